@@ -1,0 +1,74 @@
+// Package models is the vocabulary that the four medical tasks share: what a
+// model does, what watches it train, and what judging it says.
+//
+// It imports neither GoMLX nor the tracker, so that a cell, a chart or a page
+// can speak of models without linking XLA. The models themselves are in the
+// packages below it: imaging, text, prognosis, treatment.
+//
+//	model := imaging.New(imaging.Config{Classes: []string{"normal", "pneumonia"}})
+//	err := model.Fit(ctx, data.Train, run)            // run is an Observer
+//	probs, err := model.Predict(ctx, data.Test.X)
+//	report, err := imaging.Evaluate(probs, data.Test) // a Report, whatever made probs
+package models
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrNotFitted is returned by Predict, Explain and Save of a model that has
+// seen no data yet.
+var ErrNotFitted = errors.New("the model is not fitted: call Fit or Load first")
+
+// Observer is told of each training step. names and values have one length,
+// and are valid during the call only. An error stops the training.
+type Observer interface {
+	Step(step int64, names []string, values []float64) error
+}
+
+// Planner is an Observer that also wants to know how long training will be,
+// for a progress bar. Fit calls Plan before the first step and again when the
+// plan changes (early stopping does not change it).
+type Planner interface {
+	Plan(steps int64)
+}
+
+// Keeper is an Observer that also keeps files, such as the checkpoint that Fit
+// leaves when it ends.
+type Keeper interface {
+	Artifact(name string, content []byte) error
+}
+
+// Dataset is rows with their observed outcomes, and whose rows they are.
+type Dataset[X, Y any] struct {
+	Name  string   // "train", "validation", "test"
+	X     []X      // inputs
+	Y     []Y      // observed outcomes, one an input
+	Group []string // patient of each row; nil means that every row is another patient
+}
+
+// Len returns the number of rows.
+func (d Dataset[X, Y]) Len() int { return len(d.X) }
+
+// Model is what the four tasks have in common. X is an input (an image, a
+// text, a row), Y an observed outcome, A an answer (class probabilities, a
+// survival curve, the outcome under each arm).
+//
+// Constructors take hyper-parameters and do no work. Fit forgets earlier fits,
+// stops within a step when ctx is done, and tells the watching observers of
+// every step. Predict gives the same answer for a row alone and in a batch.
+type Model[X, Y, A any] interface {
+	Fit(ctx context.Context, train Dataset[X, Y], watching ...Observer) error
+	Predict(ctx context.Context, xs []X) ([]A, error)
+	Explain(ctx context.Context, x X) (Explanation, error)
+}
+
+// Explanation says which parts of one input an answer rests on.
+type Explanation struct {
+	Method string    `json:"method"`           // "grad-cam", "integrated gradients", "tree shap"
+	Answer string    `json:"answer,omitempty"` // the class or quantity explained
+	Names  []string  `json:"names,omitempty"`  // of features or tokens; nil for pixels
+	Values []float64 `json:"values"`           // one weight a feature, token or pixel, row by row
+	Shape  []int     `json:"shape"`            // of Values: [features], [tokens] or [height, width]
+	Base   float64   `json:"base"`             // the answer at the baseline, for methods that add up to the answer
+}

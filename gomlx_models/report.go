@@ -1,0 +1,50 @@
+package models
+
+// Report is what judging a model on one data set found. It is a value: the
+// tracker keeps it as JSON, charts draw it, pages compare it. Non-finite numbers
+// survive the trip (see Number).
+type Report struct {
+	Name    string   `json:"name"`             // the data set judged on: "test"
+	Rows    int      `json:"rows"`             // judged
+	Groups  int      `json:"groups,omitempty"` // patients among them
+	Method  string   `json:"method,omitempty"` // how intervals were made: "bootstrap by patient, 2000 resamples, seed 1"
+	Metrics []Metric `json:"metrics"`          // headline first
+	Curves  []Curve  `json:"curves,omitempty"` // ROC, precision-recall, calibration, survival …
+	Tables  []Table  `json:"tables,omitempty"` // confusion matrix, subgroups …
+	Notes   []string `json:"notes,omitempty"`  // what a reader must know: synthetic data, a shortcut found, a leak overridden
+}
+
+// Metric is one number with its 95 % interval.
+type Metric struct {
+	Name  string `json:"name"` // "auc"; lower case, underscores
+	Value Number `json:"value"`
+	Low   Number `json:"low"`  // 2.5 %; NaN if there is no interval
+	High  Number `json:"high"` // 97.5 %; NaN if there is no interval
+}
+
+// Curve is a line with a meaning: X and Y have one length.
+type Curve struct {
+	Kind  string   `json:"kind"`  // "roc", "pr", "calibration", "decision", "survival", "qini": charts draws each its way
+	Label string   `json:"label"` // the class or group
+	X     []Number `json:"x"`
+	Y     []Number `json:"y"`
+	N     []int    `json:"n,omitempty"` // count at each point: bin sizes of a calibration curve, number at risk
+}
+
+// Table is rows under named columns.
+type Table struct {
+	Kind    string     `json:"kind"` // "confusion", "subgroups"; charts draws a confusion table as a heat map
+	Title   string     `json:"title"`
+	Columns []string   `json:"columns"` // the first names the row
+	Rows    [][]string `json:"rows"`
+}
+
+// Metric returns the metric called name, and whether there is one.
+func (r Report) Metric(name string) (Metric, bool) {
+	for _, m := range r.Metrics {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Metric{}, false
+}
