@@ -1,0 +1,390 @@
+package linear_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/assay-ml/assay/gomlx_models/linear"
+)
+
+// reference is testdata/reference.json, made by testdata/reference.py with the
+// versions it names.
+type reference struct {
+	OLS, WLS, Origin, Logit table
+	Ridge, Lasso            struct {
+		Intercept float64
+		Coef      []float64
+	}
+	ElasticNet struct {
+		Intercept float64
+		Coef      []float64
+	} `json:"elastic_net"`
+	LogitL2       logits `json:"logit_l2"`
+	LogitL1       logits `json:"logit_l1"`
+	MultinomialL2 logits `json:"multinomial_l2"`
+	Multinomial   struct{ Value, StdErr [][]float64 }
+}
+
+type table struct {
+	Value, StdErr, Statistic, P []float64
+	Interval                    [][2]float64
+	R2, Sigma                   float64
+	MeanSE                      []float64 `json:"mean_se"`
+	ObsSE                       []float64 `json:"obs_se"`
+}
+
+type logits struct {
+	Intercept []float64
+	Coef      [][]float64
+}
+
+func load(t *testing.T) (ref reference) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/reference.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &ref); err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// columns reads the named columns of a CSV file of predict/, or all if none are
+// named. Text becomes the number of its first letters: I, II, III are 1, 2, 3.
+func columns(t *testing.T, name string, names ...string) (*mat.Dense, []string) {
+	t.Helper()
+	var file *os.File
+	for _, root := range append(filepath.SplitList(os.Getenv("ASSAY_DATA")), "../../../shared/data") {
+		var err error
+		if file, err = os.Open(filepath.Join(root, "predict", name)); err == nil {
+			defer file.Close()
+			break
+		}
+	}
+	if file == nil {
+		t.Skipf("the data set %s is not on this machine: name its folder in ASSAY_DATA", name)
+	}
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names == nil {
+		names = rows[0]
+	}
+	x := mat.NewDense(len(rows)-1, len(names), nil)
+	for j, name := range names {
+		at := -1
+		for k, header := range rows[0] {
+			if header == name {
+				at = k
+			}
+		}
+		for i, row := range rows[1:] {
+			v, err := strconv.ParseFloat(row[at], 64)
+			if err != nil {
+				v = float64(len(row[at]))
+			}
+			x.Set(i, j, v)
+		}
+	}
+	return x, names
+}
+
+// split takes column j off x.
+func split(x *mat.Dense, j int) (*mat.Dense, []float64) {
+	n, p := x.Dims()
+	out := mat.NewDense(n, p-1, nil)
+	for i := range n {
+		row := x.RawRowView(i)
+		copy(out.RawRowView(i), row[:j])
+		copy(out.RawRowView(i)[j:], row[j+1:])
+	}
+	return out, mat.Col(nil, j, x)
+}
+
+func standardise(x *mat.Dense) *mat.Dense {
+	out := mat.DenseCopyOf(x)
+	_, p := x.Dims()
+	for j := range p {
+		column := mat.Col(nil, j, x)
+		mean, sd := stat.PopMeanStdDev(column, nil)
+		for i, v := range column {
+			out.Set(i, j, (v-mean)/sd)
+		}
+	}
+	return out
+}
+
+func classes(y []float64, first float64) []int {
+	out := make([]int, len(y))
+	for i, v := range y {
+		out[i] = int(v - first)
+	}
+	return out
+}
+
+func near(t *testing.T, what string, got, want, relative float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= relative*math.Max(math.Abs(want), 1e-300)) {
+		t.Errorf("%s: got %.12g, want %.12g", what, got, want)
+	}
+}
+
+func agree(t *testing.T, what string, got []linear.Estimate, want table) {
+	t.Helper()
+	if len(got) != len(want.Value) {
+		t.Fatalf("%s: %d estimates, want %d", what, len(got), len(want.Value))
+	}
+	for j, e := range got {
+		name := what + " " + e.Name
+		near(t, name+" value", e.Value, want.Value[j], 1e-6)
+		near(t, name+" standard error", e.StdErr, want.StdErr[j], 1e-6)
+		near(t, name+" statistic", e.Statistic, want.Statistic[j], 1e-6)
+		near(t, name+" p", e.P, want.P[j], 1e-6)
+		near(t, name+" low", e.Low, want.Interval[j][0], 1e-6)
+		near(t, name+" high", e.High, want.Interval[j][1], 1e-6)
+	}
+}
+
+func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
+	ref := load(t)
+	all, names := columns(t, "diabetes_lars/diabetes.csv")
+	x, y := split(all, len(names)-1)
+	m, err := linear.Fit(x, y, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agree(t, "least squares", m.Estimates(names), ref.OLS)
+	near(t, "R²", m.R2, ref.OLS.R2, 1e-9)
+	near(t, "sigma", m.Sigma, ref.OLS.Sigma, 1e-9)
+	for i := range 3 {
+		mean, single := m.Interval(x.RawRowView(i))
+		near(t, "standard error of the mean", mean, ref.OLS.MeanSE[i], 1e-6)
+		near(t, "standard error of one observation", single, ref.OLS.ObsSE[i], 1e-6)
+	}
+
+	weights := make([]float64, len(y))
+	for i := range weights {
+		weights[i] = float64(1 + i%3)
+	}
+	if m, err = linear.Fit(x, y, weights, linear.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, "weighted", m.Estimates(names), ref.WLS)
+	if m, err = linear.Fit(x, y, nil, linear.Config{NoIntercept: true}); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, "through the origin", m.Estimates(names), ref.Origin)
+}
+
+func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
+	ref := load(t)
+	all, names := columns(t, "diabetes_lars/diabetes.csv")
+	x, y := split(all, len(names)-1)
+	x = standardise(x)
+	f := func(what string, cfg linear.Config, intercept float64, coef []float64) {
+		t.Helper()
+		m, err := linear.Fit(x, y, nil, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, what+" intercept", m.Intercept, intercept, 1e-9)
+		for j := range coef {
+			near(t, what+" "+names[j], m.Coef[j], coef[j], 1e-6)
+		}
+	}
+	f("ridge", linear.Config{Lambda: 50 / float64(len(y))}, ref.Ridge.Intercept, ref.Ridge.Coef)
+	f("lasso", linear.Config{Lambda: 2, L1: 1}, ref.Lasso.Intercept, ref.Lasso.Coef)
+	f("elastic net", linear.Config{Lambda: 1, L1: 0.5}, ref.ElasticNet.Intercept, ref.ElasticNet.Coef)
+}
+
+func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
+	ref := load(t)
+	all, names := columns(t, "pima_diabetes/pima_diabetes.csv")
+	x, outcome := split(all, len(names)-1)
+	y := classes(outcome, 0)
+	m, err := linear.FitLogistic(x, y, 2, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agree(t, "logistic", m.Estimates(1, names), ref.Logit)
+
+	n := float64(len(y))
+	f := func(what string, x *mat.Dense, y []int, k int, cfg linear.Config, want logits, relative float64) {
+		t.Helper()
+		m, err := linear.FitLogistic(x, y, k, nil, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range want.Coef {
+			near(t, what+" intercept", m.Intercept[k], want.Intercept[k], relative)
+			for j := range want.Coef[k] {
+				near(t, fmt.Sprint(what, " class ", k, " column ", j), m.Coef[k][j], want.Coef[k][j], relative)
+			}
+		}
+	}
+	f("L2", standardise(x), y, 2, linear.Config{Lambda: 1 / (0.1 * n)}, ref.LogitL2, 1e-6)
+	f("L1", standardise(x), y, 2, linear.Config{Lambda: 1 / (0.02 * n), L1: 1}, ref.LogitL1, 1e-6)
+
+	all, _ = columns(t, "surv_gbsg2/gbsg2.csv", "age", "pnodes", "progrec", "estrec", "tsize", "tgrade")
+	x, outcome = split(all, 5)
+	y = classes(outcome, 1)
+	if m, err = linear.FitLogistic(x, y, 3, nil, linear.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	for k := range 2 {
+		for j, e := range m.Estimates(k+1, nil) {
+			near(t, "multinomial "+e.Name, e.Value, ref.Multinomial.Value[k][j], 1e-6)
+			near(t, "multinomial standard error of "+e.Name, e.StdErr, ref.Multinomial.StdErr[k][j], 1e-6)
+		}
+	}
+	f("multinomial L2", standardise(x), y, 3, linear.Config{Lambda: 1 / (0.05 * float64(len(y)))}, ref.MultinomialL2, 1e-6)
+}
+
+// The optimum with an absolute penalty is known by its conditions: the slope is
+// −λ sign β where β is not zero, and at most λ in size where it is.
+func TestMultinomialLassoIsOptimal(t *testing.T) {
+	const lambda = 0.02
+	all, _ := columns(t, "surv_gbsg2/gbsg2.csv", "age", "pnodes", "progrec", "estrec", "tsize", "tgrade")
+	x, outcome := split(all, 5)
+	x = standardise(x)
+	y := classes(outcome, 1)
+	m, err := linear.FitLogistic(x, y, 3, nil, linear.Config{Lambda: lambda, L1: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	zero := 0
+	n, p := x.Dims()
+	prob := m.Predict(x)
+	for k := range 3 {
+		for j := range p {
+			slope := 0.0
+			for i := range n {
+				r := prob[i][k]
+				if y[i] == k {
+					r--
+				}
+				slope += r * x.At(i, j) / float64(n)
+			}
+			if b := m.Coef[k][j]; b == 0 {
+				zero++
+				if math.Abs(slope) > lambda*(1+1e-9) {
+					t.Errorf("class %d column %d is zero, and its slope %v exceeds λ", k, j, slope)
+				}
+			} else {
+				near(t, "slope", slope, -math.Copysign(lambda, b), 1e-8)
+			}
+		}
+	}
+	if zero == 0 || zero == 3*p {
+		t.Errorf("%d of %d coefficients are zero: the test wants some of each", zero, 3*p)
+	}
+}
+
+func TestRepeatedColumns(t *testing.T) {
+	x := mat.NewDense(4, 2, []float64{1, 1, 2, 2, 3, 3, 4, 4})
+	m, err := linear.Fit(x, []float64{2, 4, 6, 8}, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "first of two equal columns", m.Coef[0], 1, 1e-9)
+	near(t, "second of two equal columns", m.Coef[1], 1, 1e-9)
+	if m.Rank != 1 || !math.IsNaN(m.Estimates(nil)[1].StdErr) {
+		t.Errorf("rank %d and standard error %v: got, want 1 and NaN", m.Rank, m.Estimates(nil)[1].StdErr)
+	}
+}
+
+func TestSeparatedClassesHaveNoFit(t *testing.T) {
+	x := mat.NewDense(4, 1, []float64{1, 2, 3, 4})
+	_, err := linear.FitLogistic(x, []int{0, 0, 1, 1}, 2, nil, linear.Config{})
+	if !errors.Is(err, linear.ErrNotConverged) {
+		t.Errorf("got %v, want ErrNotConverged", err)
+	}
+	if _, err = linear.FitLogistic(x, []int{0, 0, 1, 1}, 2, nil, linear.Config{Lambda: 0.1}); err != nil {
+		t.Errorf("with a penalty: %v", err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	x := mat.NewDense(2, 1, []float64{1, 2})
+	f := func(what string, err error) {
+		t.Helper()
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	_, err := linear.Fit(x, []float64{1}, nil, linear.Config{})
+	f("an outcome is missing", err)
+	_, err = linear.Fit(mat.NewDense(2, 1, []float64{1, math.NaN()}), []float64{1, 2}, nil, linear.Config{})
+	f("a value is missing", err)
+	_, err = linear.Fit(x, []float64{1, 2}, []float64{1, -1}, linear.Config{})
+	f("a weight is negative", err)
+	_, err = linear.Fit(x, []float64{1, 2}, nil, linear.Config{Lambda: -1})
+	f("lambda is negative", err)
+	_, err = linear.FitLogistic(x, []int{0, 0}, 2, nil, linear.Config{})
+	f("a class never occurs", err)
+	_, err = linear.FitLogistic(x, []int{0, 2}, 2, nil, linear.Config{})
+	f("a class out of range", err)
+}
+
+func ExampleFit() {
+	x := mat.NewDense(5, 1, []float64{1, 2, 3, 4, 5})
+	model, err := linear.Fit(x, []float64{2.1, 3.9, 6.2, 7.8, 10.1}, nil, linear.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e := model.Estimates([]string{"dose"})[1]
+	fmt.Printf("%s %.2f (%.2f to %.2f)\n", e.Name, e.Value, e.Low, e.High)
+	// Output: dose 1.99 (1.80 to 2.18)
+}
+
+// big is the table of the peers' benchmark: 80,000 × 50, 20 columns informative.
+func big() (*mat.Dense, []float64, []int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y, class := mat.NewDense(80000, 50, nil), make([]float64, 80000), make([]int, 80000)
+	for i := range y {
+		row := x.RawRowView(i)
+		for j := range row {
+			row[j] = r.NormFloat64()
+		}
+		for j := range 20 {
+			y[i] += float64(j) * row[j]
+		}
+		y[i] += 10 * r.NormFloat64()
+		if y[i] > 0 {
+			class[i] = 1
+		}
+	}
+	return x, y, class
+}
+
+func BenchmarkFit(b *testing.B) {
+	x, y, _ := big()
+	for b.Loop() {
+		if _, err := linear.Fit(x, y, nil, linear.Config{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFitLogistic(b *testing.B) {
+	x, _, class := big()
+	for b.Loop() {
+		if _, err := linear.FitLogistic(x, class, 2, nil, linear.Config{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package linear
+
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// parts is how many pieces rows are summed in, given the numbers that each
+// piece's sum holds. It does not depend on the machine, so that a sum has the
+// same bits on any number of cores; large sums get fewer pieces, to save memory.
+func parts(size int) int { return min(16, max(1, (1<<23)/max(1, size))) }
+
+// inParts calls f for each of the parts of 0..n, on all cores, and waits.
+func inParts(n, parts int, f func(part, low, high int)) {
+	gate := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wait sync.WaitGroup
+	for part := range parts {
+		low, high := part*n/parts, (part+1)*n/parts
+		if low == high {
+			continue
+		}
+		gate <- struct{}{}
+		wait.Go(func() {
+			f(part, low, high)
+			<-gate
+		})
+	}
+	wait.Wait()
+}
+
+// means returns the weighted mean of each column.
+func means(x *mat.Dense, weights []float64) []float64 {
+	n, p := x.Dims()
+	mean, total := make([]float64, p), 0.0
+	for i := range n {
+		w := weightAt(weights, i)
+		floats.AddScaled(mean, w, x.RawRowView(i))
+		total += w
+	}
+	floats.Scale(1/total, mean)
+	return mean
+}
+
+func weightAt(weights []float64, i int) float64 {
+	if weights == nil {
+		return 1
+	}
+	return weights[i]
+}
+
+func totalWeight(weights []float64, n int) float64 {
+	if weights == nil {
+		return float64(n)
+	}
+	return floats.Sum(weights)
+}
+
+// gram adds Σᵢ wᵢ zᵢ zᵢᵀ to the upper triangle of dst, where zᵢ is row i of x
+// less center (nil means zero), and, if y is not nil, Σᵢ wᵢ yᵢ zᵢ to xy.
+//
+// Rows go through a block laid out by column, small enough for the second cache,
+// so that the work is dot products of contiguous numbers: gonum's fastest kernel.
+//
+//	x    [n, p]
+//	dst  [p, p]
+func gram(dst *mat.SymDense, xy []float64, x *mat.Dense, center, y, weights []float64) {
+	const block = 256
+	n, p := x.Dims()
+	pieces := parts(p * p)
+	sums := make([]*mat.SymDense, pieces)
+	sumsY := make([][]float64, pieces)
+	inParts(n, pieces, func(part, low, high int) {
+		sum, sumY := mat.NewSymDense(p, nil), make([]float64, p)
+		raw := sum.RawSymmetric()
+		columns, weighted, yw := make([]float64, p*block), make([]float64, block), make([]float64, block)
+		for from := low; from < high; from += block {
+			m := min(block, high-from)
+			for i := range m {
+				row := x.RawRowView(from + i)
+				for j, v := range row {
+					if center != nil {
+						v -= center[j]
+					}
+					columns[j*block+i] = v
+				}
+			}
+			if y != nil {
+				for i := range m {
+					yw[i] = y[from+i] * weightAt(weights, from+i)
+				}
+			}
+			for a := range p {
+				za := columns[a*block : a*block+m]
+				if y != nil {
+					sumY[a] += floats.Dot(za, yw[:m])
+				}
+				if weights != nil {
+					floats.MulTo(weighted[:m], za, weights[from:from+m])
+					za = weighted[:m]
+				}
+				for b := a; b < p; b++ {
+					raw.Data[a*raw.Stride+b] += floats.Dot(za, columns[b*block:b*block+m])
+				}
+			}
+		}
+		sums[part], sumsY[part] = sum, sumY
+	})
+	for part, sum := range sums {
+		if sum == nil {
+			continue
+		}
+		dst.AddSym(dst, sum)
+		if y != nil {
+			floats.Add(xy, sumsY[part])
+		}
+	}
+}
+
+// solver is a symmetric positive definite system, scaled to a unit diagonal
+// so that columns in different units cost no digits.
+type solver struct {
+	scale []float64
+	chol  mat.Cholesky
+}
+
+// factorise prepares h; ok is false if h is singular to working precision.
+func factorise(h *mat.SymDense) (s *solver, ok bool) {
+	p := h.SymmetricDim()
+	s = &solver{scale: make([]float64, p)}
+	for j := range p {
+		d := h.At(j, j)
+		if !(d > 0) || math.IsInf(d, 0) {
+			return nil, false
+		}
+		s.scale[j] = 1 / math.Sqrt(d)
+	}
+	unit := mat.NewSymDense(p, nil)
+	for a := range p {
+		for b := a; b < p; b++ {
+			unit.SetSym(a, b, h.At(a, b)*s.scale[a]*s.scale[b])
+		}
+	}
+	if !s.chol.Factorize(unit) || s.chol.Cond() > 1e13 {
+		return nil, false
+	}
+	return s, true
+}
+
+// solve returns h⁻¹ b.
+func (s *solver) solve(b []float64) []float64 {
+	v := mat.NewVecDense(len(b), nil)
+	for j, scale := range s.scale {
+		v.SetVec(j, b[j]*scale)
+	}
+	_ = s.chol.SolveVecTo(v, v) // factorise has refused what would warn here
+	out := v.RawVector().Data
+	floats.Mul(out, s.scale)
+	return out
+}
+
+// inverse returns h⁻¹.
+func (s *solver) inverse() *mat.SymDense {
+	var inv mat.SymDense
+	_ = s.chol.InverseTo(&inv) // as in solve
+	for a, sa := range s.scale {
+		for b := a; b < len(s.scale); b++ {
+			inv.SetSym(a, b, inv.At(a, b)*sa*s.scale[b])
+		}
+	}
+	return &inv
+}

@@ -1,0 +1,240 @@
+package linear
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Model is a fitted linear regression: y ≈ Intercept + xβ.
+type Model struct {
+	Config    Config    `json:"config"`
+	Intercept float64   `json:"intercept"`
+	Coef      []float64 `json:"coef"`
+	Rows      int       `json:"rows"`
+	Rank      int       `json:"rank"`     // of the columns; below len(Coef) the coefficients are the shortest of many
+	Residual  float64   `json:"residual"` // degrees of freedom left for the error
+	Sigma     float64   `json:"sigma"`    // standard deviation of the error; NaN if Residual is not positive
+	R2        float64   `json:"r2"`       // on the rows fitted
+
+	// Cov is the covariance of the intercept (first, unless there is none) and
+	// the coefficients, row by row; nil where there is none (see Estimates).
+	Cov []float64 `json:"cov,omitempty"`
+}
+
+// Fit returns the least-squares fit of y to x, penalised as cfg says. weights
+// may be nil; they are inverse variances, so only their ratios matter.
+//
+//	x [n, p], y [n]
+//
+// Columns that repeat others are no error without a penalty: the shortest β of
+// the equally good ones is returned, and it has no standard errors.
+func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if err := checkDesign(x, len(y), weights); err != nil {
+		return nil, err
+	}
+	for i, v := range y {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("the outcome of row %d is %v: leave such rows out", i, v)
+		}
+	}
+	n, p := x.Dims()
+	total := totalWeight(weights, n)
+
+	// Centred columns decouple the intercept and keep digits in the sums.
+	var center []float64
+	middle := 0.0
+	if cfg.NoIntercept {
+		center = make([]float64, p)
+	} else {
+		center = means(x, weights)
+		for i, v := range y {
+			middle += weightAt(weights, i) * v
+		}
+		middle /= total
+	}
+	centred := make([]float64, n)
+	for i, v := range y {
+		centred[i] = v - middle
+	}
+	xx, xy := mat.NewSymDense(max(p, 1), nil), make([]float64, p)
+	if p > 0 {
+		gram(xx, xy, x, center, centred, weights)
+	}
+
+	m := &Model{Config: cfg, Rows: n, Rank: p}
+	pen := cfg.penalty()
+	ridged := mat.NewSymDense(max(p, 1), nil)
+	ridged.CopySym(xx)
+	for j := range p {
+		ridged.SetSym(j, j, xx.At(j, j)+total*pen.L2)
+	}
+	var inverse *mat.SymDense
+	if pen.L1 > 0 {
+		negative := append([]float64(nil), xy...)
+		floats.Scale(-1, negative)
+		m.Coef = descend(ridged, negative, make([]float64, p), p, total*pen.L1)
+	} else if system, ok := factorise(ridged); ok {
+		m.Coef, inverse = system.solve(xy), system.inverse()
+	} else if p > 0 {
+		m.Coef, m.Rank = shortest(ridged, xy)
+	}
+	m.Intercept = middle - floats.Dot(center, m.Coef)
+
+	var rss, tss float64
+	for i, f := range m.Predict(x) {
+		w := weightAt(weights, i)
+		rss += w * (y[i] - f) * (y[i] - f)
+		tss += w * centred[i] * centred[i]
+	}
+	m.R2 = 1 - rss/tss
+	m.Residual = float64(n) - m.freedom(xx, inverse)
+	m.Sigma = math.NaN()
+	if m.Residual > 0 {
+		m.Sigma = math.Sqrt(rss / m.Residual)
+	}
+	if inverse != nil && m.Residual > 0 {
+		m.Cov = m.covariance(xx, inverse, center, total)
+	}
+	return m, nil
+}
+
+// freedom returns the degrees of freedom that the fit used: its coefficients
+// that are not zero, or for ridge the trace of the hat matrix.
+func (m *Model) freedom(xx, inverse *mat.SymDense) float64 {
+	used := 0.0
+	switch {
+	case inverse != nil && m.Config.Lambda > 0:
+		var hat mat.Dense
+		hat.Mul(inverse, xx)
+		used = hat.Trace()
+	case m.Config.Lambda > 0:
+		for _, b := range m.Coef {
+			if b != 0 {
+				used++
+			}
+		}
+	default:
+		used = float64(m.Rank)
+	}
+	if !m.Config.NoIntercept {
+		used++
+	}
+	return used
+}
+
+// covariance returns σ² A⁻¹ X'X A⁻¹ with A = X'X + nλI, which is σ² (X'X)⁻¹
+// without a penalty, bordered by the intercept.
+func (m *Model) covariance(xx, inverse *mat.SymDense, center []float64, total float64) []float64 {
+	p := len(m.Coef)
+	var half, sandwich mat.Dense
+	if m.Config.Lambda > 0 {
+		half.Mul(inverse, xx)
+		sandwich.Mul(&half, inverse)
+	} else {
+		sandwich.CloneFrom(inverse)
+	}
+	s2 := m.Sigma * m.Sigma
+	sandwich.Scale(s2, &sandwich)
+	if m.Config.NoIntercept {
+		return sandwich.RawMatrix().Data
+	}
+	// The intercept is ȳ − x̄β, and ȳ is independent of β.
+	c := mat.NewVecDense(p, center)
+	var across mat.VecDense
+	across.MulVec(&sandwich, c)
+	cov := mat.NewDense(p+1, p+1, nil)
+	cov.Set(0, 0, s2/total+mat.Dot(c, &across))
+	for a := range p {
+		cov.Set(0, a+1, -across.AtVec(a))
+		cov.Set(a+1, 0, -across.AtVec(a))
+		for b := range p {
+			cov.Set(a+1, b+1, sandwich.At(a, b))
+		}
+	}
+	return cov.RawMatrix().Data
+}
+
+// shortest returns the β of least norm among those that solve h β = b as well
+// as can be, and the rank of h. Rank is judged on h scaled to a unit diagonal.
+func shortest(h *mat.SymDense, b []float64) ([]float64, int) {
+	p := len(b)
+	var eigen mat.EigenSym
+	if !eigen.Factorize(h, true) {
+		return make([]float64, p), 0
+	}
+	values := eigen.Values(nil)
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+	beta, rank := make([]float64, p), 0
+	for k, v := range values {
+		if v <= 1e-12*values[p-1] {
+			continue
+		}
+		rank++
+		column := mat.Col(nil, k, &vectors)
+		floats.AddScaled(beta, floats.Dot(column, b)/v, column)
+	}
+	return beta, rank
+}
+
+// Predict returns Intercept + xβ for each row of x. It panics if x has another
+// number of columns than the model was fitted on.
+func (m *Model) Predict(x *mat.Dense) []float64 {
+	n, _ := x.Dims()
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = m.Intercept + floats.Dot(x.RawRowView(i), m.Coef)
+	}
+	return out
+}
+
+// Interval returns the standard error of the mean at row, and of a single new
+// observation there. Both are NaN where the model has no covariance.
+func (m *Model) Interval(row []float64) (mean, single float64) {
+	if m.Cov == nil {
+		return math.NaN(), math.NaN()
+	}
+	z := row
+	if !m.Config.NoIntercept {
+		z = append([]float64{1}, row...)
+	}
+	v := mat.NewVecDense(len(z), z)
+	variance := mat.Inner(v, mat.NewDense(len(z), len(z), m.Cov), v)
+	return math.Sqrt(variance), math.Sqrt(variance + m.Sigma*m.Sigma)
+}
+
+// Estimates returns the intercept, named "intercept", and the coefficients with
+// standard errors, t tests and 95 % intervals.
+//
+// Ridge's are for the shrunken coefficients, σ² A⁻¹X'XA⁻¹ on n − tr(H) degrees
+// of freedom: they say how the estimate varies, not how far it is from the truth.
+// There are none (NaN) with an absolute penalty, whose selection they would
+// ignore, nor where columns repeat others.
+func (m *Model) Estimates(names []string) []Estimate {
+	var out []Estimate
+	k := 0
+	add := func(name string, value float64) {
+		se := math.NaN()
+		if m.Cov != nil {
+			se = math.Sqrt(m.Cov[k*(width(m.Cov)+1)])
+		}
+		out = append(out, NewEstimate(name, value, se, max(m.Residual, 1)))
+		k++
+	}
+	if !m.Config.NoIntercept {
+		add("intercept", m.Intercept)
+	}
+	for j, b := range m.Coef {
+		add(nameAt(names, j), b)
+	}
+	return out
+}
+
+// width returns the number of columns of a square matrix stored row by row.
+func width(square []float64) int { return int(math.Sqrt(float64(len(square))) + 0.5) }
