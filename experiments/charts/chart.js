@@ -1,0 +1,199 @@
+// Draws the figures of a page with ECharts. A figure carries its option as JSON;
+// this file decides how figures look: colours for light and dark, tooltips,
+// numbers. It runs in notebook cells, on assay's pages and in exported files.
+(() => {
+  "use strict";
+  const assay = (window.__assay ??= {});
+  if (assay.draw) return; // an earlier cell brought the driver
+
+  let echarts = window.echarts;
+  const byID = new Map(); // figure id → the entry that a later figure of this id takes over
+  const drawn = new Set(); // {host, chart, figure, dark} of every chart
+
+  // format writes a number for people; charts.Format is its twin in Go.
+  function format(x) {
+    if (x === null || x === undefined || Number.isNaN(x)) return "–";
+    if (typeof x !== "number") return String(x);
+    if (x === 0) return "0";
+    const size = Math.abs(x);
+    if (Number.isInteger(x) && size < 1e9) return x.toLocaleString("en").replaceAll(",", "\u2009");
+    if (size >= 1e6 || size < 1e-4) return x.toExponential(3);
+    return x.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size))));
+  }
+
+  // onDark tells whether text around the element is light. It asks the page
+  // rather than the system, so it is right in every notebook's theme.
+  function onDark(element) {
+    const [r, g, b] = (getComputedStyle(element).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
+    return 0.299 * r + 0.587 * g + 0.114 * b > 140;
+  }
+
+  function theme(dark) {
+    const ink = dark ? "#aab0ba" : "#5a616b";
+    const rule = dark ? "#2b3038" : "#eceef1";
+    const line = dark ? "#4a515c" : "#c9cdd3";
+    const axis = {
+      axisLine: { lineStyle: { color: line } },
+      axisTick: { show: false },
+      axisLabel: { color: ink, hideOverlap: true },
+      nameTextStyle: { color: ink },
+      splitLine: { lineStyle: { color: rule } },
+    };
+    return {
+      backgroundColor: "transparent",
+      textStyle: { fontFamily: "system-ui, sans-serif", color: ink },
+      legend: { textStyle: { color: ink }, pageTextStyle: { color: ink }, pageIconColor: ink, inactiveColor: line },
+      tooltip: {
+        backgroundColor: dark ? "#22262d" : "#ffffff",
+        borderColor: dark ? "#3a414b" : "#dfe2e6",
+        textStyle: { color: dark ? "#e4e6ea" : "#1c2024", fontSize: 12 },
+        axisPointer: { lineStyle: { color: line }, crossStyle: { color: line } },
+      },
+      valueAxis: axis, logAxis: axis, timeAxis: axis,
+      categoryAxis: { ...axis, splitLine: { show: false } },
+    };
+  }
+
+  const band = (series) => typeof series.stack === "string" && series.stack.startsWith("band ");
+
+  function element(tag, text, style) {
+    const e = document.createElement(tag);
+    if (text !== undefined) e.textContent = text;
+    Object.assign(e.style, style);
+    return e;
+  }
+
+  // tip builds a tooltip from text nodes, so that no name is read as HTML.
+  function tip(option) {
+    return (params) => {
+      const list = (Array.isArray(params) ? params : [params]).filter((p) => !band(option.series[p.seriesIndex] ?? {}));
+      const box = element("div", undefined, { fontVariantNumeric: "tabular-nums" });
+      if (list.length === 0) return box;
+      const first = list[0];
+      const pair = Array.isArray(first.value) && first.value.length === 2;
+      const axisName = option.xAxis?.[0]?.name ?? "";
+      box.append(element("div", pair ? `${axisName} ${format(first.value[0])}` : first.name, { opacity: 0.7, marginBottom: "2px" }));
+      const value = (p) => (Array.isArray(p.value) ? p.value.at(-1) : p.value);
+      for (const p of list.toSorted((a, b) => value(b) - value(a)).slice(0, 16)) {
+        const row = element("div", undefined, { display: "flex", gap: "8px", alignItems: "center" });
+        row.append(
+          element("span", "", { width: "10px", height: "3px", background: typeof p.color === "string" ? p.color : "currentColor", flex: "none" }),
+          element("span", p.seriesName, { maxWidth: "22em", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }),
+          element("b", format(value(p)), { marginLeft: "auto", paddingLeft: "12px", fontWeight: 600 }));
+        box.append(row);
+      }
+      if (list.length > 16) box.append(element("div", `and ${list.length - 16} more`, { opacity: 0.7 }));
+      return box;
+    };
+  }
+
+  // dress adds to a figure's option what is a matter of looks.
+  function dress(option) {
+    for (const key of ["xAxis", "yAxis"]) {
+      if (option[key] && !Array.isArray(option[key])) option[key] = [option[key]];
+      for (const axis of option[key] ?? []) {
+        if (axis.type === "value" || axis.type === "log") axis.axisLabel = { ...axis.axisLabel, formatter: format };
+      }
+    }
+    option.series ??= [];
+    if (!Array.isArray(option.series)) option.series = [option.series];
+    for (const series of option.series) {
+      if (band(series)) Object.assign(series, { silent: true, symbol: "none" });
+      if (series.type === "line") Object.assign(series, { symbolSize: 5, emphasis: { disabled: true } });
+      if (series.type === "heatmap" && series.label?.show) series.label = { ...series.label, formatter: (p) => format(p.value[2]) };
+    }
+    option.tooltip = { confine: true, ...option.tooltip, formatter: tip(option) };
+    option.aria = { enabled: false }; // the figure has its own label and table
+    option.animation = false;
+    if (option.legend?.show !== false) option.legend = { icon: "roundRect", itemWidth: 14, itemHeight: 3, top: 0, left: 0, ...option.legend };
+    if (option.legend?.show && option.grid) {
+      for (const grid of [option.grid].flat()) grid.top = Math.max(Number(grid.top) || 0, 30) + (option.yAxis?.[0]?.name ? 18 : 0);
+    }
+    return option;
+  }
+
+  function optionOf(figure) {
+    const script = figure.querySelector(":scope > script[type='application/json']");
+    return script && dress(JSON.parse(script.textContent));
+  }
+
+  function drawOne(figure) {
+    const plot = figure.querySelector(".assay-plot");
+    const option = optionOf(figure);
+    if (!plot || !option) return;
+    figure.dataset.drawn = "1";
+    const id = figure.dataset.figure;
+    let entry = byID.get(id);
+    if (!entry || entry.host.isConnected) {
+      const host = element("div", undefined, { position: "absolute", inset: "0" });
+      plot.append(host);
+      plot.style.height = `${figure.dataset.height}px`;
+      entry = { host, chart: echarts.init(host, theme(onDark(figure))), dark: onDark(figure) };
+      new ResizeObserver(() => entry.host.isConnected && entry.chart.resize()).observe(host);
+      drawn.add(entry);
+      if (!byID.has(id)) byID.set(id, entry);
+    }
+    // The figure that was here before is gone: its canvas moves in, already
+    // painted, so that an update does not flash.
+    plot.style.height = `${figure.dataset.height}px`;
+    plot.replaceChildren(entry.host);
+    entry.figure = figure;
+    entry.chart.setOption(option, { notMerge: true });
+    figure.dispatchEvent(new CustomEvent("assay:drawn", { bubbles: true, detail: entry.chart }));
+  }
+
+  // draw draws every figure below root that is not drawn yet.
+  assay.draw = (root = document) => {
+    if (!echarts) return;
+    for (const figure of root.querySelectorAll(".assay-figure:not([data-drawn])")) {
+      try {
+        drawOne(figure);
+      } catch (err) {
+        console.error(`figure ${figure.dataset.figure}:`, err); // its still picture stays
+      }
+    }
+  };
+
+  // update gives a drawn figure a new option.
+  assay.update = (figure, option) => {
+    const chart = assay.chart(figure);
+    if (chart) chart.setOption(dress(option), { notMerge: false, replaceMerge: ["series"] });
+  };
+
+  assay.chart = (figure) => echarts?.getInstanceByDom(figure.querySelector(".assay-plot > div"));
+  assay.format = format;
+  assay.charts = () => [...drawn].map((entry) => entry.chart);
+
+  // unpack starts the library from its gzipped base64, once in a page. The
+  // module wrapper keeps it from a notebook's own module loader.
+  assay.unpack = async (base64) => {
+    if (!echarts) {
+      const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      const source = await new Response(stream).text();
+      const module = { exports: {} };
+      if (!echarts) {
+        new Function("exports", "module", source)(module.exports, module);
+        echarts = module.exports;
+      }
+    }
+    assay.draw();
+  };
+
+  // A page that changes between light and dark takes its charts along.
+  function repaint() {
+    for (const entry of drawn) {
+      if (!entry.host.isConnected || entry.dark === onDark(entry.figure)) continue;
+      entry.dark = !entry.dark;
+      entry.chart.setTheme(theme(entry.dark));
+    }
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  const watch = new MutationObserver(() => requestAnimationFrame(repaint));
+  for (const root of [document.documentElement, document.body]) {
+    if (root) watch.observe(root, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "data-vscode-theme-kind"] });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => assay.draw());
+  else assay.draw();
+})();

@@ -1,0 +1,143 @@
+package charts
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assay-ml/assay/gomlx_models"
+)
+
+// manner is how a kind of curve is drawn.
+type manner struct {
+	title string
+	line  Line         // Step, Dots
+	axes  CurveOptions // names, ranges, diagonal
+}
+
+var unit = &[2]float64{0, 1}
+
+var manners = map[string]manner{
+	"roc": {title: "ROC", axes: CurveOptions{X: "1 − specificity", Y: "sensitivity",
+		XRange: unit, YRange: unit, Square: true, Diagonal: "chance"}},
+	"pr": {title: "Precision and recall", axes: CurveOptions{X: "recall", Y: "precision",
+		XRange: unit, YRange: unit, Square: true}},
+	"calibration": {title: "Calibration", line: Line{Dots: true}, axes: CurveOptions{X: "predicted probability", Y: "observed share",
+		XRange: unit, YRange: unit, Square: true, Diagonal: "perfect"}},
+	"decision": {title: "Decision curve", axes: CurveOptions{X: "threshold probability", Y: "net benefit"}},
+	"survival": {title: "Survival", line: Line{Step: true}, axes: CurveOptions{X: "time", Y: "share alive", YRange: unit}},
+	"qini":     {title: "Qini curve", axes: CurveOptions{X: "share treated", Y: "gain"}},
+}
+
+// FromReport returns the figures of what judging found: its metrics with their
+// intervals, one chart for each kind of curve, a heat map for a confusion
+// matrix, and its other tables.
+func FromReport(r models.Report) []Figure {
+	figures := []Figure{metricsFigure(r)}
+	figures = append(figures, curveFigures([]Judged{{Report: r}})...)
+	for i, t := range r.Tables {
+		figures = append(figures, tableFigure(fmt.Sprintf("%s-table-%d", r.Name, i), t))
+	}
+	return figures
+}
+
+// Judged is a run and what judging it found.
+type Judged struct {
+	Name   string // of the run
+	Style  Style
+	Report models.Report
+}
+
+// Compare returns one chart for each kind of curve that the reports of runs
+// have, the curves of all runs in it.
+func Compare(runs []Judged) []Figure { return curveFigures(runs) }
+
+func curveFigures(runs []Judged) []Figure {
+	var kinds []string
+	for _, run := range runs {
+		for _, curve := range run.Report.Curves {
+			if !slices.Contains(kinds, curve.Kind) {
+				kinds = append(kinds, curve.Kind)
+			}
+		}
+	}
+	var figures []Figure
+	for _, kind := range kinds {
+		how, known := manners[kind]
+		if !known {
+			how = manner{title: kind, axes: CurveOptions{X: "-"}}
+		}
+		var lines []Line
+		for _, run := range runs {
+			for _, curve := range run.Report.Curves {
+				if curve.Kind != kind {
+					continue
+				}
+				line := how.line
+				line.Name = strings.Trim(run.Name+" · "+curve.Label, " ·")
+				line.Color, line.Dash = run.Style.Color, run.Style.Dash
+				line.X, line.Y = floats(curve.X), floats(curve.Y)
+				lines = append(lines, line)
+			}
+		}
+		figures = append(figures, Curves(runs[0].Report.Name+"-"+kind, how.title, lines, how.axes))
+	}
+	return figures
+}
+
+func floats(numbers []models.Number) []float64 {
+	out := make([]float64, len(numbers))
+	for i, n := range numbers {
+		out[i] = float64(n)
+	}
+	return out
+}
+
+// metricsFigure lists the metrics of r. It is a table: a bar of an AUC beside a
+// bar of a loss says nothing.
+func metricsFigure(r models.Report) Figure {
+	t := &Table{Columns: []string{"", "value", "95 % interval"}}
+	for _, m := range r.Metrics {
+		t.Rows = append(t.Rows, []string{m.Name, Format(float64(m.Value)), Interval(float64(m.Low), float64(m.High))})
+	}
+	alt := fmt.Sprintf("Judged on %s, %d rows.", r.Name, r.Rows)
+	if r.Method != "" {
+		alt = strings.TrimSuffix(alt, ".") + "; intervals: " + r.Method + "."
+	}
+	return Figure{ID: r.Name + "-metrics", Title: fmt.Sprintf("%s, %d rows", r.Name, r.Rows), Alt: alt, Table: t}
+}
+
+// Interval writes an interval for people, or nothing where there is none.
+func Interval(low, high float64) string {
+	if !finite(low) || !finite(high) {
+		return ""
+	}
+	return Format(low) + " – " + Format(high)
+}
+
+// tableFigure draws a confusion matrix of numbers as a heat map; any other
+// table stays one.
+func tableFigure(id string, t models.Table) Figure {
+	plain := Figure{ID: id, Title: t.Title, Alt: t.Title + ".", Table: &Table{Columns: t.Columns, Rows: t.Rows}}
+	if t.Kind != "confusion" || len(t.Columns) < 2 {
+		return plain
+	}
+	var rows []string
+	var values [][]float64
+	for _, row := range t.Rows {
+		if len(row) != len(t.Columns) {
+			return plain
+		}
+		numbers := make([]float64, len(row)-1)
+		for i, cell := range row[1:] {
+			number, err := strconv.ParseFloat(cell, 64)
+			if err != nil {
+				return plain
+			}
+			numbers[i] = number
+		}
+		rows, values = append(rows, row[0]), append(values, numbers)
+	}
+	return Heat(id, t.Title, t.Columns[0], "predicted", rows, t.Columns[1:], values)
+}
