@@ -1,0 +1,172 @@
+package fit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+)
+
+// Network is a graph with trained weights. Its methods may be called from
+// several goroutines.
+type Network struct {
+	backend compute.Backend
+	store   *model.Store
+	scope   string // of the weights in store
+	job     Job    // Graph, Batch and, for validation, Loss
+
+	mu      sync.Mutex // one execution at a time: the device is one
+	forward map[bool]*model.Exec
+}
+
+func newNetwork(backend compute.Backend, store *model.Store, scope string, job Job) *Network {
+	return &Network{backend: backend, store: store, scope: scope, job: job, forward: map[bool]*model.Exec{}}
+}
+
+// Restore returns the network that graph and weights make. It works in batches
+// of so many rows.
+func Restore(graph GraphFn, weights Weights, batch int) (*Network, error) {
+	backend, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	store := model.NewStore()
+	for _, w := range weights {
+		if _, err := store.CreateVariable(networkScope+w.name, w.value); err != nil {
+			return nil, err
+		}
+	}
+	return newNetwork(backend, store, networkScope, Job{Graph: graph, Options: Options{Batch: max(1, batch)}}), nil
+}
+
+// Predict returns the outputs of all rows of source, row after row. A row's
+// outputs do not depend on the rows beside it. It stops between batches when
+// ctx is done.
+func (n *Network) Predict(ctx context.Context, source Source) ([]float32, error) {
+	var outputs []float32
+	err := catch(func() (err error) {
+		outputs, _, err = n.run(ctx, source, false)
+		return err
+	})
+	return outputs, err
+}
+
+// run returns the outputs of all rows, and if asked their losses.
+func (n *Network) run(ctx context.Context, source Source, withLoss bool) (outputs, losses []float32, err error) {
+	rows := source.Len()
+	if rows == 0 {
+		return nil, nil, nil
+	}
+	size := n.job.Batch
+	for batch, err := range inOrder(source, size) {
+		if err != nil {
+			return nil, nil, err
+		}
+		left := min(size, rows) // rows of this batch that are not filling
+		rows -= left
+		if ctx.Err() != nil {
+			return nil, nil, errors.Join(context.Cause(ctx), batch.Finalize())
+		}
+		results, err := n.forwardBatch(batch, withLoss)
+		if err := errors.Join(err, batch.Finalize()); err != nil {
+			return nil, nil, err
+		}
+		if outputs, err = appendRows(outputs, results[0], left, size); err != nil {
+			return nil, nil, err
+		}
+		if withLoss {
+			if results[1].Shape().IsScalar() { // rows are coupled: see Job.Loss
+				size, left = 1, 1
+			}
+			if losses, err = appendRows(losses, results[1], left, size); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return outputs, losses, nil
+}
+
+// forwardBatch returns the outputs of one batch, then if asked their losses.
+func (n *Network) forwardBatch(batch train.Batch, withLoss bool) ([]*tensors.Tensor, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	arguments := batch.Inputs
+	if withLoss {
+		arguments = slices.Concat(batch.Inputs, batch.Labels)
+	}
+	if n.forward[withLoss] == nil {
+		inputs := len(batch.Inputs)
+		var err error
+		n.forward[withLoss], err = n.Compile(func(scope *model.Scope, arguments []*Node) []*Node {
+			outputs := n.job.Graph(scope, arguments[:inputs])
+			if !withLoss {
+				return []*Node{outputs}
+			}
+			return []*Node{outputs, n.job.Loss(arguments[inputs:], []*Node{outputs})}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return call(n.forward[withLoss], arguments)
+}
+
+// Compile returns fn ready to run on the network's weights: fn gets the scope
+// they are in, for the network's own GraphFn or parts of it. It is what
+// explanations are made with. Only one goroutine may call the result.
+func (n *Network) Compile(fn func(scope *model.Scope, inputs []*Node) []*Node) (*model.Exec, error) {
+	return model.NewExec(n.backend, n.store, func(_ *model.Scope, inputs []*Node) []*Node {
+		return fn(n.store.Scope(n.scope), inputs)
+	})
+}
+
+func call(exec *model.Exec, inputs []*tensors.Tensor) ([]*tensors.Tensor, error) {
+	arguments := make([]any, len(inputs))
+	for i, input := range inputs {
+		arguments[i] = input
+	}
+	return exec.Call(arguments...)
+}
+
+// appendRows appends the first rows of t, of size rows, to dst and frees t.
+func appendRows(dst []float32, t *tensors.Tensor, rows, size int) ([]float32, error) {
+	err := tensors.ConstFlatData(t, func(flat []float32) {
+		dst = append(dst, flat[:len(flat)/size*rows]...)
+	})
+	return dst, errors.Join(err, t.FinalizeAll())
+}
+
+// Weights are the variables of a network, by name.
+type Weights []weight
+
+type weight struct {
+	name  string // below the network's scope, "/dense/weights"
+	value *tensors.Tensor
+}
+
+// weights returns a copy of the network's weights on the host.
+func (n *Network) weights() (Weights, error) {
+	var weights Weights
+	for v := range n.store.Scope(n.scope).IterVariables() {
+		value, err := v.Value()
+		if err != nil {
+			return nil, err
+		}
+		copied, err := value.LocalClone()
+		if err != nil {
+			return nil, err
+		}
+		weights = append(weights, weight{strings.TrimPrefix(v.Path(), n.scope), copied})
+	}
+	return weights, nil
+}
+
+// Parameters returns the number of numbers that the network consists of.
+func (n *Network) Parameters() int { return n.store.Scope(n.scope).NumParameters() }
