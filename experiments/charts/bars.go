@@ -83,7 +83,7 @@ func Heat(id, title, rowName, columnName string, rows, columns []string, values 
 		charts.WithYAxisOpts(opts.YAxis{Type: "category", Data: rows, Name: rowName, NameLocation: "middle", NameGap: 70, Inverse: opts.Bool(true)}),
 		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(false)}),
 		charts.WithVisualMapOpts(opts.VisualMap{Show: opts.Bool(false), Min: float32(low), Max: float32(high),
-			InRange: &opts.VisualMapInRange{Color: []string{"#e6f0f7", "#7fb4d6", "#0072b2"}}}),
+			InRange: &opts.VisualMapInRange{Color: []string{"#e6f0f7", "#86b9df", palette[0]}}}),
 	)
 	chart.AddSeries(title, data, charts.WithLabelOpts(opts.Label{Show: opts.Bool(true)}))
 	f := figure(id, title, heatAlt(title, rows, columns, values), chart)

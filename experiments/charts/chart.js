@@ -21,6 +21,9 @@
     return x.toFixed(Math.max(0, 3 - Math.floor(Math.log10(size))));
   }
 
+  // tick writes a number on an axis, where neighbours share their precision.
+  const tick = (x) => (Math.abs(x) >= 1e6 || (x !== 0 && Math.abs(x) < 1e-4) ? Number(x.toPrecision(3)).toExponential() : format(x).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""));
+
   // onDark tells whether text around the element is light. It asks the page
   // rather than the system, so it is right in every notebook's theme.
   function onDark(element) {
@@ -92,7 +95,8 @@
     for (const key of ["xAxis", "yAxis"]) {
       if (option[key] && !Array.isArray(option[key])) option[key] = [option[key]];
       for (const axis of option[key] ?? []) {
-        if (axis.type === "value" || axis.type === "log") axis.axisLabel = { ...axis.axisLabel, formatter: format };
+        if (axis.type === "value" || axis.type === "log") axis.axisLabel = { ...axis.axisLabel, formatter: tick };
+        if (key === "yAxis" && axis.nameLocation === "end") Object.assign(axis, { nameGap: 10, nameTextStyle: { align: "left" } });
       }
     }
     option.series ??= [];

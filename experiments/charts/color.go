@@ -6,7 +6,7 @@ import "hash/fnv"
 // reads on white and on near-black: the colours of Okabe and Ito (2008) without
 // black and yellow, then indigo and olive after Paul Tol's "muted" scheme.
 var palette = []string{
-	"#0072b2", // blue
+	"#2080c4", // blue, a little lighter than theirs for dark pages
 	"#d55e00", // vermilion
 	"#009e73", // green
 	"#cc79a7", // pink

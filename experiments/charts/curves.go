@@ -57,9 +57,9 @@ func Curves(id, title string, lines []Line, o CurveOptions) Figure {
 	if o.YRange != nil {
 		y.Min, y.Max = o.YRange[0], o.YRange[1]
 	}
-	bottom := "40"
+	bottom := "26"
 	if xName == "" {
-		bottom = "24"
+		bottom = "8"
 	}
 	legend := named(lines)
 	if o.Diagonal != "" {
@@ -135,12 +135,27 @@ func addLine(chart *charts.Line, line Line, o CurveOptions) {
 	chart.AddSeries(line.Name, nil, charts.WithSeriesOpts(func(s *charts.SingleSeries) {
 		s.Data = data
 		s.Color = line.Color
-		s.ShowSymbol = opts.Bool(line.Dots || len(data) == 1)
+		s.ShowSymbol = opts.Bool(line.Dots || lonely(data))
 		s.LineStyle = &opts.LineStyle{Color: line.Color, Width: width, Type: line.Dash, Opacity: opts.Float(opacity)}
 		if line.Step {
 			s.Step = "end"
 		}
 	}))
+}
+
+// lonely reports whether some point of a short line stands between gaps, where
+// a line alone would not show it.
+func lonely(data []point) bool {
+	if len(data) > 100 {
+		return false
+	}
+	gap := func(i int) bool { return i < 0 || i >= len(data) || !finite(data[i].x) || !finite(data[i].y) }
+	for i := range data {
+		if !gap(i) && gap(i-1) && gap(i+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // addBand draws the area between line.Low and line.High as two stacked series

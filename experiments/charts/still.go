@@ -207,7 +207,7 @@ func (o option) drawHeat(w *bytes.Buffer, height float64) {
 		}
 		x, y := left+d[0]*cellW, top+d[1]*cellH
 		fmt.Fprintf(w, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s" fill-opacity="%.2f"/>`,
-			x+1, y+1, cellW-2, cellH-2, palette[0], 0.08+0.62*share)
+			x+1, y+1, cellW-2, cellH-2, palette[0], 0.06+0.4*share)
 		text(w, x+cellW/2, y+cellH/2+4, "middle", Format(d[2]))
 	}
 	for i, name := range rows {
