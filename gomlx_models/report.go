@@ -1,5 +1,7 @@
 package models
 
+import "strings"
+
 // Report is what judging a model on one data set found. It is a value: the
 // tracker keeps it as JSON, charts draw it, pages compare it. Non-finite numbers
 // survive the trip (see Number).
@@ -47,4 +49,18 @@ func (r Report) Metric(name string) (Metric, bool) {
 		}
 	}
 	return Metric{}, false
+}
+
+// LowerIsBetter reports whether a smaller value of the metric is the better
+// one: of losses, errors and what the field calls scores but means as errors.
+// Prefixes such as "test." and "val_" do not matter.
+func LowerIsBetter(metric string) bool {
+	words := strings.FieldsFunc(strings.ToLower(metric), func(r rune) bool { return r == '.' || r == '_' || r == '/' || r == '-' || r == ' ' })
+	for _, word := range words {
+		switch word {
+		case "loss", "error", "err", "mae", "mse", "rmse", "mape", "brier", "ibs", "ece", "hinge", "perplexity", "pehe", "deviance", "aic", "bic":
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,157 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/kernel"
+	"github.com/assay-ml/assay/store"
+)
+
+// Check is what Doctor found of one part.
+type Check struct {
+	Part     string
+	Found    string // version or place; what is wrong if there is an error
+	Remedy   string // what to do; "" if all is well
+	Optional bool   // assay works without it
+}
+
+// OK says whether the part is there and works.
+func (c Check) OK() bool { return c.Remedy == "" }
+
+// Doctor checks each part that assay needs and each that it can use.
+func Doctor(ctx context.Context, root string) []Check {
+	return []Check{
+		program(ctx, "Go", "install Go 1.21 or newer from https://go.dev/dl; it fetches the version that go.mod names", "go", "version"),
+		program(ctx, "C compiler", "install gcc or clang (Debian: apt install gcc; macOS: xcode-select --install)", compiler(), "--version"),
+		gonb.check(root),
+		goimports.check(root),
+		gopls.check(root),
+		backend(),
+		sqlite(ctx),
+		script(),
+		jupyter(ctx),
+	}
+}
+
+// WriteChecks writes the checks as a table, and returns the number of parts
+// that are needed and not there.
+func WriteChecks(w io.Writer, checks []Check) (missing int) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range checks {
+		mark := "✓"
+		switch {
+		case c.OK():
+		case c.Optional:
+			mark = "–"
+		default:
+			mark = "✗"
+			missing++
+		}
+		fmt.Fprintf(table, "%s %s\t%s\t%s\n", mark, c.Part, c.Found, c.Remedy)
+	}
+	table.Flush()
+	return missing
+}
+
+func program(ctx context.Context, part, remedy, name string, args ...string) Check {
+	out, err := exec.CommandContext(ctx, name, args...).Output()
+	if err != nil {
+		return Check{Part: part, Found: "not found", Remedy: remedy}
+	}
+	return Check{Part: part, Found: strings.TrimSpace(strings.SplitN(string(out), "\n", 2)[0])}
+}
+
+// compiler returns the C compiler that cgo will use.
+func compiler() string {
+	if cc := os.Getenv("CC"); cc != "" {
+		return strings.Fields(cc)[0]
+	}
+	for _, name := range []string{"gcc", "clang"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return name
+		}
+	}
+	return "gcc"
+}
+
+func (t tool) check(root string) Check {
+	want, err := t.pinned(root)
+	if err != nil {
+		return Check{Part: t.name, Found: err.Error(), Remedy: "restore " + t.modfile}
+	}
+	switch got := t.built(root); got {
+	case want:
+		return Check{Part: t.name, Found: got}
+	case "":
+		return Check{Part: t.name, Found: "not built", Remedy: "run `assay setup`"}
+	default:
+		return Check{Part: t.name, Found: got, Remedy: "run `assay setup`, which builds " + want}
+	}
+}
+
+// backend opens the backend that models will use and multiplies two matrices on it.
+func backend() Check {
+	c := Check{Part: "GoMLX backend"}
+	b, err := fit.Backend()
+	if err != nil {
+		c.Found, c.Remedy = err.Error(), "run `assay setup`"
+		return c
+	}
+	c.Found = b.Description()
+	if err := fit.Try(b); err != nil {
+		c.Found, c.Remedy = err.Error(), "run `assay setup`, or set GOMLX_BACKEND=go for the slow pure Go backend"
+	}
+	return c
+}
+
+func sqlite(ctx context.Context) Check {
+	c := Check{Part: "SQLite"}
+	dir, err := os.MkdirTemp("", "assay-doctor-*")
+	if err != nil {
+		c.Found, c.Remedy = err.Error(), "make the temporary folder writable, or set TMPDIR"
+		return c
+	}
+	defer os.RemoveAll(dir)
+	version, journal, err := store.Engine(ctx, filepath.Join(dir, "assay.db"))
+	if err != nil {
+		c.Found, c.Remedy = err.Error(), "build assay with CGO_ENABLED=1 and a C compiler"
+		return c
+	}
+	c.Found = fmt.Sprintf("%s, journal mode %s", version, journal)
+	if journal != "wal" {
+		c.Remedy = "use a local disk: write-ahead logging does not work on this file system"
+	}
+	return c
+}
+
+func script() Check {
+	c := Check{Part: "echarts"}
+	b, err := charts.Script()
+	if err != nil {
+		c.Found, c.Remedy = err.Error(), "run `make build`, which fetches it from npm"
+		return c
+	}
+	c.Found = fmt.Sprintf("embedded, %d KB", len(b)>>10)
+	return c
+}
+
+func jupyter(ctx context.Context) Check {
+	c := program(ctx, "Jupyter", "optional: `make lab` installs JupyterLab; `assay exec` needs no Jupyter", "jupyter", "--version")
+	c.Optional = true
+	if dir, ok := kernel.Installed(); ok {
+		c.Found += "; kernel in " + short(dir)
+	} else {
+		c.Found += "; kernel not installed"
+		c.Remedy = "run `assay setup`, which installs the kernelspec"
+	}
+	return c
+}
