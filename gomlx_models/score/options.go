@@ -1,0 +1,146 @@
+package score
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+)
+
+// Options say how predictions are judged. The zero value judges at threshold
+// 0.5, takes every row for another patient, and draws 2000 resamples.
+type Options struct {
+	Name      string     // of the data set: "test"
+	Classes   []string   // names in output order; nil means "0", "1" …
+	Group     []string   // patient of each row; nil means that every row is another patient
+	Subgroups []Subgroup // groupings that the report breaks the scores down by
+	Operating Operating  // the threshold of a binary model; zero means 0.5
+	Resamples int        // of the bootstrap; 0 means 2000, negative means no intervals
+	Seed      int64      // of the bootstrap
+	Bins      int        // of calibration; 0 means 10
+}
+
+// Subgroup is one way of dividing the rows: by sex, age band, device, view.
+type Subgroup struct {
+	Name string
+	Of   []string // label of each row; an empty label is shown as "unknown"
+}
+
+// ErrNoRows is returned by every builder when there is nothing to judge.
+var ErrNoRows = errors.New("there are no rows to judge")
+
+// check finds what would make a report of n rows meaningless.
+func (o Options) check(n int) error {
+	if n == 0 {
+		return ErrNoRows
+	}
+	if o.Group != nil && len(o.Group) != n {
+		return fmt.Errorf("there are %d rows but %d patients in Options.Group", n, len(o.Group))
+	}
+	for _, s := range o.Subgroups {
+		if len(s.Of) != n {
+			return fmt.Errorf("there are %d rows but %d labels in subgroup %q", n, len(s.Of), s.Name)
+		}
+	}
+	if o.Bins < 0 {
+		return fmt.Errorf("%d calibration bins: there must be at least one", o.Bins)
+	}
+	return nil
+}
+
+func (o Options) bins() int {
+	if o.Bins == 0 {
+		return 10
+	}
+	return o.Bins
+}
+
+// class names the k-th output.
+func (o Options) class(k int) string {
+	if k < len(o.Classes) {
+		return o.Classes[k]
+	}
+	return fmt.Sprint(k)
+}
+
+// patients returns the rows of each patient, in order of first appearance; rows
+// says which rows count, nil meaning all n.
+func (o Options) patients(rows []int) [][]int {
+	if o.Group == nil {
+		each := make([][]int, len(rows))
+		for i := range rows {
+			each[i] = []int{i}
+		}
+		return each
+	}
+	var of [][]int
+	seen := make(map[string]int, len(rows))
+	for i, row := range rows {
+		g, ok := seen[o.Group[row]]
+		if !ok {
+			g = len(of)
+			seen[o.Group[row]] = g
+			of = append(of, nil)
+		}
+		of[g] = append(of[g], i)
+	}
+	return of
+}
+
+// probabilities checks that every value is a probability.
+func probabilities(of string, p []float64) error {
+	for i, v := range p {
+		if math.IsNaN(v) || v < 0 || v > 1 {
+			return fmt.Errorf("row %d: %s is %v, which is not a probability", i, of, v)
+		}
+	}
+	return nil
+}
+
+func sameLength(n, m int, a, b string) error {
+	if n != m {
+		return fmt.Errorf("there are %d %s but %d %s", n, a, m, b)
+	}
+	return nil
+}
+
+// mustMatch guards the plain measures.
+func mustMatch(n, m int) {
+	if n != m {
+		panic(fmt.Sprintf("score: slices of length %d and %d", n, m))
+	}
+}
+
+// all returns 0 … n-1.
+func all(n int) []int {
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
+}
+
+func pick[T any](from []T, rows []int) []T {
+	to := make([]T, len(rows))
+	for i, r := range rows {
+		to[i] = from[r]
+	}
+	return to
+}
+
+func numbers(x []float64) []models.Number {
+	n := make([]models.Number, len(x))
+	for i, v := range x {
+		n[i] = models.Number(v)
+	}
+	return n
+}
+
+// levels returns the labels in use, sorted.
+func levels(labels []string) []string {
+	set := slices.Clone(labels)
+	slices.Sort(set)
+	return slices.Compact(set)
+}
