@@ -1,0 +1,181 @@
+package kernel
+
+import (
+	"encoding/json"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"path"
+	"runtime/debug"
+	"strings"
+)
+
+// goVersion is that of the toolchain that go.mod names and cells build with.
+const goVersion = "1.27.4"
+
+// kernelInfo returns the content of a kernel_info_reply.
+func kernelInfo() map[string]any {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	return map[string]any{
+		"status":                 "ok",
+		"protocol_version":       protocolVersion,
+		"implementation":         "assay",
+		"implementation_version": version,
+		"banner":                 "Go (assay): Go notebooks for medical machine learning, cells compiled by GoNB",
+		"debugger":               false,
+		"supported_features":     []string{},
+		"help_links": []map[string]string{
+			{"text": "Go packages", "url": "https://pkg.go.dev/std"},
+			{"text": "GoNB", "url": "https://github.com/janpfeifer/gonb"},
+			{"text": "GoMLX", "url": "https://pkg.go.dev/github.com/gomlx/gomlx"},
+		},
+		"language_info": map[string]any{
+			"name":               "go",
+			"version":            goVersion,
+			"mimetype":           "text/x-go",
+			"file_extension":     ".go",
+			"pygments_lexer":     "go",
+			"codemirror_mode":    "go",
+			"nbconvert_exporter": "script",
+		},
+	}
+}
+
+// isComplete returns the content of an is_complete_reply: whether Enter in a
+// console should execute the code or go on to another line.
+func isComplete(content json.RawMessage) map[string]any {
+	var request struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(content, &request) != nil {
+		return map[string]any{"status": "unknown"}
+	}
+	code := withoutCommands(request.Code)
+	if parses("package p;"+code) || parses("package p;func _(){"+code+"\n}") || splitCell(code) >= 0 {
+		return map[string]any{"status": "complete"}
+	}
+	depth, open := nesting(code)
+	if depth > 0 || open {
+		return map[string]any{"status": "incomplete", "indent": strings.Repeat("\t", max(depth, 0))}
+	}
+	return map[string]any{"status": "invalid"}
+}
+
+func parses(source string) bool {
+	_, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
+	return err == nil
+}
+
+// withoutCommands returns source with the lines that gonb takes as commands, and
+// not as Go, made blank.
+func withoutCommands(source string) string {
+	lines := strings.Split(source, "\n")
+	for i, line := range lines {
+		if isCommand(line) {
+			lines[i] = ""
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func isCommand(line string) bool {
+	line = strings.TrimPrefix(line, "//gonb:")
+	return strings.HasPrefix(line, "%") || strings.HasPrefix(line, "!")
+}
+
+// nesting returns how many brackets of code are open at its end, and whether a
+// comment, a raw string or an operation is.
+func nesting(code string) (depth int, open bool) {
+	fset := token.NewFileSet()
+	var s scanner.Scanner
+	s.Init(fset.AddFile("", -1, len(code)), []byte(code), func(_ token.Position, msg string) {
+		if strings.Contains(msg, "not terminated") && !strings.HasPrefix(msg, "string literal") && !strings.HasPrefix(msg, "rune") {
+			open = true
+		}
+	}, 0)
+	last := token.ILLEGAL
+	for {
+		_, tok, lit := s.Scan()
+		switch tok {
+		case token.EOF:
+			return depth, open || last.IsOperator() && !closes(last) && last != token.INC && last != token.DEC
+		case token.LPAREN, token.LBRACK, token.LBRACE:
+			depth++
+		case token.RPAREN, token.RBRACK, token.RBRACE:
+			depth--
+		}
+		if tok != token.SEMICOLON || lit == ";" {
+			last = tok
+		}
+	}
+}
+
+func closes(tok token.Token) bool {
+	return tok == token.RPAREN || tok == token.RBRACK || tok == token.RBRACE || tok == token.SEMICOLON
+}
+
+// entry is a line of the history: a cell and its execution count.
+type entry struct {
+	count  int
+	source string
+}
+
+// noSlash replaces what * does not match in a pattern of package path.
+func noSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+
+func (p *proxy) remember(count int, source string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.history = append(p.history, entry{count, source})
+}
+
+// recall returns the content of a history_reply. There is the history of this
+// session only, which is number 1; 0 means the current one.
+func (p *proxy) recall(content json.RawMessage) map[string]any {
+	request := struct {
+		Output  bool   `json:"output"`
+		Access  string `json:"hist_access_type"`
+		Session int    `json:"session"`
+		Start   int    `json:"start"`
+		Stop    *int   `json:"stop"`
+		N       int    `json:"n"`
+		Pattern string `json:"pattern"`
+		Unique  bool   `json:"unique"`
+	}{}
+	if json.Unmarshal(content, &request) != nil {
+		return errorReply("BadRequest", "the history_request cannot be read", nil)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []entry
+	seen := map[string]bool{}
+	for _, e := range p.history {
+		keep := true
+		switch request.Access {
+		case "range":
+			keep = (request.Session == 0 || request.Session == 1) && e.count >= request.Start && (request.Stop == nil || e.count < *request.Stop)
+		case "search":
+			matched, err := path.Match(noSlash(request.Pattern), noSlash(e.source))
+			keep = (err == nil && matched || request.Pattern == "") && !(request.Unique && seen[e.source])
+			seen[e.source] = true
+		}
+		if keep {
+			found = append(found, e)
+		}
+	}
+	if n := request.N; request.Access != "range" && n > 0 && len(found) > n {
+		found = found[len(found)-n:]
+	}
+	history := [][]any{}
+	for _, e := range found {
+		if request.Output {
+			history = append(history, []any{1, e.count, []any{e.source, nil}})
+		} else {
+			history = append(history, []any{1, e.count, e.source})
+		}
+	}
+	return map[string]any{"status": "ok", "history": history}
+}

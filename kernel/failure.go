@@ -1,0 +1,248 @@
+package kernel
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Failure is the way in which a cell failed.
+type Failure string
+
+const (
+	CompileError Failure = "CompileError" // it does not compile
+	Panic        Failure = "Panic"        // its program panicked, or the Go runtime ended it
+	ExitError    Failure = "ExitError"    // its program exited with a status other than 0
+	Killed       Failure = "Killed"       // a signal ended its program
+	OutOfMemory  Failure = "OutOfMemory"  // its program wanted more memory than there is
+	Interrupted  Failure = "Interrupted"  // the user, or the end of the context, stopped it
+	CommandError Failure = "CommandError" // one of its % commands failed
+	KernelDied   Failure = "KernelDied"   // gonb itself ended
+)
+
+// CellError is the error of a cell that failed.
+type CellError struct {
+	Failure Failure
+	Message string
+	Cell    int    // its execution count, as [3] beside the cell
+	CellID  string // if it is known
+	// At is where it failed: mostly a line of the cell itself, but the cell may
+	// have called what an earlier one declares. Line is 0 if it is not known.
+	At        Place
+	Traceback []string
+}
+
+// Place is a line, from 1, of the cell with an execution count.
+type Place struct{ Cell, Line int }
+
+func (p Place) String() string { return fmt.Sprintf("cell [%d], line %d", p.Cell, p.Line) }
+
+// Error names the cell and the line.
+func (e *CellError) Error() string {
+	cell := fmt.Sprintf("cell [%d]", e.Cell)
+	if e.CellID != "" {
+		cell += " (id " + e.CellID + ")"
+	}
+	switch {
+	case e.At.Line > 0 && e.At.Cell == e.Cell:
+		cell += fmt.Sprintf(", line %d", e.At.Line)
+	case e.At.Line > 0:
+		cell += ", at " + e.At.String()
+	}
+	return fmt.Sprintf("%s: %s: %s", cell, e.Failure, e.Message)
+}
+
+// output returns what a notebook shows of the error.
+func (e *CellError) output() Output {
+	return Output{Type: "error", EName: string(e.Failure), EValue: e.Message, Traceback: e.Traceback}
+}
+
+// executed is a cell as it was sent to gonb.
+type executed struct {
+	count int
+	id    string
+	lines []string
+}
+
+// failure tells what made a cell fail from what gonb replied, what the program
+// wrote on stderr as it ended, and the Go program that gonb had made.
+type failure struct {
+	cells   []executed // the last is the one that failed
+	program []string   // the lines of gonb's main.go
+	value   string     // gonb's account
+	dying   string     // the runtime's last words
+	stderr  string     // the last line the program wrote on stderr
+	oom     bool       // the kernel killed a process for want of memory meanwhile
+}
+
+var (
+	exitStatus  = regexp.MustCompile(`^exit status \d+$`)
+	endSignal   = regexp.MustCompile(`^signal: (.+?)( \(core dumped\))?$`)
+	programLine = regexp.MustCompile(`(?:\S*/)?main(?:_test)?\.go:(\d+)(?::(\d+))?`)
+	outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory`)
+)
+
+func (f failure) error() *CellError {
+	cell := f.cells[len(f.cells)-1]
+	e := &CellError{Cell: cell.count, CellID: cell.id}
+	value := strings.TrimSpace(f.value)
+	switch {
+	case endSignal.MatchString(value):
+		e.Failure, e.Message = Killed, value
+		if f.oom && value == "signal: killed" {
+			e.Failure, e.Message = OutOfMemory, "the system killed the program: it used more memory than there is"
+		}
+		e.Traceback = f.head(e)
+	case exitStatus.MatchString(value) && f.dying != "":
+		f.crash(e)
+	case exitStatus.MatchString(value):
+		e.Failure, e.Message = ExitError, value
+		if f.stderr != "" {
+			e.Message += ": " + f.stderr
+		}
+		e.Traceback = f.head(e)
+	case programLine.MatchString(value):
+		f.compile(e, value)
+	default:
+		e.Failure, e.Message = CommandError, value
+		e.Traceback = f.head(e)
+	}
+	return e
+}
+
+// crash reads the runtime's last words: a message, then the stacks, the first
+// of which is of the goroutine that failed.
+func (f failure) crash(e *CellError) {
+	message, stacks, _ := strings.Cut(f.dying, "\n\ngoroutine ")
+	e.Failure = Panic
+	e.Message = strings.TrimPrefix(strings.TrimSpace(message), "panic: ")
+	if outOfMemory.MatchString(message) {
+		e.Failure = OutOfMemory
+	}
+	stack, _, _ := strings.Cut(stacks, "\n\n")
+	lines := strings.Split(stack, "\n")
+	var frames []string
+	for i := 1; i+1 < len(lines); i += 2 {
+		call, at := lines[i], strings.TrimSpace(lines[i+1])
+		if strings.HasPrefix(call, "panic(") || strings.HasPrefix(call, "runtime.") {
+			continue
+		}
+		if i := strings.LastIndex(at, " +0x"); i > 0 {
+			at = at[:i]
+		}
+		if m := programLine.FindStringSubmatch(at); m != nil && strings.Contains(at, "/gonb_") {
+			if place, ok := f.locate(m[1]); ok {
+				at = place.String()
+				if e.At.Line == 0 {
+					e.At = place
+				}
+			} else {
+				at = "the program made from the cell"
+			}
+		}
+		frames = append(frames, "  "+call, "      "+at)
+	}
+	e.Traceback = append(f.head(e), frames...)
+}
+
+// compile reads the messages of the compiler, goimports or the parser.
+func (f failure) compile(e *CellError, value string) {
+	e.Failure = CompileError
+	var messages []string
+	for line := range strings.Lines(value) {
+		line = strings.TrimRight(line, "\n")
+		at := programLine.FindStringSubmatchIndex(line)
+		switch {
+		case at != nil:
+			text := strings.TrimPrefix(line[at[1]:], ": ")
+			place, ok := f.locate(line[at[2]:at[3]])
+			if !ok {
+				messages = append(messages, text)
+				break
+			}
+			if e.At.Line == 0 {
+				e.At, e.Message = place, text
+			}
+			messages = append(messages, place.String()+": "+text)
+		case strings.HasPrefix(line, "\t"): // goes on from the line before
+			messages = append(messages, line)
+		}
+	}
+	if e.Message == "" {
+		e.Message = messages[0]
+	}
+	e.Traceback = append(f.head(e), messages...)
+}
+
+// Escape sequences that every front end shows.
+const (
+	red   = "\x1b[0;31m"
+	green = "\x1b[0;32m"
+	plain = "\x1b[0m"
+)
+
+// head returns the first lines of a traceback: what happened, where, and the
+// lines of the cell around it.
+func (f failure) head(e *CellError) []string {
+	lines := []string{red + string(e.Failure) + plain + ": " + e.Message}
+	i := slices.IndexFunc(f.cells, func(c executed) bool { return c.count == e.At.Cell })
+	if e.At.Line == 0 || i < 0 {
+		return append(lines, fmt.Sprintf("%scell [%d]%s", green, e.Cell, plain))
+	}
+	lines = append(lines, green+e.At.String()+plain)
+	source := f.cells[i].lines
+	for n := max(1, e.At.Line-2); n <= min(len(source), e.At.Line+2); n++ {
+		if n == e.At.Line {
+			lines = append(lines, fmt.Sprintf("%s--> %3d | %s%s", red, n, source[n-1], plain))
+		} else {
+			lines = append(lines, fmt.Sprintf("    %3d | %s", n, source[n-1]))
+		}
+	}
+	return append(lines, "")
+}
+
+// locate finds the line of a cell from which a line of the program comes. gonb
+// copies declarations and statements whole, so it is the line that reads the
+// same, and among several the one whose neighbours read the same too.
+func (f failure) locate(number string) (place Place, ok bool) {
+	n, _ := strconv.Atoi(number)
+	if n < 1 || n > len(f.program) {
+		return Place{}, false
+	}
+	best := 0
+	for _, c := range slices.Backward(f.cells) {
+		for i := range c.lines {
+			if score := alike(f.program, n-1, c.lines, i); score > best {
+				best, place = score, Place{c.count, i + 1}
+			}
+		}
+	}
+	return place, best > 0
+}
+
+// alike returns how many lines around a[i] and b[j] read the same, at most 40
+// either way, and 0 if a[i] and b[j] do not.
+func alike(a []string, i int, b []string, j int) (count int) {
+	for k := 0; k < 40 && i+k < len(a) && j+k < len(b) && canonical(a[i+k]) == canonical(b[j+k]); k++ {
+		count++
+	}
+	if count == 0 {
+		return 0
+	}
+	for k := 1; k < 40 && i-k >= 0 && j-k >= 0 && canonical(a[i-k]) == canonical(b[j-k]); k++ {
+		count++
+	}
+	return count
+}
+
+// canonical returns a line as it is compared: gonb moves single declarations
+// into groups, which changes their blanks and their keyword.
+func canonical(line string) string {
+	words := strings.Fields(line)
+	if len(words) > 1 && slices.Contains([]string{"var", "const", "type", "import"}, words[0]) && words[1] != "(" {
+		words = words[1:]
+	}
+	return strings.Join(words, " ")
+}

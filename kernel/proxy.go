@@ -1,0 +1,397 @@
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+)
+
+// Run is the Jupyter kernel "Go (assay)": it serves the sockets that
+// connectionFile names, and executes cells in a Session, until a client asks it
+// to shut down, ctx ends, or the process that started it is gone. What it has to
+// say of messages that it drops goes to logs.
+func Run(ctx context.Context, connectionFile string, w Workspace, logs io.Writer) error {
+	conn, err := readConnection(connectionFile)
+	if err != nil {
+		return err
+	}
+	if w.Notebook == "" {
+		w.Notebook = os.Getenv("JPY_SESSION_NAME") // where Jupyter's server says it
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := &proxy{
+		log:     log.New(logs, "assay kernel: ", 0),
+		id:      newMessageID(),
+		cancel:  cancel,
+		started: make(chan struct{}),
+		queue:   make(chan *message, maxQueue),
+		asides:  make(chan *message, maxQueue),
+		input:   make(chan string),
+	}
+	if err := p.listen(conn); err != nil {
+		return err
+	}
+	defer p.closeSockets()
+
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	p.publish("status", nil, map[string]string{"execution_state": "starting"})
+	wg.Go(func() { p.start(ctx, w) })
+	wg.Go(func() { p.serve(ctx, p.queue, p.execute) })
+	wg.Go(func() { p.serve(ctx, p.asides, func(ctx context.Context, m *message) { p.answer(m, p.shell) }) })
+	drop := func(err error) { p.log.Printf("dropped a message: %v", err) }
+	go p.shell.receive(ctx, p.dispatch, drop)
+	go p.control.receive(ctx, func(m *message) { p.answer(m, p.control) }, drop)
+	go p.stdin.receive(ctx, p.takeInput, drop)
+	go p.beat(ctx)
+
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	parent := os.Getppid()
+	orphaned := time.NewTicker(time.Second)
+	defer orphaned.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case sig := <-signals:
+			if sig != os.Interrupt {
+				return nil
+			}
+			p.interrupt()
+		case <-orphaned.C:
+			if os.Getenv("JPY_PARENT_PID") != "" && os.Getppid() != parent {
+				p.log.Print("the process that started the kernel is gone")
+				return nil
+			}
+		}
+	}
+}
+
+// maxQueue is how many requests may wait: no notebook has as many cells.
+const maxQueue = 10000
+
+// proxy is a kernel's end of the Jupyter protocol.
+type proxy struct {
+	log    *log.Logger
+	id     string // the session in the headers of what the kernel sends
+	cancel context.CancelFunc
+
+	shell, control, stdin, iopub *socket
+	heartbeat                    zmq4.Socket
+
+	started  chan struct{} // closed when session or startErr is set
+	session  *Session
+	startErr error
+
+	queue  chan *message // requests to execute, in order
+	asides chan *message // other requests, answered also while a cell runs
+	input  chan string   // what the user entered
+
+	mu      sync.Mutex
+	history []entry
+	waiting bool // for input
+}
+
+// listen opens the five sockets.
+func (p *proxy) listen(c connection) error {
+	life := context.Background() // closeSockets ends them, when all replies are sent
+	sign := signer{key: []byte(c.Key)}
+	p.shell = &socket{signer: sign, zmq: zmq4.NewRouter(life, quiet), name: "shell"}
+	p.control = &socket{signer: sign, zmq: zmq4.NewRouter(life, quiet), name: "control"}
+	p.stdin = &socket{signer: sign, zmq: zmq4.NewRouter(life, quiet), name: "stdin"}
+	p.iopub = &socket{signer: sign, zmq: zmq4.NewPub(life, quiet), name: "iopub"}
+	p.heartbeat = zmq4.NewRep(life, quiet)
+	for _, s := range []struct {
+		zmq  zmq4.Socket
+		name string
+		port int
+	}{
+		{p.shell.zmq, "shell", c.ShellPort}, {p.control.zmq, "control", c.ControlPort}, {p.stdin.zmq, "stdin", c.StdinPort},
+		{p.iopub.zmq, "iopub", c.IOPubPort}, {p.heartbeat, "heartbeat", c.HBPort},
+	} {
+		if err := s.zmq.Listen(c.endpoint(s.port)); err != nil {
+			p.closeSockets()
+			return fmt.Errorf("%s socket: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func (p *proxy) closeSockets() {
+	time.Sleep(50 * time.Millisecond) // the publisher sends from a queue that Close drops
+	for _, s := range []zmq4.Socket{p.shell.zmq, p.control.zmq, p.stdin.zmq, p.iopub.zmq, p.heartbeat} {
+		s.Close()
+	}
+}
+
+// start starts the session, and closes it when ctx ends.
+func (p *proxy) start(ctx context.Context, w Workspace) {
+	p.session, p.startErr = Start(ctx, w)
+	close(p.started)
+	if p.startErr != nil {
+		p.log.Print(p.startErr)
+		return
+	}
+	<-ctx.Done()
+	if err := p.session.Close(); err != nil {
+		p.log.Print(err)
+	}
+}
+
+func (p *proxy) serve(ctx context.Context, queue chan *message, handle func(context.Context, *message)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-queue:
+			handle(ctx, m)
+		}
+	}
+}
+
+// beat sends back what comes on the heartbeat socket.
+func (p *proxy) beat(ctx context.Context) {
+	for ctx.Err() == nil {
+		m, err := p.heartbeat.Recv()
+		if err != nil {
+			return
+		}
+		if err := p.heartbeat.Send(m); err != nil {
+			p.log.Printf("heartbeat: %v", err)
+		}
+	}
+}
+
+// dispatch puts a request of the shell socket into its queue.
+func (p *proxy) dispatch(m *message) {
+	queue := p.asides
+	if m.header.Type == "execute_request" {
+		queue = p.queue
+	}
+	select {
+	case queue <- m:
+	default:
+		p.log.Printf("dropped a message: %d requests are waiting", maxQueue)
+	}
+}
+
+// publish tells every client of something that parent led to.
+func (p *proxy) publish(kind string, parent *message, content any) {
+	m, err := newMessage(kind, p.id, parent, content)
+	if err == nil {
+		m.identities = [][]byte{[]byte(kind)} // the topic
+		err = p.iopub.send(m)
+	}
+	if err != nil {
+		p.log.Print(err)
+	}
+}
+
+func (p *proxy) status(parent *message, state string) {
+	p.publish("status", parent, map[string]string{"execution_state": state})
+}
+
+// reply answers request on the socket that it came over.
+func (p *proxy) reply(s *socket, request *message, content any) {
+	kind := strings.TrimSuffix(request.header.Type, "_request") + "_reply"
+	m, err := newMessage(kind, p.id, request, content)
+	if err == nil {
+		m.identities = request.identities
+		err = s.send(m)
+	}
+	if err != nil {
+		p.log.Print(err)
+	}
+}
+
+// answer answers a request that executes nothing.
+func (p *proxy) answer(m *message, s *socket) {
+	p.status(m, "busy")
+	defer p.status(m, "idle")
+	switch m.header.Type {
+	case "kernel_info_request":
+		p.reply(s, m, kernelInfo())
+	case "is_complete_request":
+		p.reply(s, m, isComplete(m.content))
+	case "history_request":
+		p.reply(s, m, p.recall(m.content))
+	case "comm_info_request":
+		p.reply(s, m, map[string]any{"status": "ok", "comms": struct{}{}})
+	case "interrupt_request":
+		p.interrupt()
+		p.reply(s, m, map[string]any{"status": "ok"})
+	case "shutdown_request":
+		var shutdown struct {
+			Restart bool `json:"restart"`
+		}
+		json.Unmarshal(m.content, &shutdown) // a request without restart does not restart
+		p.reply(s, m, map[string]any{"status": "ok", "restart": shutdown.Restart})
+		p.cancel()
+	case "comm_open": // nothing here listens to it
+		var comm struct {
+			ID string `json:"comm_id"`
+		}
+		if json.Unmarshal(m.content, &comm) == nil {
+			p.publish("comm_close", m, map[string]any{"comm_id": comm.ID, "data": struct{}{}})
+		}
+	default:
+		p.log.Printf("dropped a message: %s is not known", m.header.Type)
+	}
+}
+
+// interrupt stops the cell that is running.
+func (p *proxy) interrupt() {
+	select {
+	case <-p.started:
+		if p.session != nil {
+			p.session.Interrupt()
+		}
+	default:
+	}
+}
+
+// errorReply is the content of a reply to a request that failed.
+func errorReply(name, value string, traceback []string) map[string]any {
+	if traceback == nil {
+		traceback = []string{name + ": " + value}
+	}
+	return map[string]any{"status": "error", "ename": name, "evalue": value, "traceback": traceback}
+}
+
+// execute answers an execute_request.
+func (p *proxy) execute(ctx context.Context, m *message) {
+	p.status(m, "busy")
+	defer p.status(m, "idle")
+	request := struct {
+		Code         *string `json:"code"`
+		Silent       bool    `json:"silent"`
+		StoreHistory *bool   `json:"store_history"`
+		AllowStdin   bool    `json:"allow_stdin"`
+		StopOnError  *bool   `json:"stop_on_error"`
+	}{}
+	if err := json.Unmarshal(m.content, &request); err != nil || request.Code == nil {
+		p.reply(p.shell, m, errorReply("BadRequest", "the execute_request has no code", nil))
+		return
+	}
+	select {
+	case <-p.started:
+	case <-ctx.Done():
+		return
+	}
+	if p.startErr != nil {
+		content := errorReply(string(KernelDied), p.startErr.Error(), nil)
+		p.publish("error", m, content)
+		p.reply(p.shell, m, content)
+		return
+	}
+	var cell struct {
+		ID string `json:"cellId"`
+	}
+	json.Unmarshal(m.metadata, &cell) // clients that do not know cells say none
+	code := Code{
+		Source: *request.Code,
+		CellID: cell.ID,
+		Silent: request.Silent || request.StoreHistory != nil && !*request.StoreHistory,
+	}
+	if request.AllowStdin {
+		code.Input = func(prompt string, password bool) (string, error) { return p.ask(ctx, m, prompt, password) }
+	}
+	count := p.session.Count()
+	if !code.Silent {
+		count++
+		p.remember(count, code.Source)
+	}
+	if !request.Silent {
+		p.publish("execute_input", m, map[string]any{"code": code.Source, "execution_count": count})
+	}
+	var err error
+	if strings.TrimSpace(code.Source) != "" {
+		err = p.session.Execute(ctx, code, func(o Output) {
+			if !request.Silent {
+				p.publish(o.Type, m, o.content())
+			}
+		})
+	}
+	content := map[string]any{"status": "ok", "user_expressions": struct{}{}, "payload": []any{}}
+	if err != nil {
+		var failed *CellError
+		if errors.As(err, &failed) {
+			content = errorReply(string(failed.Failure), failed.Message, failed.Traceback)
+		} else {
+			content = errorReply(string(KernelDied), err.Error(), nil)
+			p.publish("error", m, content)
+		}
+	}
+	content["execution_count"] = count
+	p.reply(p.shell, m, content)
+	if err != nil && (request.StopOnError == nil || *request.StopOnError) {
+		p.abortQueue()
+	}
+}
+
+// abortQueue answers the requests that wait behind one that failed.
+func (p *proxy) abortQueue() {
+	for {
+		select {
+		case m := <-p.queue:
+			p.status(m, "busy")
+			p.reply(p.shell, m, map[string]any{"status": "aborted"})
+			p.status(m, "idle")
+		default:
+			return
+		}
+	}
+}
+
+// ask asks the client that sent request for a line.
+func (p *proxy) ask(ctx context.Context, request *message, prompt string, password bool) (string, error) {
+	m, err := newMessage("input_request", p.id, request, map[string]any{"prompt": prompt, "password": password})
+	if err != nil {
+		return "", err
+	}
+	m.identities = request.identities
+	p.mu.Lock()
+	p.waiting = true
+	p.mu.Unlock()
+	if err := p.stdin.send(m); err != nil {
+		return "", err
+	}
+	select {
+	case line := <-p.input:
+		return line, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// takeInput hands the user's line to the program that waits for it.
+func (p *proxy) takeInput(m *message) {
+	var reply struct {
+		Value string `json:"value"`
+	}
+	if m.header.Type != "input_reply" || json.Unmarshal(m.content, &reply) != nil {
+		return
+	}
+	p.mu.Lock()
+	waiting := p.waiting
+	p.waiting = false
+	p.mu.Unlock()
+	if waiting {
+		p.input <- reply.Value
+	}
+}

@@ -1,0 +1,475 @@
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+)
+
+// Session executes cells: it owns a gonb process, which makes a Go program of
+// each cell and the declarations of the cells before it, builds and runs it.
+// The session keeps the order of output, tells the ways of failing apart, stops
+// cells, and leaves no process and no folder behind.
+type Session struct {
+	workspace Workspace
+	dir       string
+	env       []string
+
+	executing sync.Mutex // held while a cell runs
+	gonb      *gonb
+	cells     []executed
+	count     int
+	shown     map[string]bool
+	interrupt chan struct{}
+}
+
+// Code is what a session is asked to execute.
+type Code struct {
+	Source string
+	CellID string
+	// Silent code counts as no cell.
+	Silent bool
+	// Input answers a program that asks the user for a line; nil if nobody can.
+	Input func(prompt string, password bool) (string, error)
+}
+
+// Start starts gonb in the workspace. Close must be called.
+func Start(ctx context.Context, w Workspace) (*Session, error) {
+	dir, err := os.MkdirTemp("", "assay-kernel-")
+	if err != nil {
+		return nil, fmt.Errorf("workspace: %w", err)
+	}
+	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, interrupt: make(chan struct{}, 1)}
+	if s.env, err = w.prepare(ctx, dir); err == nil {
+		s.gonb, err = startGonb(ctx, w, dir, s.env)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+// Close stops what the session started and removes its folder. A cell that is
+// running fails.
+func (s *Session) Close() error {
+	s.gonb.stop()
+	s.executing.Lock()
+	defer s.executing.Unlock()
+	return os.RemoveAll(s.dir)
+}
+
+// Count returns the execution count of the last cell.
+func (s *Session) Count() int { return s.count }
+
+// Interrupt stops the cell that is running, if one is. Its program has a moment
+// to end by itself.
+func (s *Session) Interrupt() {
+	select {
+	case s.interrupt <- struct{}{}:
+	default:
+	}
+}
+
+// Execute runs code and calls sink with its output, from one goroutine at a
+// time, until it returns. A cell that fails is a *CellError; its output includes
+// the error. When ctx ends, the cell is interrupted.
+func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) error {
+	s.executing.Lock()
+	defer s.executing.Unlock()
+	select {
+	case <-s.interrupt: // of a cell that had ended already
+	default:
+	}
+	if !code.Silent {
+		s.count++
+	}
+	cell := executed{count: s.count, id: code.CellID, lines: strings.Split(code.Source, "\n")}
+	s.cells = append(s.cells, cell)
+	if err := s.reviveGonb(ctx, sink); err != nil {
+		return err
+	}
+	source, err := s.prepareCell(code)
+	if err != nil {
+		return fmt.Errorf("cell [%d]: %w", s.count, err)
+	}
+	var lastLine lastLine
+	out, err := openOutlet(s.dir, s.shown, func(o Output) {
+		lastLine.note(o)
+		sink(o)
+	})
+	if err != nil {
+		return fmt.Errorf("cell [%d]: %w", s.count, err)
+	}
+	oomBefore := oomKills()
+	reply, err := s.run(ctx, source, code, out)
+	dying := out.close()
+
+	var cellErr *CellError
+	switch {
+	case errors.Is(err, errInterrupted):
+		cellErr = &CellError{Failure: Interrupted, Message: "the cell was stopped", Cell: cell.count, CellID: cell.id}
+		cellErr.Traceback = failure{cells: s.cells}.head(cellErr)
+	case errors.Is(err, errGonbDied):
+		cellErr = &CellError{Failure: KernelDied, Cell: cell.count, CellID: cell.id,
+			Message: "gonb ended while the cell ran; it is started again for the next cell, without the declarations of the cells before"}
+		cellErr.Traceback = failure{cells: s.cells}.head(cellErr)
+	case err != nil:
+		return fmt.Errorf("cell [%d]: %w", s.count, err)
+	case reply.Status != "ok":
+		cellErr = failure{
+			cells:   s.cells,
+			program: s.program(),
+			value:   reply.EValue,
+			dying:   dying,
+			stderr:  string(lastLine),
+			oom:     oomKills() > oomBefore,
+		}.error()
+	default:
+		if dying != "" { // it was not dying after all
+			sink(Stream("stderr", dying))
+		}
+		return nil
+	}
+	sink(cellErr.output())
+	return cellErr
+}
+
+// lastLine is the last line that is not blank of what was written on stderr.
+type lastLine string
+
+func (l *lastLine) note(o Output) {
+	if o.Type != "stream" || o.Name != "stderr" {
+		return
+	}
+	if t := strings.TrimRight(o.Text, "\n \t"); t != "" {
+		*l = lastLine(t[strings.LastIndexByte(t, '\n')+1:])
+	}
+}
+
+// reviveGonb starts gonb again if it has ended.
+func (s *Session) reviveGonb(ctx context.Context, sink func(Output)) error {
+	select {
+	case <-s.gonb.group.gone:
+	default:
+		return nil
+	}
+	s.gonb.stop()
+	os.RemoveAll(filepath.Join(s.dir, "tmp"))
+	if err := os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
+		return fmt.Errorf("workspace: %w", err)
+	}
+	g, err := startGonb(ctx, s.workspace, s.dir, s.env)
+	if err != nil {
+		return err
+	}
+	s.gonb = g
+	s.cells = s.cells[len(s.cells)-1:]
+	sink(Stream("stderr", "gonb was started again: run the cells above once more if this one needs what they declare.\n"))
+	return nil
+}
+
+// program returns the lines of the Go program that gonb made last.
+func (s *Session) program() []string {
+	files, _ := filepath.Glob(filepath.Join(s.dir, "tmp", "gonb_*", "main*.go"))
+	for _, file := range files {
+		if data, err := os.ReadFile(file); err == nil {
+			return strings.Split(string(data), "\n")
+		}
+	}
+	return nil
+}
+
+// prepareCell writes what the cell's program is told and returns its source as
+// gonb is given it.
+func (s *Session) prepareCell(code Code) (string, error) {
+	sourceFile := filepath.Join(s.dir, "cell.go")
+	var env strings.Builder
+	for _, pair := range [][2]string{
+		{"ASSAY_CELL_ID", code.CellID},
+		{"ASSAY_CELL", strconv.Itoa(s.count)},
+		{"ASSAY_CELL_SOURCE", sourceFile},
+		{"ASSAY_DISPLAY", "stdout"},
+	} {
+		fmt.Fprintf(&env, "export %s='%s'\n", pair[0], strings.ReplaceAll(pair[1], "'", `'\''`))
+	}
+	env.WriteString("export ASSAY_PROGRAM=\"$GONB_TMP_DIR/main.go\"\n")
+	return gonbSource(code.Source), errors.Join(
+		os.WriteFile(filepath.Join(s.dir, "cell.env"), []byte(env.String()), 0o600),
+		os.WriteFile(sourceFile, []byte(code.Source), 0o600),
+	)
+}
+
+var (
+	errInterrupted = errors.New("interrupted")
+	errGonbDied    = errors.New("gonb ended")
+)
+
+// executeReply is the content of an execute_reply.
+type executeReply struct {
+	Status string `json:"status"`
+	EValue string `json:"evalue"`
+}
+
+// How long a program that is interrupted has before it is killed, and how long
+// gonb has to answer after that.
+const (
+	grace   = 600 * time.Millisecond
+	answers = 3 * time.Second
+)
+
+// endOfProgram is what gonb writes on stderr when a program failed, beside
+// replying so.
+var endOfProgram = regexp.MustCompile(`^(\^C\n)?(exit status \d+|signal: .*)\n$`)
+
+// run has gonb execute source and passes output on until gonb is idle again.
+func (s *Session) run(ctx context.Context, source string, code Code, out *outlet) (executeReply, error) {
+	var reply executeReply
+	request, err := s.gonb.request("execute_request", map[string]any{
+		"code":             source,
+		"silent":           code.Silent,
+		"store_history":    !code.Silent,
+		"user_expressions": struct{}{},
+		"allow_stdin":      code.Input != nil,
+		"stop_on_error":    true,
+	})
+	if err != nil {
+		return reply, err
+	}
+	var (
+		replied, idle bool
+		interrupted   bool
+		kill, giveUp  <-chan time.Time
+		ended         string // what gonb said of a program's end, until it replies
+		done          = ctx.Done()
+	)
+	stop := func() {
+		interrupted = true
+		s.gonb.group.signal(syscall.SIGINT)
+		kill = time.After(grace)
+		giveUp = time.After(grace + answers)
+	}
+	for !replied || !idle {
+		select {
+		case <-done:
+			done = nil
+			stop()
+		case <-s.interrupt:
+			stop()
+		case <-kill:
+			s.gonb.group.killMembers()
+			kill = time.After(50 * time.Millisecond) // gonb may be about to start another
+		case <-giveUp:
+			s.gonb.stop()
+		case <-s.gonb.group.gone:
+			if interrupted {
+				return reply, errInterrupted
+			}
+			return reply, errGonbDied
+		case m := <-s.gonb.messages:
+			if m.parentID() != request {
+				break
+			}
+			switch m.header.Type {
+			case "execute_reply":
+				replied = true
+				if err := json.Unmarshal(m.content, &reply); err != nil {
+					return reply, fmt.Errorf("gonb's reply: %w", err)
+				}
+				if ended != "" && reply.Status == "ok" {
+					out.put(Stream("stderr", ended))
+				}
+				ended = ""
+			case "status":
+				var status struct {
+					State string `json:"execution_state"`
+				}
+				idle = json.Unmarshal(m.content, &status) == nil && status.State == "idle"
+			case "stream", "display_data", "update_display_data", "execute_result", "clear_output":
+				o, err := outputOf(m.header.Type, m.content)
+				if err != nil {
+					break
+				}
+				if ended != "" {
+					out.put(Stream("stderr", ended)) // of a shell command, then
+					ended = ""
+				}
+				if o.Type == "stream" && o.Name == "stderr" && endOfProgram.MatchString(o.Text) {
+					ended = o.Text
+					break
+				}
+				out.put(o)
+			case "input_request":
+				go s.answerInput(m, code)
+			}
+		}
+	}
+	if interrupted && reply.Status != "ok" {
+		return reply, errInterrupted
+	}
+	return reply, nil
+}
+
+// answerInput asks the user for what the cell's program asks for.
+func (s *Session) answerInput(m *message, code Code) {
+	var prompt struct {
+		Prompt   string `json:"prompt"`
+		Password bool   `json:"password"`
+	}
+	if json.Unmarshal(m.content, &prompt) != nil || code.Input == nil {
+		return
+	}
+	value, err := code.Input(prompt.Prompt, prompt.Password)
+	if err != nil {
+		return
+	}
+	if reply, err := newMessage("input_reply", s.gonb.session, m, map[string]string{"value": value}); err == nil {
+		s.gonb.stdin.send(reply)
+	}
+}
+
+// gonb is a gonb process and the sockets to it.
+type gonb struct {
+	group    *group
+	shell    *socket
+	stdin    *socket
+	messages chan *message // from all sockets
+	session  string
+	cancel   context.CancelFunc
+	once     sync.Once
+}
+
+// startTime is how long gonb may take to start; on a loaded machine it is
+// seconds.
+const startTime = time.Minute
+
+func startGonb(ctx context.Context, w Workspace, dir string, env []string) (*gonb, error) {
+	key := newMessageID()
+	conn := connection{Transport: "ipc", IP: filepath.Join(dir, "tmp", "s"), Key: key, Scheme: "hmac-sha256",
+		ShellPort: 1, IOPubPort: 2, StdinPort: 3, ControlPort: 4, HBPort: 5}
+	data, err := json.Marshal(conn)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "connection.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return nil, fmt.Errorf("gonb: %w", err)
+	}
+	logFile, err := os.Create(filepath.Join(dir, "gonb.log"))
+	if err != nil {
+		return nil, fmt.Errorf("gonb: %w", err)
+	}
+	defer logFile.Close()
+	cmd := exec.Command(filepath.Join(w.BinDir, "gonb"), "-kernel", file, "-raw_error")
+	cmd.Dir = w.Dir
+	cmd.Env = env
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	g := &gonb{session: newMessageID(), messages: make(chan *message, 64)}
+	if g.group, err = startGroup(cmd, dir); err != nil {
+		return nil, fmt.Errorf("gonb: %w", err)
+	}
+	if err := g.connect(ctx, conn); err != nil {
+		g.stop()
+		if log, _ := os.ReadFile(logFile.Name()); len(log) > 0 {
+			err = fmt.Errorf("%w; it wrote: %s", err, lastPart(string(log), 400))
+		}
+		return nil, fmt.Errorf("gonb: %w", err)
+	}
+	return g, nil
+}
+
+func lastPart(s string, n int) string {
+	s = strings.TrimSpace(s)
+	if len(s) > n {
+		return "…" + strings.ToValidUTF8(s[len(s)-n:], "")
+	}
+	return s
+}
+
+// connect connects to gonb's sockets and waits until it answers on both those
+// that matter: its publisher drops what it sends before a subscription arrives.
+func (g *gonb) connect(ctx context.Context, conn connection) error {
+	var life context.Context
+	life, g.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	go func() {
+		select {
+		case <-g.group.gone: // do not wait for what has ended
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	options := []zmq4.Option{quiet, zmq4.WithID(zmq4.SocketIdentity(g.session)), zmq4.WithDialerMaxRetries(0), zmq4.WithDialerRetry(time.Millisecond)}
+	sign := signer{key: []byte(conn.Key)}
+	g.shell = &socket{signer: sign, zmq: zmq4.NewDealer(life, options...), name: "shell"}
+	g.stdin = &socket{signer: sign, zmq: zmq4.NewDealer(life, options...), name: "stdin"}
+	iopub := &socket{signer: sign, zmq: zmq4.NewSub(life, options...), name: "iopub"}
+	for _, s := range []struct {
+		*socket
+		port int
+	}{{g.shell, conn.ShellPort}, {g.stdin, conn.StdinPort}, {iopub, conn.IOPubPort}} {
+		if err := s.dial(ctx, conn.endpoint(s.port)); err != nil {
+			return err
+		}
+		go s.receive(life, func(m *message) {
+			select {
+			case g.messages <- m:
+			case <-life.Done():
+			}
+		}, func(error) {})
+	}
+	if err := iopub.zmq.SetOption(zmq4.OptionSubscribe, ""); err != nil {
+		return fmt.Errorf("iopub socket: %w", err)
+	}
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if _, err := g.request("kernel_info_request", struct{}{}); err != nil {
+			return err
+		}
+	wait:
+		for {
+			select {
+			case m := <-g.messages:
+				if m.header.Type == "status" {
+					return nil
+				}
+			case <-again.C:
+				break wait
+			case <-ctx.Done():
+				return fmt.Errorf("it does not answer: %w", ctx.Err())
+			}
+		}
+	}
+}
+
+// request sends a request on the shell socket and returns its id.
+func (g *gonb) request(kind string, content any) (string, error) {
+	m, err := newMessage(kind, g.session, nil, content)
+	if err != nil {
+		return "", err
+	}
+	return m.header.ID, g.shell.send(m)
+}
+
+// stop kills gonb and all that it started.
+func (g *gonb) stop() {
+	g.once.Do(func() {
+		g.group.stop()
+		if g.cancel != nil {
+			g.cancel()
+		}
+	})
+}
