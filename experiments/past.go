@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -14,26 +15,17 @@ import (
 //	past, err := experiments.Latest(ctx, "pneumonia")
 //	file, err := past.Open(ctx, "model.assay")
 //	model, err := imaging.Load(file)
-type Past struct {
-	store.Run
-	store *store.Store
-}
+type Past struct{ store.Run }
 
 // Find returns the run with this id, or with an id that only it starts with.
 func Find(ctx context.Context, id string) (*Past, error) {
-	s, err := opened()
-	if err != nil {
-		return nil, err
-	}
-	full, err := s.Resolve(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	run, err := s.Run(ctx, full)
-	if err != nil {
-		return nil, err
-	}
-	return &Past{run, s}, nil
+	return recall(func(s *store.Store) (store.Run, error) {
+		full, err := s.Resolve(ctx, id)
+		if err != nil {
+			return store.Run{}, err
+		}
+		return s.Run(ctx, full)
+	})
 }
 
 // Latest returns the finished run of the experiment that started last.
@@ -49,22 +41,44 @@ func Best(ctx context.Context, experiment, metric string) (*Past, error) {
 }
 
 func first(ctx context.Context, experiment, sort string) (*Past, error) {
-	s, err := opened()
+	return recall(func(s *store.Store) (store.Run, error) {
+		page, err := s.Runs(ctx, store.Query{Experiment: experiment, Where: "status = finished", Sort: []string{sort}, Limit: 1})
+		if err != nil {
+			return store.Run{}, err
+		}
+		if len(page.Runs) == 0 {
+			return store.Run{}, fmt.Errorf("experiment %q has no finished run in %s: %w", experiment, s.Path(), store.ErrNotFound)
+		}
+		return page.Runs[0], nil
+	})
+}
+
+func recall(find func(*store.Store) (store.Run, error)) (*Past, error) {
+	s, err := shared.acquire()
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Runs(ctx, store.Query{Experiment: experiment, Where: "status = finished", Sort: []string{sort}, Limit: 1})
-	if err != nil {
+	run, err := find(s)
+	if err := errors.Join(err, shared.release()); err != nil {
 		return nil, err
 	}
-	if len(page.Runs) == 0 {
-		return nil, fmt.Errorf("experiment %q has no finished run in %s: %w", experiment, s.Path(), store.ErrNotFound)
-	}
-	return &Past{page.Runs[0], s}, nil
+	return &Past{run}, nil
 }
 
 // Open opens a file that the run left, such as "model.assay". The caller closes it.
 func (p *Past) Open(ctx context.Context, artifact string) (io.ReadCloser, error) {
-	file, _, err := p.store.OpenArtifact(ctx, p.ID, artifact)
-	return file, err
+	s, err := shared.acquire()
+	if err != nil {
+		return nil, err
+	}
+	file, _, err := s.OpenArtifact(ctx, p.ID, artifact)
+	if err != nil {
+		return nil, errors.Join(err, shared.release())
+	}
+	return releasing{file}, nil
 }
+
+// releasing is a file of the shared store, which it keeps open.
+type releasing struct{ io.ReadCloser }
+
+func (r releasing) Close() error { return errors.Join(r.ReadCloser.Close(), shared.release()) }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/assay-ml/assay/experiments/charts"
 	models "github.com/assay-ml/assay/gomlx_models"
-	"github.com/assay-ml/assay/home"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -85,7 +84,7 @@ func Track(ctx context.Context, experiment string, fn func(*Run) error, options 
 // program (Ctrl-C, the notebook's stop button); a second interrupt ends the
 // program at once.
 func Start(ctx context.Context, experiment string, options ...Option) (*Run, error) {
-	s, err := opened()
+	s, err := shared.acquire()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +100,7 @@ func Start(ctx context.Context, experiment string, options ...Option) (*Run, err
 	}
 	w, err := s.Start(ctx, start)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, shared.release())
 	}
 	run := &Run{writer: w}
 	run.ctx, run.cancel = context.WithCancelCause(ctx)
@@ -132,15 +131,6 @@ func Tag(key, value string) Option {
 		r.Tags[key] = value
 	}
 }
-
-// opened opens the store once a process: every run of a program shares it.
-var opened = sync.OnceValues(func() (*store.Store, error) {
-	file, err := home.Store()
-	if err != nil {
-		return nil, err
-	}
-	return store.Open(file)
-})
 
 // interrupts cancels on the first interrupt, and dies of the second as a
 // program without a handler would.
@@ -220,7 +210,15 @@ func (r *Run) Plan(steps int64) { r.planned.Store(steps) }
 
 // Report records a report. Its metrics, with their intervals, become final
 // metrics of the run under the report's name: "test.auc". Its figures follow.
-func (r *Run) Report(report models.Report) error {
+//
+// It takes what an Evaluate function returns, a report and an error, and returns
+// that error if there is one:
+//
+//	return run.Report(imaging.Evaluate(probs, data.Test))
+func (r *Run) Report(report models.Report, evaluation ...error) error {
+	if err := errors.Join(evaluation...); err != nil {
+		return err
+	}
 	b, err := json.Marshal(report)
 	if err != nil {
 		return fmt.Errorf("report %s: %w", report.Name, err)
@@ -316,13 +314,14 @@ func (r *Run) End(err error) error {
 	}
 	r.stop()
 	r.cancel(nil)
+	r.view.halt()
 	r.keep(r.writer.Progress(r.done.Load(), r.planned.Load()))
 	r.keep(r.writer.End(status, message))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.view.end(status, message, r.err)
-	if r.err != nil {
-		return fmt.Errorf("record of run %s: %w", r.ID(), r.err)
+	fault := r.fault()
+	r.view.end(status, message, fault)
+	fault = errors.Join(fault, shared.release())
+	if fault != nil {
+		return fmt.Errorf("record of run %s: %w", r.ID(), fault)
 	}
 	return nil
 }
@@ -337,4 +336,10 @@ func (r *Run) keep(err error) {
 	if r.err == nil {
 		r.err = err
 	}
+}
+
+func (r *Run) fault() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
 }

@@ -128,11 +128,15 @@ func (v *view) draw() {
 	}
 }
 
+// halt ends the drawing of a running run.
+func (v *view) halt() {
+	close(v.quit)
+	v.drawn.Wait()
+}
+
 // end draws the run for the last time, with its metrics beside the best earlier
 // run's.
 func (v *view) end(status store.Status, message string, fault error) {
-	close(v.quit)
-	v.drawn.Wait()
 	v.mu.Lock()
 	state := v.state(status, message)
 	figures := v.curves()

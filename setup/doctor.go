@@ -2,13 +2,19 @@ package setup
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/mattn/go-sqlite3"
 
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/gomlx_models/fit"
@@ -107,12 +113,29 @@ func backend() Check {
 		return c
 	}
 	c.Found = b.Description()
-	if err := fit.Try(b); err != nil {
+	if err := multiply(b); err != nil {
 		c.Found, c.Remedy = err.Error(), "run `assay setup`, or set GOMLX_BACKEND=go for the slow pure Go backend"
 	}
 	return c
 }
 
+// multiply multiplies two matrices on b, and checks the product.
+func multiply(b compute.Backend) error {
+	product, err := graph.NewExec(b, func(x, y *graph.Node) *graph.Node { return graph.MatMul(x, y) })
+	if err != nil {
+		return err
+	}
+	out, err := product.Call([][]float32{{1, 2}, {3, 4}}, [][]float32{{5, 6}, {7, 8}})
+	if err != nil {
+		return err
+	}
+	if got, want := out[0].Value(), [][]float32{{19, 22}, {43, 50}}; !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("a product of matrices is %v, not %v", got, want)
+	}
+	return nil
+}
+
+// sqlite makes a store and asks SQLite how it keeps it.
 func sqlite(ctx context.Context) Check {
 	c := Check{Part: "SQLite"}
 	dir, err := os.MkdirTemp("", "assay-doctor-*")
@@ -121,14 +144,29 @@ func sqlite(ctx context.Context) Check {
 		return c
 	}
 	defer os.RemoveAll(dir)
-	version, journal, err := store.Engine(ctx, filepath.Join(dir, "assay.db"))
+	file := filepath.Join(dir, "assay.db")
+	var journal string
+	err = func() error {
+		s, err := store.Open(file)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		db, err := sql.Open("sqlite3", file)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.QueryRowContext(ctx, "pragma journal_mode").Scan(&journal)
+	}()
 	if err != nil {
 		c.Found, c.Remedy = err.Error(), "build assay with CGO_ENABLED=1 and a C compiler"
 		return c
 	}
+	version, _, _ := sqlite3.Version()
 	c.Found = fmt.Sprintf("%s, journal mode %s", version, journal)
 	if journal != "wal" {
-		c.Remedy = "use a local disk: write-ahead logging does not work on this file system"
+		c.Remedy = "set TMPDIR to a local disk: write-ahead logging does not work on this one"
 	}
 	return c
 }

@@ -113,13 +113,15 @@ func kernelspec(_ context.Context, o Options) (string, error) {
 	return short(dir), nil
 }
 
+// warmCells compiles what cells import with the flags that cells are built with.
 func warmCells(ctx context.Context, o Options) (string, error) {
+	fmt.Fprintln(o.Out, "  … what cells import; compiling it the first time takes a few minutes")
 	fresh, err := Workspace(o.Root).Warm(ctx)
 	if err != nil {
 		return "", err
 	}
 	if fresh {
-		return "compiled what they import", nil
+		return "compiled", nil
 	}
 	return "warm", nil
 }

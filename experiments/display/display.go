@@ -10,6 +10,7 @@ package display
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"image"
@@ -25,7 +26,7 @@ import (
 )
 
 // InNotebook reports whether this program is a cell.
-func InNotebook() bool { return gonbui.IsNotebook }
+func InNotebook() bool { return inBand || gonbui.IsNotebook }
 
 // Figure shows figures, one below the other.
 func Figure(figures ...charts.Figure) {
@@ -34,13 +35,13 @@ func Figure(figures ...charts.Figure) {
 		text.WriteString(f.Text())
 	}
 	loadScript()
-	show("", text.String(), charts.Cell(figures, false))
+	show(text.String(), charts.Cell(figures, false))
 }
 
 // Table shows rows under named columns.
 func Table(columns []string, rows [][]string) {
 	t := charts.Figure{Table: &charts.Table{Columns: columns, Rows: rows}}
-	show("", t.Text(), render("table", t.Table))
+	show(t.Text(), render("table", t.Table))
 }
 
 // Markdown shows Markdown text. A notebook renders it as it does its own cells.
@@ -49,8 +50,8 @@ func Markdown(text string) {
 		fmt.Println(text)
 		return
 	}
-	gonbui.DisplayMarkdown(text)
-	gonbui.Sync()
+	sendMIME("", map[string]string{"text/markdown": text, "text/plain": text})
+	Flush()
 }
 
 // Picture is an image with what is written below it.
@@ -85,7 +86,7 @@ func Images(perRow int, pictures ...Picture) error {
 		})
 		fmt.Fprintf(&text, "[picture %dx%d] %s\n", size.X, size.Y, p.Caption)
 	}
-	show("", text.String(), render("images", grid))
+	show(text.String(), render("images", grid))
 	return nil
 }
 
@@ -124,22 +125,68 @@ func (l *Live) Figures(figures ...charts.Figure) {
 
 // Flush waits until the notebook has what was shown. A program that ends
 // without it may lose the last of its output.
-func Flush() { gonbui.Sync() }
+func Flush() {
+	if !inBand {
+		gonbui.Sync()
+	}
+}
 
-func show(id, text string, html string) {
+func show(text, html string) {
 	if !InNotebook() {
 		fmt.Print(text)
 		return
 	}
-	send(id, text, html)
-	gonbui.Sync()
+	send("", text, html)
+	Flush()
 }
 
+// inBand is whether the kernel takes rich output as frames on stdout, in order
+// with what the program prints. GoNB alone does not.
+var inBand = os.Getenv("ASSAY_DISPLAY") == "stdout"
+
+// frame is the content of Jupyter's display_data and update_display_data messages.
+type frame struct {
+	Data      map[string]string `json:"data"`
+	Metadata  struct{}          `json:"metadata"`
+	Transient map[string]string `json:"transient"`
+	Update    bool              `json:"update"` // replace what the display_id showed
+}
+
+var (
+	showing sync.Mutex
+	shown   = map[string]bool{} // display ids
+)
+
+// send shows HTML, with plain text for where it cannot be shown. Under an id it
+// replaces what the id showed.
 func send(id, text, html string) {
-	gonbui.SendData(&protocol.DisplayData{
-		Data:      map[protocol.MIMEType]any{protocol.MIMETextHTML: html, protocol.MIMETextPlain: text},
-		DisplayID: id,
-	})
+	sendMIME(id, map[string]string{"text/html": html, "text/plain": text})
+}
+
+func sendMIME(id string, data map[string]string) {
+	if !inBand {
+		mime := map[protocol.MIMEType]any{}
+		for kind, content := range data {
+			mime[protocol.MIMEType(kind)] = content
+		}
+		gonbui.SendData(&protocol.DisplayData{Data: mime, DisplayID: id})
+		return
+	}
+	f := frame{Data: data, Transient: map[string]string{}}
+	showing.Lock()
+	defer showing.Unlock()
+	if id != "" {
+		f.Transient["display_id"] = id
+		f.Update = shown[id]
+		shown[id] = true
+	}
+	b, err := json.Marshal(f)
+	if err != nil {
+		panic(fmt.Sprintf("display: %v", err)) // strings always marshal
+	}
+	// One write, so that nothing another goroutine prints comes between. If
+	// stdout is gone, nobody is there to see the output.
+	_, _ = os.Stdout.WriteString("\x1b_assay;" + string(b) + "\x1b\\")
 }
 
 // loadScript puts the charts' script into the notebook: in the first cell of a
@@ -163,7 +210,7 @@ func loadScriptOnce() {
 			return // another cell of this session has it
 		}
 	}
-	gonbui.DisplayHTML(charts.Cell(nil, true))
+	send("", "", charts.Cell(nil, true))
 	if mark != "" {
 		// Without the mark the next cell loads it again, which does no harm.
 		_ = os.WriteFile(mark, []byte(cell), 0o600)

@@ -1,0 +1,107 @@
+// Command assay is the experiment tracker and notebook kernel of Assay.
+//
+// Each subcommand parses its flags, makes one call and maps the error to an
+// exit code: 0 done, 1 the thing asked for failed or differs, 2 it could not be
+// tried. Results go to stdout, messages to stderr.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-ml/assay/home"
+	"github.com/assay-ml/assay/store"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := root().ExecuteContext(ctx)
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, errSaid) {
+		fmt.Fprintln(os.Stderr, "assay: "+err.Error())
+	}
+	var failed failure
+	if errors.As(err, &failed) {
+		os.Exit(1)
+	}
+	os.Exit(2)
+}
+
+// failure is the error of a thing that was tried and failed: exit code 1. Any
+// other error means that it could not be tried: exit code 2.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// errSaid is the error of a command that has already said what was wrong.
+var errSaid = errors.New("said")
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:           "assay",
+		Short:         "Go notebooks for medical machine learning, with an experiment tracker built in",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	c.PersistentFlags().StringVar(&storeFile, "store", "", "the store's `file` (default $ASSAY_STORE, or assay.db in the user's data folder)")
+	c.AddCommand(
+		setupCommand(), doctorCommand(), versionCommand(),
+		kernelCommand(), execCommand(), newCommand(),
+		uiCommand(), runsCommand(), compareCommand(),
+		dataCommand(),
+	)
+	return c
+}
+
+var storeFile string
+
+// openStore opens the store that the user named. For reading only, a store that
+// is not there is an error rather than an empty one.
+func openStore(readOnly bool) (*store.Store, error) {
+	file := storeFile
+	if file == "" {
+		var err error
+		if file, err = home.Store(); err != nil {
+			return nil, err
+		}
+	}
+	if !readOnly {
+		return store.Open(file)
+	}
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no store at %s yet: record a run first, or name another with --store or ASSAY_STORE", file)
+	}
+	return store.OpenReadOnly(file)
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of assay and of what it is built on",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				return errors.New("this program was built without module information")
+			}
+			fmt.Println("assay", info.Main.Version, info.GoVersion)
+			for _, dep := range info.Deps {
+				switch dep.Path {
+				case "github.com/gomlx/gomlx", "github.com/gomlx/go-xla", "github.com/mattn/go-sqlite3", "github.com/go-echarts/go-echarts/v2":
+					fmt.Println(dep.Path, dep.Version)
+				}
+			}
+			return nil
+		},
+	}
+}

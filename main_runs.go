@@ -1,0 +1,448 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/experiments/web"
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/store"
+)
+
+func uiCommand() *cobra.Command {
+	var options web.Options
+	c := &cobra.Command{
+		Use:   "ui",
+		Short: "Serve the pages: experiments, runs, comparison",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := openStore(false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if err := web.Serve(c.Context(), s, options); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&options.Addr, "addr", "127.0.0.1:7070", "`host:port` to listen on")
+	c.Flags().BoolVar(&options.Open, "open", false, "open the pages in the browser")
+	return c
+}
+
+func compareCommand() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "compare RUN...",
+		Short: "Compare runs: what differs, side by side; or one HTML file with -o",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			var ids []store.RunID
+			for _, arg := range args {
+				id, err := s.Resolve(c.Context(), arg)
+				if err != nil {
+					return err
+				}
+				ids = append(ids, id)
+			}
+			if out == "" {
+				return printComparison(c.Context(), os.Stdout, s, ids)
+			}
+			f, err := os.Create(out)
+			if err != nil {
+				return err
+			}
+			err = web.WriteCompare(c.Context(), f, s, ids)
+			if err := errors.Join(err, f.Close()); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "write one HTML `file` that opens without a network")
+	return c
+}
+
+func runsCommand() *cobra.Command {
+	c := &cobra.Command{Use: "runs", Short: "List, show and change recorded runs"}
+	c.AddCommand(runsListCommand(), runsShowCommand(), runsRemoveCommand(), runsTagCommand())
+	return c
+}
+
+func runsListCommand() *cobra.Command {
+	var (
+		query          store.Query
+		asJSON, onlyID bool
+	)
+	c := &cobra.Command{
+		Use:   "ls",
+		Short: "List runs",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			page, err := s.Runs(c.Context(), query)
+			if err != nil {
+				return err
+			}
+			switch {
+			case asJSON:
+				return writeRunsJSON(os.Stdout, page.Runs)
+			case onlyID:
+				for _, run := range page.Runs {
+					fmt.Println(run.ID)
+				}
+				return nil
+			}
+			printRuns(os.Stdout, page.Runs)
+			if page.Total > len(page.Runs) {
+				fmt.Fprintf(os.Stderr, "%d of %d runs; --limit shows more\n", len(page.Runs), page.Total)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&query.Experiment, "experiment", "", "only runs of this experiment")
+	c.Flags().StringVar(&query.Where, "where", "", "only runs for which this holds: 'metric.test.auc > 0.9 and status = finished'")
+	c.Flags().StringSliceVar(&query.Sort, "sort", []string{"-started"}, "sort `keys`; a minus puts the largest first")
+	c.Flags().IntVar(&query.Limit, "limit", 50, "list at most this many")
+	c.Flags().IntVar(&query.Offset, "offset", 0, "skip this many")
+	c.Flags().BoolVar(&query.Trash, "trash", false, "list what is in the trash")
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	c.Flags().BoolVar(&onlyID, "ids", false, "write ids only")
+	return c
+}
+
+// listedRun is a run as `runs ls --json` writes it.
+type listedRun struct {
+	ID         store.RunID             `json:"id"`
+	Experiment string                  `json:"experiment"`
+	Name       string                  `json:"name"`
+	Status     store.Status            `json:"status"`
+	Message    string                  `json:"message,omitempty"`
+	Started    time.Time               `json:"started"`
+	Ended      *time.Time              `json:"ended"` // null while it runs
+	Params     map[string]store.Value  `json:"params"`
+	Metrics    map[string]listedMetric `json:"metrics"`
+	Tags       map[string]string       `json:"tags"`
+	RerunOf    store.RunID             `json:"rerun_of"`
+	Rerun      string                  `json:"rerun"` // the verdict
+}
+
+type listedMetric struct {
+	Last models.Number `json:"last"`
+	Min  models.Number `json:"min"`
+	Max  models.Number `json:"max"`
+	Step int64         `json:"step"` // of Last
+	Low  models.Number `json:"low"`  // 95 % interval; NaN if there is none
+	High models.Number `json:"high"`
+}
+
+func listed(run store.Run) listedRun {
+	l := listedRun{
+		ID: run.ID, Experiment: run.Experiment, Name: run.Name, Status: run.Status, Message: run.Message,
+		Started: run.Started, Params: map[string]store.Value{}, Metrics: map[string]listedMetric{},
+		Tags: map[string]string{}, RerunOf: run.RerunOf, Rerun: run.Verdict,
+	}
+	maps.Copy(l.Params, run.Params)
+	for name, value := range l.Params {
+		if number, ok := value.(float64); ok {
+			l.Params[name] = models.Number(number) // NaN has no JSON of its own
+		}
+	}
+	maps.Copy(l.Tags, run.Tags)
+	if !run.Ended.IsZero() {
+		l.Ended = &run.Ended
+	}
+	for name, m := range run.Metrics {
+		l.Metrics[name] = listedMetric{
+			Last: models.Number(m.Last), Min: models.Number(m.Min), Max: models.Number(m.Max), Step: m.LastStep,
+			Low: models.Number(m.Low), High: models.Number(m.High),
+		}
+	}
+	return l
+}
+
+func writeRunsJSON(w io.Writer, runs []store.Run) error {
+	list := make([]listedRun, 0, len(runs))
+	for _, run := range runs {
+		list = append(list, listed(run))
+	}
+	return writeJSON(w, list)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printRuns prints runs as a table: of their params those that differ, of their
+// metrics the final ones.
+func printRuns(w io.Writer, runs []store.Run) {
+	const most = 4 // params and metrics each, to fit a terminal
+	params := differing(runs)
+	params = params[:min(most, len(params))]
+	metrics := headline(runs)
+	metrics = metrics[:min(most, len(metrics))]
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(slices.Concat([]string{"ID", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK"}, params, metrics), "\t"))
+	for _, run := range runs {
+		cells := []string{string(run.ID), run.Name, run.Experiment, string(run.Status), humanize.Time(run.Started), took(run)}
+		for _, name := range params {
+			cells = append(cells, valueText(run.Params[name]))
+		}
+		for _, name := range metrics {
+			cells = append(cells, metricText(run.Metrics, name))
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	t.Flush()
+}
+
+// differing returns the params that are not the same in all runs, by name.
+func differing(runs []store.Run) []string {
+	values := map[string]map[string]bool{}
+	for _, run := range runs {
+		for name := range run.Params {
+			values[name] = map[string]bool{}
+		}
+	}
+	for _, run := range runs {
+		for name := range values {
+			values[name][valueText(run.Params[name])] = true
+		}
+	}
+	maps.DeleteFunc(values, func(_ string, v map[string]bool) bool { return len(v) < 2 })
+	return slices.Sorted(maps.Keys(values))
+}
+
+// headline returns the final metrics of the runs: those with an interval, or
+// all if none has one.
+func headline(runs []store.Run) []string {
+	final, all := map[string]bool{}, map[string]bool{}
+	for _, run := range runs {
+		for name, m := range run.Metrics {
+			all[name] = true
+			if m.Low == m.Low { // not NaN
+				final[name] = true
+			}
+		}
+	}
+	if len(final) == 0 {
+		final = all
+	}
+	return slices.Sorted(maps.Keys(final))
+}
+
+func took(run store.Run) string {
+	end := run.Ended
+	if end.IsZero() {
+		end = time.Now()
+	}
+	return end.Sub(run.Started).Round(100 * time.Millisecond).String()
+}
+
+func valueText(v store.Value) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case float64:
+		return fmt.Sprintf("%g", v)
+	case json.RawMessage:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}
+
+func metricText(metrics map[string]store.Metric, name string) string {
+	m, ok := metrics[name]
+	if !ok {
+		return ""
+	}
+	text := charts.Format(m.Last)
+	if m.Low == m.Low && m.High == m.High {
+		text += fmt.Sprintf(" (%s–%s)", charts.Format(m.Low), charts.Format(m.High))
+	}
+	return text
+}
+
+// printComparison prints what differs between runs, a column a run.
+func printComparison(ctx context.Context, w io.Writer, s *store.Store, ids []store.RunID) error {
+	var runs []store.Run
+	for _, id := range ids {
+		run, err := s.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name string, cell func(store.Run) string) {
+		fmt.Fprint(t, name)
+		for _, run := range runs {
+			fmt.Fprint(t, "\t"+cell(run))
+		}
+		fmt.Fprintln(t)
+	}
+	row("run", func(r store.Run) string { return r.Name })
+	row("id", func(r store.Run) string { return string(r.ID) })
+	row("status", func(r store.Run) string { return string(r.Status) })
+	for _, name := range differing(runs) {
+		row(name, func(r store.Run) string { return valueText(r.Params[name]) })
+	}
+	for _, name := range headline(runs) {
+		row(name, func(r store.Run) string { return metricText(r.Metrics, name) })
+	}
+	return t.Flush()
+}
+
+func runsShowCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show one run",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			id, err := s.Resolve(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			run, err := s.Run(c.Context(), id)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(os.Stdout, listed(run))
+			}
+			artifacts, err := s.Artifacts(c.Context(), id)
+			if err != nil {
+				return err
+			}
+			printRun(os.Stdout, run, artifacts)
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+func printRun(w io.Writer, run store.Run, artifacts []store.Artifact) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(t, "%s\t%s\n", name, text)
+		}
+	}
+	line("run", fmt.Sprintf("%s (%s)", run.Name, run.ID))
+	line("experiment", run.Experiment)
+	line("status", string(run.Status))
+	line("message", run.Message)
+	line("started", run.Started.Local().Format(time.DateTime))
+	line("took", took(run))
+	line("last step", humanize.Comma(run.LastStep))
+	line("notebook", run.Origin.Notebook)
+	line("note", run.Note)
+	for _, key := range slices.Sorted(maps.Keys(run.Tags)) {
+		line("tag "+key, run.Tags[key])
+	}
+	for _, name := range slices.Sorted(maps.Keys(run.Params)) {
+		line("param "+name, valueText(run.Params[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(run.Metrics)) {
+		line("metric "+name, metricText(run.Metrics, name))
+	}
+	for _, a := range artifacts {
+		line("artifact "+a.Name, humanize.IBytes(uint64(a.Size)))
+	}
+	t.Flush()
+}
+
+func runsRemoveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm RUN...",
+		Short: "Put runs in the trash, where `runs restore` finds them until `gc`",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Trash(c.Context(), id) })
+		},
+	}
+}
+
+func runsTagCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "tag RUN KEY=VALUE...",
+		Short: "Tag a run; KEY= takes the tag away",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, tag := range args[1:] {
+				if !strings.Contains(tag, "=") {
+					return fmt.Errorf("tag %s: write it as key=value", tag)
+				}
+			}
+			return onRuns(c.Context(), args[:1], func(s *store.Store, id store.RunID) error {
+				for _, tag := range args[1:] {
+					key, value, _ := strings.Cut(tag, "=")
+					change := func() error { return s.SetTag(c.Context(), id, key, value) }
+					if value == "" {
+						change = func() error { return s.RemoveTag(c.Context(), id, key) }
+					}
+					if err := change(); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// onRuns changes the runs that args name, after it has found them all.
+func onRuns(ctx context.Context, args []string, change func(*store.Store, store.RunID) error) error {
+	s, err := openStore(false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var ids []store.RunID
+	for _, arg := range args {
+		id, err := s.Resolve(ctx, arg)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	for _, id := range ids {
+		if err := change(s, id); err != nil {
+			return failure{fmt.Errorf("run %s: %w", id, err)}
+		}
+	}
+	return nil
+}
