@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/json"
-	"go/parser"
 	"go/scanner"
 	"go/token"
 	"path"
@@ -54,7 +53,7 @@ func isComplete(content json.RawMessage) map[string]any {
 		return map[string]any{"status": "unknown"}
 	}
 	code := withoutCommands(request.Code)
-	if parses("package p;"+code) || parses("package p;func _(){"+code+"\n}") || splitCell(code) >= 0 {
+	if parses(openFile, code, "") || splitCell(code) >= 0 {
 		return map[string]any{"status": "complete"}
 	}
 	depth, open := nesting(code)
@@ -62,28 +61,6 @@ func isComplete(content json.RawMessage) map[string]any {
 		return map[string]any{"status": "incomplete", "indent": strings.Repeat("\t", max(depth, 0))}
 	}
 	return map[string]any{"status": "invalid"}
-}
-
-func parses(source string) bool {
-	_, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
-	return err == nil
-}
-
-// withoutCommands returns source with the lines that gonb takes as commands, and
-// not as Go, made blank.
-func withoutCommands(source string) string {
-	lines := strings.Split(source, "\n")
-	for i, line := range lines {
-		if isCommand(line) {
-			lines[i] = ""
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-func isCommand(line string) bool {
-	line = strings.TrimPrefix(line, "//gonb:")
-	return strings.HasPrefix(line, "%") || strings.HasPrefix(line, "!")
 }
 
 // nesting returns how many brackets of code are open at its end, and whether a

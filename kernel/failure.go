@@ -103,7 +103,7 @@ func (f failure) error() *CellError {
 			e.Message += ": " + f.stderr
 		}
 		e.Traceback = f.head(e)
-	case programLine.MatchString(value):
+	case programLine.MatchString(value) || strings.Contains(value, importsFile):
 		f.compile(e, value)
 	default:
 		e.Failure, e.Message = CommandError, value
@@ -112,21 +112,30 @@ func (f failure) error() *CellError {
 	return e
 }
 
+// maxFrames is how many calls a traceback lists: endless recursion makes a hundred.
+const maxFrames = 20
+
 // crash reads the runtime's last words: a message, then the stacks, the first
 // of which is of the goroutine that failed.
 func (f failure) crash(e *CellError) {
-	message, stacks, _ := strings.Cut(f.dying, "\n\ngoroutine ")
+	_, stacks, _ := strings.Cut(f.dying, "\n\ngoroutine ")
+	message, _, _ := strings.Cut(f.dying, "\n\n")
+	message, _, _ = strings.Cut(message, "\n[signal ")
+	if i := strings.LastIndex(message, "fatal error: "); i > 0 {
+		message = message[i:] // before it come the runtime's details
+	}
 	e.Failure = Panic
 	e.Message = strings.TrimPrefix(strings.TrimSpace(message), "panic: ")
-	if outOfMemory.MatchString(message) {
+	if outOfMemory.MatchString(f.dying[:min(len(f.dying), 1000)]) {
 		e.Failure = OutOfMemory
 	}
 	stack, _, _ := strings.Cut(stacks, "\n\n")
 	lines := strings.Split(stack, "\n")
 	var frames []string
-	for i := 1; i+1 < len(lines); i += 2 {
-		call, at := lines[i], strings.TrimSpace(lines[i+1])
-		if strings.HasPrefix(call, "panic(") || strings.HasPrefix(call, "runtime.") {
+	for i := 1; i < len(lines) && len(frames) < 2*maxFrames; i++ {
+		call := lines[i-1]
+		at, isPlace := strings.CutPrefix(lines[i], "\t")
+		if !isPlace || strings.HasPrefix(call, "panic(") || strings.HasPrefix(call, "runtime.") {
 			continue
 		}
 		if i := strings.LastIndex(at, " +0x"); i > 0 {
@@ -150,6 +159,7 @@ func (f failure) crash(e *CellError) {
 // compile reads the messages of the compiler, goimports or the parser.
 func (f failure) compile(e *CellError, value string) {
 	e.Failure = CompileError
+	cell := f.cells[len(f.cells)-1]
 	var messages []string
 	for line := range strings.Lines(value) {
 		line = strings.TrimRight(line, "\n")
@@ -166,11 +176,22 @@ func (f failure) compile(e *CellError, value string) {
 				e.At, e.Message = place, text
 			}
 			messages = append(messages, place.String()+": "+text)
+		case strings.HasPrefix(line, importsFile):
+			text := line[strings.Index(line, ": ")+2:]
+			i := slices.IndexFunc(cell.lines, func(l string) bool {
+				m := blankImport.FindStringSubmatch(l)
+				return m != nil && strings.Contains(text, strings.Trim(m[1], `"`))
+			})
+			if i >= 0 && e.At.Line == 0 {
+				e.At, e.Message = Place{cell.count, i + 1}, text
+				text = e.At.String() + ": " + text
+			}
+			messages = append(messages, text)
 		case strings.HasPrefix(line, "\t"): // goes on from the line before
 			messages = append(messages, line)
 		}
 	}
-	if e.Message == "" {
+	if e.Message == "" && len(messages) > 0 {
 		e.Message = messages[0]
 	}
 	e.Traceback = append(f.head(e), messages...)

@@ -19,49 +19,57 @@ const DisplayName = "Go (assay)"
 var logo []byte
 
 // Install writes the kernelspec that makes Jupyter start executable, an
-// absolute path, as "Go (assay)", with env in its environment. It returns the
-// kernelspec's folder and whether anything there had to change.
-func Install(executable string, env map[string]string) (dir string, changed bool, err error) {
+// absolute path, as "Go (assay)". It returns the kernelspec's folder, and
+// changes nothing there if there is nothing to change.
+func Install(executable string) (dir string, err error) {
 	if !filepath.IsAbs(executable) {
-		return "", false, fmt.Errorf("kernelspec: %s is not an absolute path", executable)
-	}
-	data, err := jupyterDataDir()
-	if err != nil {
-		return "", false, fmt.Errorf("kernelspec: %w", err)
-	}
-	all := map[string]string{"GOTOOLCHAIN": "auto"}
-	for key, value := range env {
-		all[key] = value
+		return "", fmt.Errorf("kernelspec: %s is not an absolute path", executable)
 	}
 	spec, err := encodeJSON(map[string]any{
 		"argv":           []string{executable, "kernel", "run", "--connection-file", "{connection_file}"},
 		"display_name":   DisplayName,
 		"language":       "go",
 		"interrupt_mode": "message",
-		"env":            all,
-		"metadata":       map[string]any{"debugger": false},
+		"env":            map[string]string{"GOTOOLCHAIN": "auto"},
+		"metadata":       map[string]bool{"debugger": false},
 	})
 	if err != nil {
-		return "", false, fmt.Errorf("kernelspec: %w", err)
+		return "", fmt.Errorf("kernelspec: %w", err)
 	}
-	dir = filepath.Join(data, "kernels", Name)
+	if dir, err = specDir(); err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", false, fmt.Errorf("kernelspec: %w", err)
+		return "", fmt.Errorf("kernelspec: %w", err)
 	}
-	for _, file := range []struct {
-		name string
-		data []byte
-	}{{"kernel.json", append(spec, '\n')}, {"logo-svg.svg", logo}} {
-		path := filepath.Join(dir, file.name)
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, file.data) {
+	for name, data := range map[string][]byte{"kernel.json": append(spec, '\n'), "logo-svg.svg": logo} {
+		path := filepath.Join(dir, name)
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 			continue
 		}
-		if err := os.WriteFile(path, file.data, 0o644); err != nil {
-			return "", false, fmt.Errorf("kernelspec: %w", err)
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return "", fmt.Errorf("kernelspec: %w", err)
 		}
-		changed = true
 	}
-	return dir, changed, nil
+	return dir, nil
+}
+
+// Installed returns the kernelspec's folder and whether there is a kernelspec.
+func Installed() (dir string, ok bool) {
+	dir, err := specDir()
+	if err != nil {
+		return "", false
+	}
+	_, err = os.Stat(filepath.Join(dir, "kernel.json"))
+	return dir, err == nil
+}
+
+func specDir() (string, error) {
+	data, err := jupyterDataDir()
+	if err != nil {
+		return "", fmt.Errorf("kernelspec: %w", err)
+	}
+	return filepath.Join(data, "kernels", Name), nil
 }
 
 // jupyterDataDir returns the folder in which Jupyter keeps what a user installs.

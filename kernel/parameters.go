@@ -148,34 +148,23 @@ func (p Parameter) expression(value string) (string, error) {
 
 // parseParameters reads the declarations of a parameters cell.
 func parseParameters(source string) ([]Parameter, error) {
-	// Lines that gonb takes as commands become blank ones of the same length.
 	lines := strings.SplitAfter(source, "\n")
-	main := -1 // the line %%, after which statements follow
-	for i, line := range lines {
-		trimmed := strings.TrimPrefix(strings.TrimSpace(line), "//gonb:")
-		if strings.HasPrefix(trimmed, "%%") && main < 0 {
-			main = i
-		}
-		if strings.HasPrefix(trimmed, "%") || strings.HasPrefix(trimmed, "!") {
-			lines[i] = strings.Repeat(" ", len(strings.TrimRight(line, "\n"))) + line[len(strings.TrimRight(line, "\n")):]
-		}
-	}
-	before := strings.Join(lines, "")
-	statements := ""
+	main := slices.IndexFunc(lines, func(line string) bool { // after it come statements
+		line = strings.TrimPrefix(line, "//gonb:")
+		return strings.HasPrefix(line, "%%") || strings.HasPrefix(line, "%main")
+	})
+	code := withoutCommands(source)
+	split := len(code)
 	if main >= 0 {
-		before, statements = strings.Join(lines[:main], ""), strings.Join(lines[main:], "")
+		split = len(strings.Join(lines[:main], ""))
+	} else if at := splitCell(code); at >= 0 {
+		split = len(strings.Join(lines[:at], ""))
 	}
-	const open, openBody = "package p;", "package p;func _(){"
-	params, err := declaredParameters(open, before, "", 0)
-	if err == nil && statements != "" {
+	params, err := declaredParameters(openFile, code[:split], "", 0)
+	if err == nil && split < len(code) {
 		var more []Parameter
-		more, err = declaredParameters(openBody, statements, "}", len(before))
+		more, err = declaredParameters(openBody, code[split:], "}", split)
 		params = append(params, more...)
-	}
-	if err != nil && main < 0 { // a cell of statements needs no %%
-		if inBody, bodyErr := declaredParameters(openBody, before, "}", 0); bodyErr == nil {
-			return inBody, nil
-		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the parameters cell: %w", err)

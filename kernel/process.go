@@ -23,7 +23,7 @@ type group struct {
 
 // reaperScript kills a group and removes a folder when its standard input ends
 // without a word, which it does however this process ends.
-const reaperScript = `read word || { kill -KILL -- "-$1"; sleep 0.1; rm -rf -- "$2"; }`
+const reaperScript = `read word || { kill -s KILL -- "-$1"; sleep 0.1; rm -rf -- "$2"; }`
 
 // startGroup starts cmd as the leader of a new group. Should this process be
 // killed, the group is too and folder is removed.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -19,9 +18,10 @@ import (
 
 // Run is the Jupyter kernel "Go (assay)": it serves the sockets that
 // connectionFile names, and executes cells in a Session, until a client asks it
-// to shut down, ctx ends, or the process that started it is gone. What it has to
-// say of messages that it drops goes to logs.
-func Run(ctx context.Context, connectionFile string, w Workspace, logs io.Writer) error {
+// to shut down, ctx ends, or the process that started it is gone. An interrupt
+// signal stops a cell, not the kernel. Messages that it drops are told on stderr,
+// where Jupyter's log is.
+func Run(ctx context.Context, connectionFile string, w Workspace) error {
 	conn, err := readConnection(connectionFile)
 	if err != nil {
 		return err
@@ -29,10 +29,13 @@ func Run(ctx context.Context, connectionFile string, w Workspace, logs io.Writer
 	if w.Notebook == "" {
 		w.Notebook = os.Getenv("JPY_SESSION_NAME") // where Jupyter's server says it
 	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := &proxy{
-		log:     log.New(logs, "assay kernel: ", 0),
+		log:     log.New(os.Stderr, "assay kernel: ", 0),
 		id:      newMessageID(),
 		cancel:  cancel,
 		started: make(chan struct{}),
@@ -50,7 +53,16 @@ func Run(ctx context.Context, connectionFile string, w Workspace, logs io.Writer
 	defer cancel()
 	p.publish("status", nil, map[string]string{"execution_state": "starting"})
 	wg.Go(func() { p.start(ctx, w) })
-	wg.Go(func() { p.serve(ctx, p.queue, p.execute) })
+	wg.Go(func() {
+		p.serve(ctx, p.queue, func(ctx context.Context, m *message) {
+			p.status(m, "busy")
+			failed := p.execute(ctx, m)
+			p.status(m, "idle")
+			if failed {
+				p.abortQueue()
+			}
+		})
+	})
 	wg.Go(func() { p.serve(ctx, p.asides, func(ctx context.Context, m *message) { p.answer(m, p.shell) }) })
 	drop := func(err error) { p.log.Printf("dropped a message: %v", err) }
 	go p.shell.receive(ctx, p.dispatch, drop)
@@ -58,9 +70,6 @@ func Run(ctx context.Context, connectionFile string, w Workspace, logs io.Writer
 	go p.stdin.receive(ctx, p.takeInput, drop)
 	go p.beat(ctx)
 
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	parent := os.Getppid()
 	orphaned := time.NewTicker(time.Second)
 	defer orphaned.Stop()
@@ -273,10 +282,9 @@ func errorReply(name, value string, traceback []string) map[string]any {
 	return map[string]any{"status": "error", "ename": name, "evalue": value, "traceback": traceback}
 }
 
-// execute answers an execute_request.
-func (p *proxy) execute(ctx context.Context, m *message) {
-	p.status(m, "busy")
-	defer p.status(m, "idle")
+// execute answers an execute_request. It reports whether the requests that wait
+// behind it should not be executed, because it failed.
+func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 	request := struct {
 		Code         *string `json:"code"`
 		Silent       bool    `json:"silent"`
@@ -286,18 +294,18 @@ func (p *proxy) execute(ctx context.Context, m *message) {
 	}{}
 	if err := json.Unmarshal(m.content, &request); err != nil || request.Code == nil {
 		p.reply(p.shell, m, errorReply("BadRequest", "the execute_request has no code", nil))
-		return
+		return false
 	}
 	select {
 	case <-p.started:
 	case <-ctx.Done():
-		return
+		return false
 	}
 	if p.startErr != nil {
 		content := errorReply(string(KernelDied), p.startErr.Error(), nil)
 		p.publish("error", m, content)
 		p.reply(p.shell, m, content)
-		return
+		return false
 	}
 	var cell struct {
 		ID string `json:"cellId"`
@@ -339,9 +347,7 @@ func (p *proxy) execute(ctx context.Context, m *message) {
 	}
 	content["execution_count"] = count
 	p.reply(p.shell, m, content)
-	if err != nil && (request.StopOnError == nil || *request.StopOnError) {
-		p.abortQueue()
-	}
+	return err != nil && (request.StopOnError == nil || *request.StopOnError)
 }
 
 // abortQueue answers the requests that wait behind one that failed.

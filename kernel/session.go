@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type Session struct {
 	cells     []executed
 	count     int
 	shown     map[string]bool
+	imports   []string // blank imports, quoted
 	interrupt chan struct{}
 }
 
@@ -100,6 +102,7 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 	if err := s.reviveGonb(ctx, sink); err != nil {
 		return err
 	}
+	imports := s.imports
 	source, err := s.prepareCell(code)
 	if err != nil {
 		return fmt.Errorf("cell [%d]: %w", s.count, err)
@@ -136,6 +139,9 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 			stderr:  string(lastLine),
 			oom:     oomKills() > oomBefore,
 		}.error()
+		if cellErr.Failure == CompileError {
+			s.imports = imports
+		}
 	default:
 		if dying != "" { // it was not dying after all
 			sink(Stream("stderr", dying))
@@ -182,9 +188,8 @@ func (s *Session) reviveGonb(ctx context.Context, sink func(Output)) error {
 
 // program returns the lines of the Go program that gonb made last.
 func (s *Session) program() []string {
-	files, _ := filepath.Glob(filepath.Join(s.dir, "tmp", "gonb_*", "main*.go"))
-	for _, file := range files {
-		if data, err := os.ReadFile(file); err == nil {
+	for _, name := range []string{"main.go", "main_test.go"} {
+		if data, err := os.ReadFile(filepath.Join(s.gonb.dir(), name)); err == nil {
 			return strings.Split(string(data), "\n")
 		}
 	}
@@ -205,10 +210,30 @@ func (s *Session) prepareCell(code Code) (string, error) {
 		fmt.Fprintf(&env, "export %s='%s'\n", pair[0], strings.ReplaceAll(pair[1], "'", `'\''`))
 	}
 	env.WriteString("export ASSAY_PROGRAM=\"$GONB_TMP_DIR/main.go\"\n")
-	return gonbSource(code.Source), errors.Join(
+	if strings.Contains(code.Source, "%reset") {
+		s.imports = nil // as gonb forgets its declarations
+	}
+	source, blank := takeBlankImports(code.Source)
+	s.imports = append(slices.Clip(s.imports), blank...)
+	return gonbSource(source), errors.Join(
+		s.writeImports(),
 		os.WriteFile(filepath.Join(s.dir, "cell.env"), []byte(env.String()), 0o600),
 		os.WriteFile(sourceFile, []byte(code.Source), 0o600),
 	)
+}
+
+// importsFile is the file beside gonb's main.go that has the blank imports.
+const importsFile = "blank_imports.go"
+
+// writeImports writes the blank imports.
+func (s *Session) writeImports() error {
+	dir := s.gonb.dir()
+	file := filepath.Join(dir, importsFile)
+	if len(s.imports) == 0 || dir == "" {
+		return os.RemoveAll(file)
+	}
+	paths := slices.Compact(slices.Sorted(slices.Values(s.imports)))
+	return os.WriteFile(file, []byte("package main\n\nimport _ "+strings.Join(paths, "\nimport _ ")+"\n"), 0o600)
 }
 
 var (
@@ -315,7 +340,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 			}
 		}
 	}
-	if interrupted && reply.Status != "ok" {
+	if interrupted { // also if its program ended well: it did not do all it should
 		return reply, errInterrupted
 	}
 	return reply, nil
@@ -341,6 +366,7 @@ func (s *Session) answerInput(m *message, code Code) {
 
 // gonb is a gonb process and the sockets to it.
 type gonb struct {
+	tmp      string // its folder for temporary files
 	group    *group
 	shell    *socket
 	stdin    *socket
@@ -375,7 +401,7 @@ func startGonb(ctx context.Context, w Workspace, dir string, env []string) (*gon
 	cmd.Dir = w.Dir
 	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	g := &gonb{session: newMessageID(), messages: make(chan *message, 64)}
+	g := &gonb{tmp: filepath.Join(dir, "tmp"), session: newMessageID(), messages: make(chan *message, 64)}
 	if g.group, err = startGroup(cmd, dir); err != nil {
 		return nil, fmt.Errorf("gonb: %w", err)
 	}
@@ -453,6 +479,15 @@ func (g *gonb) connect(ctx context.Context, conn connection) error {
 			}
 		}
 	}
+}
+
+// dir returns the folder in which gonb builds cells.
+func (g *gonb) dir() string {
+	files, _ := filepath.Glob(filepath.Join(g.tmp, "gonb_*", "go.mod"))
+	if len(files) == 0 {
+		return ""
+	}
+	return filepath.Dir(files[0])
 }
 
 // request sends a request on the shell socket and returns its id.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"go/ast"
 	"go/parser"
 	"go/scanner"
 	"go/token"
@@ -12,8 +13,21 @@ import (
 // loneSign is a line with which gonb v0.11.5 crashes: a command without a name.
 var loneSign = regexp.MustCompile(`(?m)^(//gonb:)?[%!][ \t]+$`)
 
+// blankImport is a line of a cell that imports a package for its effects only.
+var blankImport = regexp.MustCompile(`(?m)^[ \t]*(?:import[ \t]+)?_[ \t]+("[^"\n]+")[ \t]*(?://.*)?$`)
+
+// takeBlankImports returns source without its blank imports, and their paths,
+// quoted. gonb v0.11.5 keeps only one of them: it files imports by name.
+func takeBlankImports(source string) (rest string, paths []string) {
+	for _, m := range blankImport.FindAllStringSubmatch(source, -1) {
+		paths = append(paths, m[1])
+	}
+	return blankImport.ReplaceAllString(source, ""), paths
+}
+
 // gonbSource returns a cell as gonb is given it. A cell that ends in plain
-// statements has them put into main, as if it had a line %%.
+// statements has them put into main, as if it had a line %%, and if the last is
+// an expression, its value is printed.
 func gonbSource(source string) string {
 	source = loneSign.ReplaceAllString(source, "")
 	if hasMain(source) {
@@ -21,14 +35,75 @@ func gonbSource(source string) string {
 	}
 	code := withoutCommands(source)
 	at := splitCell(code)
-	if at < 0 && firstError("package p;", code) < firstError("package p;func _(){", code) {
+	if at < 0 {
+		if firstError(openFile, code) >= firstError(openBody, code) {
+			return source
+		}
 		at = 0 // statements with a mistake: the compiler should speak of that one
 	}
-	if at < 0 {
-		return source
+	lines := strings.SplitAfter(source, "\n")
+	start := len(strings.Join(lines[:at], ""))
+	if from, to := lastExpression(code[start:]); to > 0 {
+		source = source[:start+from] + "fmt.Printf(\"%+v\\n\", " + source[start+from:start+to] + ")" + source[start+to:]
 	}
-	lines := strings.Split(source, "\n")
-	return strings.Join(lines[:at], "\n") + "\n%%\n" + strings.Join(lines[at:], "\n")
+	return source[:start] + "\n%%\n" + source[start:]
+}
+
+// What makes declarations, and statements, a file.
+const (
+	openFile = "package p;"
+	openBody = "package p;func _(){"
+)
+
+// lastExpression returns where in statements the last one is, if it is an
+// expression that Go would not take as a statement; otherwise 0, 0. A call may
+// have no value, so it is left alone.
+func lastExpression(statements string) (from, to int) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "", openBody+statements+"\n}", parser.SkipObjectResolution)
+	if err != nil {
+		return 0, 0
+	}
+	body := file.Decls[len(file.Decls)-1].(*ast.FuncDecl).Body.List
+	if len(body) == 0 {
+		return 0, 0
+	}
+	last, ok := body[len(body)-1].(*ast.ExprStmt)
+	if !ok {
+		return 0, 0
+	}
+	switch x := last.X.(type) {
+	case *ast.CallExpr:
+		return 0, 0
+	case *ast.UnaryExpr:
+		if x.Op == token.ARROW {
+			return 0, 0
+		}
+	}
+	return fset.Position(last.Pos()).Offset - len(openBody), fset.Position(last.End()).Offset - len(openBody)
+}
+
+func parses(open, source, end string) bool {
+	_, err := parser.ParseFile(token.NewFileSet(), "", open+source+end, parser.SkipObjectResolution)
+	return err == nil
+}
+
+// withoutCommands returns source with the lines that gonb takes as commands, and
+// not as Go, made blank. Positions stay what they were.
+func withoutCommands(source string) string {
+	lines := strings.SplitAfter(source, "\n")
+	for i, line := range lines {
+		if isCommand(line) {
+			text := strings.TrimRight(line, "\n")
+			lines[i] = strings.Repeat(" ", len(text)) + line[len(text):]
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func isCommand(line string) bool {
+	line = strings.TrimPrefix(line, "//gonb:")
+	return strings.HasPrefix(line, "%") || strings.HasPrefix(line, "!")
 }
 
 // firstError returns how far into code, which follows open, the parser gets.
@@ -59,7 +134,7 @@ func hasMain(source string) bool {
 // that has declarations, and then statements, and -1 if it has no statements or
 // does not parse.
 func splitCell(code string) int {
-	if strings.TrimSpace(code) == "" || parses("package p;"+code) {
+	if strings.TrimSpace(code) == "" || parses(openFile, code, "") {
 		return -1
 	}
 	lines := strings.Split(code, "\n")
@@ -67,7 +142,7 @@ func splitCell(code string) int {
 		if strings.TrimSpace(lines[i]) == "" && i > 0 {
 			continue // a split before the next line does as well
 		}
-		if parses("package p;"+strings.Join(lines[:i], "\n")) && parses("package p;func _(){"+strings.Join(lines[i:], "\n")+"\n}") {
+		if parses(openFile, strings.Join(lines[:i], "\n"), "") && parses(openBody, strings.Join(lines[i:], "\n"), "\n}") {
 			return i
 		}
 	}

@@ -62,7 +62,8 @@ var (
 //	dir/
 //	├── module/go.mod, go.sum     what each cell's module starts from
 //	├── path/go                   go.sh: go as gonb calls it
-//	├── path/goimports, gopls     the pinned tools
+//	├── path/goimports            the pinned one
+//	├── path/gopls                nothing: gonb would start it, and leave it behind
 //	├── run.sh                    starts a cell's program
 //	├── cell.env, cell.go         what that program is told; its cell's source
 //	├── stdout, stderr, display   pipes from that program
@@ -86,6 +87,7 @@ func (w Workspace) prepare(ctx context.Context, dir string) ([]string, error) {
 	err = errors.Join(
 		os.WriteFile(filepath.Join(dir, "path", "go"), goScript, 0o700),
 		os.WriteFile(filepath.Join(dir, "run.sh"), runScript, 0o700),
+		os.WriteFile(filepath.Join(dir, "path", "gopls"), []byte("#!/bin/sh\n"), 0o700),
 		os.Symlink(filepath.Join(w.BinDir, "goimports"), filepath.Join(dir, "path", "goimports")),
 	)
 	for _, pipe := range []string{"stdout", "stderr", "display"} {
@@ -96,7 +98,7 @@ func (w Workspace) prepare(ctx context.Context, dir string) ([]string, error) {
 	}
 	env := append(os.Environ(), w.Env...)
 	return append(env,
-		"PATH="+filepath.Join(dir, "path")+string(os.PathListSeparator)+w.BinDir+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"PATH="+filepath.Join(dir, "path")+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"TMPDIR="+filepath.Join(dir, "tmp"),
 		"GOTOOLCHAIN=auto",
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -mod=mod"), // a cell may import a module that assay does not pin
@@ -176,4 +178,33 @@ func (w Workspace) writeModule(dir string) error {
 		os.WriteFile(filepath.Join(dir, "go.mod"), data, 0o600),
 		os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o600),
 	)
+}
+
+// warmed are the packages that cells import.
+var warmed = []string{
+	modulePath + "/experiments/...",
+	modulePath + "/gomlx_models/...",
+	"github.com/janpfeifer/gonb/gonbui",
+}
+
+// Warm compiles what cells import, so that the first cell is as quick as the
+// others. It reports whether anything had to be compiled.
+func (w Workspace) Warm(ctx context.Context) (fresh bool, err error) {
+	dir, err := os.MkdirTemp("", "assay-kernel-")
+	if err != nil {
+		return false, fmt.Errorf("workspace: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	env, err := w.prepare(ctx, dir)
+	if err != nil {
+		return false, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "path", "go"), append([]string{"build", "-v"}, warmed...)...)
+	cmd.Dir = filepath.Join(dir, "module")
+	cmd.Env = env
+	out, err := cmd.CombinedOutput() // -v names what is compiled
+	if err != nil {
+		return false, fmt.Errorf("workspace: go build: %w\n%s", err, lastPart(string(out), 2000))
+	}
+	return len(out) > 0, nil
 }

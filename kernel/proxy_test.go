@@ -1,0 +1,276 @@
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-zeromq/zmq4"
+)
+
+// testConn is a connection file and what it holds.
+type testConn struct {
+	connection
+	file string
+}
+
+func testConnection(t *testing.T) testConn {
+	t.Helper()
+	c := testConn{connection: connection{Transport: "tcp", IP: "127.0.0.1", Key: newMessageID(), Scheme: "hmac-sha256"}}
+	for _, port := range []*int{&c.ShellPort, &c.ControlPort, &c.StdinPort, &c.IOPubPort, &c.HBPort} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	data, err := json.Marshal(c.connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.file = filepath.Join(t.TempDir(), "connection.json")
+	if err := os.WriteFile(c.file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// testClient is a front end.
+type testClient struct {
+	shell, control, stdin, iopub *socket
+	heartbeat                    zmq4.Socket
+	messages                     chan *message
+	cancel                       context.CancelFunc
+}
+
+func (c testConn) client(t *testing.T) *testClient {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	sign := signer{key: []byte(c.Key)}
+	id := zmq4.WithID(zmq4.SocketIdentity(newMessageID()))
+	client := &testClient{
+		shell:     &socket{signer: sign, zmq: zmq4.NewDealer(ctx, id), name: "shell"},
+		control:   &socket{signer: sign, zmq: zmq4.NewDealer(ctx, id), name: "control"},
+		stdin:     &socket{signer: sign, zmq: zmq4.NewDealer(ctx, id), name: "stdin"},
+		iopub:     &socket{signer: sign, zmq: zmq4.NewSub(ctx), name: "iopub"},
+		heartbeat: zmq4.NewReq(ctx),
+		messages:  make(chan *message, 1000),
+		cancel:    cancel,
+	}
+	for s, port := range map[*socket]int{client.shell: c.ShellPort, client.control: c.ControlPort, client.stdin: c.StdinPort, client.iopub: c.IOPubPort} {
+		if err := s.zmq.Dial(c.endpoint(port)); err != nil {
+			t.Fatal(err)
+		}
+		go s.receive(ctx, func(m *message) { client.messages <- m }, func(err error) { t.Error(err) })
+	}
+	if err := client.heartbeat.Dial(c.endpoint(c.HBPort)); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.iopub.zmq.SetOption(zmq4.OptionSubscribe, ""); err != nil {
+		t.Fatal(err)
+	}
+	for { // until the subscription has arrived
+		id := client.send(t, client.shell, "kernel_info_request", struct{}{})
+		deadline := time.After(time.Second)
+	wait:
+		for {
+			select {
+			case m := <-client.messages:
+				if m.header.Type == "status" && m.parentID() == id {
+					client.await(t, idle(id))
+					return client
+				}
+			case <-deadline:
+				break wait
+			}
+		}
+	}
+}
+
+func (c *testClient) close() { c.cancel() }
+
+func (c *testClient) send(t *testing.T, s *socket, kind string, content any) string {
+	t.Helper()
+	m, err := newMessage(kind, "test", nil, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.send(m); err != nil {
+		t.Fatal(err)
+	}
+	return m.header.ID
+}
+
+// await returns the messages up to one for which last is true.
+func (c *testClient) await(t *testing.T, last func(*message) bool) (all []*message) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		select {
+		case m := <-c.messages:
+			all = append(all, m)
+			if last(m) {
+				return all
+			}
+		case <-deadline:
+			for _, m := range all {
+				t.Logf("%s %s", m.header.Type, m.content)
+			}
+			t.Fatal("the message did not come")
+		}
+	}
+}
+
+func idle(id string) func(*message) bool {
+	return func(m *message) bool {
+		return m.parentID() == id && m.header.Type == "status" && string(m.content) == `{"execution_state":"idle"}`
+	}
+}
+
+// ask sends a request and returns its reply's content.
+func (c *testClient) ask(t *testing.T, s *socket, kind string, content any) map[string]any {
+	t.Helper()
+	id := c.send(t, s, kind, content)
+	var reply map[string]any
+	isIdle, replied, ended := idle(id), false, false
+	c.await(t, func(m *message) bool {
+		ended = ended || isIdle(m)
+		if m.parentID() == id && m.header.Type == kind[:len(kind)-len("request")]+"reply" {
+			replied = true
+			if err := json.Unmarshal(m.content, &reply); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return replied && ended
+	})
+	return reply
+}
+
+// startKernel runs a kernel in this process.
+func startKernel(t *testing.T) *testClient {
+	t.Helper()
+	w := testWorkspace(t)
+	conn := testConnection(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- Run(ctx, conn.file, w) }()
+	c := conn.client(t)
+	t.Cleanup(func() {
+		c.close()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func TestProxy(t *testing.T) {
+	c := startKernel(t)
+	info := c.ask(t, c.control, "kernel_info_request", struct{}{})
+	if info["protocol_version"] != protocolVersion || info["language_info"].(map[string]any)["name"] != "go" {
+		t.Errorf("kernel info: %v", info)
+	}
+	if err := c.heartbeat.Send(zmq4.NewMsgString("ping")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := c.heartbeat.Recv(); err != nil || string(m.Bytes()) != "ping" {
+		t.Errorf("heartbeat: %q, %v", m.Bytes(), err)
+	}
+
+	// What is malformed or badly signed is dropped, and the kernel lives.
+	garbage := &socket{signer: signer{key: []byte("wrong")}, zmq: c.shell.zmq, name: "shell"}
+	c.send(t, garbage, "execute_request", map[string]any{"code": "1"})
+	for _, frames := range [][][]byte{{[]byte("x")}, {[]byte(delimiter)}, {[]byte(delimiter), {}, {}, {}, {}, {}}, {{}}} {
+		if err := c.shell.zmq.SendMulti(zmq4.NewMsgFrom(frames...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reply := c.ask(t, c.shell, "execute_request", map[string]any{"silent": false}); reply["status"] != "error" {
+		t.Errorf("a request without code: %v", reply)
+	}
+	if reply := c.ask(t, c.shell, "execute_request", map[string]any{"code": "fmt.Println(1)"}); reply["status"] != "ok" || reply["execution_count"] != 1.0 {
+		t.Errorf("execute: %v", reply)
+	}
+
+	// What waits behind a cell that fails is not executed.
+	first := c.send(t, c.shell, "execute_request", map[string]any{"code": "time.Sleep(time.Second)\npanic(1)"})
+	second := c.send(t, c.shell, "execute_request", map[string]any{"code": "fmt.Println(2)"})
+	var order []string
+	for _, m := range c.await(t, idle(second)) {
+		order = append(order, fmt.Sprint(m.header.Type, map[string]string{first: "1", second: "2"}[m.parentID()]))
+		if m.header.Type == "execute_reply" && m.parentID() == second && string(m.content) != `{"status":"aborted"}` {
+			t.Errorf("the second cell: %s", m.content)
+		}
+	}
+	// Shell and iopub are two connections, so only the order within one is sure.
+	want := []string{"status1", "execute_input1", "error1", "status1", "status2", "status2"}
+	var onIOPub []string
+	for _, o := range order {
+		if o != "execute_reply1" && o != "execute_reply2" {
+			onIOPub = append(onIOPub, o)
+		}
+	}
+	if fmt.Sprint(onIOPub) != fmt.Sprint(want) {
+		t.Errorf("on iopub came %v, want %v", onIOPub, want)
+	}
+
+	// While a cell runs, other requests are answered, and it can be stopped.
+	running := c.send(t, c.shell, "execute_request", map[string]any{"code": "fmt.Println(\"go\")\ntime.Sleep(time.Hour)"})
+	c.await(t, func(m *message) bool { return m.header.Type == "stream" })
+	if reply := c.ask(t, c.shell, "history_request", map[string]any{"hist_access_type": "tail", "n": 1, "output": false, "raw": true}); fmt.Sprint(reply["history"]) != "[[1 3 fmt.Println(\"go\")\ntime.Sleep(time.Hour)]]" {
+		t.Errorf("history: %v", reply)
+	}
+	start := time.Now()
+	if reply := c.ask(t, c.control, "interrupt_request", struct{}{}); reply["status"] != "ok" {
+		t.Errorf("interrupt: %v", reply)
+	}
+	c.await(t, idle(running))
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("the interrupt took %s", took)
+	}
+	if reply := c.ask(t, c.control, "shutdown_request", map[string]bool{"restart": false}); reply["status"] != "ok" {
+		t.Errorf("shutdown: %v", reply)
+	}
+}
+
+func TestInput(t *testing.T) {
+	c := startKernel(t)
+	id := c.send(t, c.shell, "execute_request", map[string]any{"code": "%with_inputs\n!read x; echo got $x", "allow_stdin": true})
+	c.await(t, func(m *message) bool { return m.header.Type == "input_request" && m.parentID() == id })
+	c.send(t, c.stdin, "input_reply", map[string]string{"value": "żółw"})
+	c.await(t, func(m *message) bool {
+		return m.header.Type == "stream" && string(m.content) == `{"name":"stdout","text":"got żółw\n"}`
+	})
+	c.await(t, idle(id))
+}
+
+func TestIsComplete(t *testing.T) {
+	f := func(code, want string) {
+		t.Helper()
+		content, _ := json.Marshal(map[string]string{"code": code})
+		if got := isComplete(content)["status"]; got != want {
+			t.Errorf("isComplete(%q) = %v, want %s", code, got, want)
+		}
+	}
+	f("", "complete")
+	f("fmt.Println(1)", "complete")
+	f("import \"fmt\"\nfunc f() {}", "complete")
+	f("x := 1\nfmt.Println(x)", "complete")
+	f("func f() {", "incomplete")
+	f("if true {\n\tf(", "incomplete")
+	f("x := `raw", "incomplete")
+	f("x := 1 +", "incomplete")
+	f("x++", "complete")
+	f("/* note", "incomplete")
+	f("x := \"abc", "invalid")
+	f("func )", "invalid")
+	f("%%\nx := 1", "complete")
+	f("!ls", "complete")
+}
