@@ -2,10 +2,12 @@ package experiments
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -76,6 +78,27 @@ func (p *Past) Open(ctx context.Context, artifact string) (io.ReadCloser, error)
 		return nil, errors.Join(err, shared.release())
 	}
 	return releasing{file}, nil
+}
+
+// Report returns the report that the run recorded under this name, such as "test".
+func (p *Past) Report(ctx context.Context, name string) (models.Report, error) {
+	var report models.Report
+	s, err := shared.acquire()
+	if err != nil {
+		return report, err
+	}
+	reports, err := s.Reports(ctx, p.ID)
+	if err := errors.Join(err, shared.release()); err != nil {
+		return report, err
+	}
+	var names []string
+	for _, r := range reports {
+		if r.Name == name {
+			return report, json.Unmarshal(r.Data, &report)
+		}
+		names = append(names, r.Name)
+	}
+	return report, fmt.Errorf("run %s has no report %q, only %q: %w", p.ID, name, names, store.ErrNotFound)
 }
 
 // releasing is a file of the shared store, which it keeps open.

@@ -269,9 +269,15 @@ func (r *Run) ArtifactFrom(name string, content io.Reader) error {
 }
 
 // Data records which data the run reads.
-func (r *Run) Data(use store.DataUse) {
-	if err := r.writer.Data(use); err != nil {
-		r.keep(fmt.Errorf("data %s: %w", use.Name, err))
+func (r *Run) Data(uses ...models.DataUse) {
+	for _, use := range uses {
+		record := store.DataUse{Name: use.Name, Split: use.Split, Rows: int64(use.Rows)}
+		for _, f := range use.Files {
+			record.Files = append(record.Files, store.DataFile{Path: f.Path, Size: f.Size, Digest: store.Digest(f.SHA256)})
+		}
+		if err := r.writer.Data(record); err != nil {
+			r.keep(fmt.Errorf("data %s: %w", use.Name, err))
+		}
 	}
 }
 

@@ -50,6 +50,22 @@ type Dataset[X, Y any] struct {
 // Len returns the number of rows.
 func (d Dataset[X, Y]) Len() int { return len(d.X) }
 
+// File is a file that data was read from.
+type File struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`   // bytes
+	SHA256 string `json:"sha256"` // of the content, lower-case hex
+}
+
+// DataUse says which data a program read: one split of a data set. It is what
+// a run records, so that a rerun can check that it reads the same.
+type DataUse struct {
+	Name  string `json:"name"`
+	Split string `json:"split"` // "train", "validation", "test"; "" if there is none
+	Rows  int    `json:"rows"`
+	Files []File `json:"files"` // nil for data that was generated
+}
+
 // Model is what the four tasks have in common. X is an input (an image, a
 // text, a row), Y an observed outcome, A an answer (class probabilities, a
 // survival curve, the outcome under each arm).
