@@ -1,12 +1,14 @@
 package kernel
 
 import (
+	"context"
 	"encoding/json"
 	"go/scanner"
 	"go/token"
 	"path"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // goVersion is that of the toolchain that go.mod names and cells build with.
@@ -155,4 +157,75 @@ func (p *proxy) recall(content json.RawMessage) map[string]any {
 		}
 	}
 	return map[string]any{"status": "ok", "history": history}
+}
+
+// helpTime is how long a front end waits for completion and help.
+const helpTime = 5 * time.Second
+
+// atCursor is the content of a complete_request or an inspect_request.
+type atCursor struct {
+	Code   string `json:"code"`
+	Cursor int    `json:"cursor_pos"` // in code points
+}
+
+// complete returns the content of a complete_reply.
+func (p *proxy) complete(ctx context.Context, content json.RawMessage) map[string]any {
+	var request atCursor
+	if json.Unmarshal(content, &request) != nil {
+		return errorReply("BadRequest", "the complete_request cannot be read", nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, helpTime)
+	defer cancel()
+	c := completion{start: request.Cursor}
+	if p.hasStarted(ctx) {
+		var err error
+		if c, err = p.assistant.complete(ctx, request.Code, request.Cursor); err != nil {
+			p.log.Print(err)
+		}
+	}
+	matches := []string{}
+	types := []map[string]any{}
+	for _, m := range c.matches {
+		matches = append(matches, m.text)
+		types = append(types, map[string]any{"start": c.start, "end": request.Cursor, "text": m.text, "type": m.kind, "signature": m.detail})
+	}
+	return map[string]any{
+		"status":       "ok",
+		"matches":      matches,
+		"cursor_start": c.start,
+		"cursor_end":   request.Cursor,
+		"metadata":     map[string]any{"_jupyter_types_experimental": types}, // JupyterLab shows kinds and signatures by it
+	}
+}
+
+// inspect returns the content of an inspect_reply.
+func (p *proxy) inspect(ctx context.Context, content json.RawMessage) map[string]any {
+	var request atCursor
+	if json.Unmarshal(content, &request) != nil {
+		return errorReply("BadRequest", "the inspect_request cannot be read", nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, helpTime)
+	defer cancel()
+	help := ""
+	if p.hasStarted(ctx) {
+		var err error
+		if help, err = p.assistant.explain(ctx, request.Code, request.Cursor); err != nil {
+			p.log.Print(err)
+		}
+	}
+	data := map[string]string{}
+	if help != "" {
+		data["text/markdown"], data["text/plain"] = help, help
+	}
+	return map[string]any{"status": "ok", "found": help != "", "data": data, "metadata": struct{}{}}
+}
+
+// hasStarted waits for the session and reports whether it has started.
+func (p *proxy) hasStarted(ctx context.Context) bool {
+	select {
+	case <-p.started:
+		return p.startErr == nil
+	case <-ctx.Done():
+		return false
+	}
 }

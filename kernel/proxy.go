@@ -63,10 +63,10 @@ func Run(ctx context.Context, connectionFile string, w Workspace) error {
 			}
 		})
 	})
-	wg.Go(func() { p.serve(ctx, p.asides, func(ctx context.Context, m *message) { p.answer(m, p.shell) }) })
+	wg.Go(func() { p.serve(ctx, p.asides, func(ctx context.Context, m *message) { p.answer(ctx, m, p.shell) }) })
 	drop := func(err error) { p.log.Printf("dropped a message: %v", err) }
 	go p.shell.receive(ctx, p.dispatch, drop)
-	go p.control.receive(ctx, func(m *message) { p.answer(m, p.control) }, drop)
+	go p.control.receive(ctx, func(m *message) { p.answer(ctx, m, p.control) }, drop)
 	go p.stdin.receive(ctx, p.takeInput, drop)
 	go p.beat(ctx)
 
@@ -103,9 +103,10 @@ type proxy struct {
 	shell, control, stdin, iopub *socket
 	heartbeat                    zmq4.Socket
 
-	started  chan struct{} // closed when session or startErr is set
-	session  *Session
-	startErr error
+	started   chan struct{} // closed when session or startErr is set
+	session   *Session
+	assistant *assistant
+	startErr  error
 
 	queue  chan *message // requests to execute, in order
 	asides chan *message // other requests, answered also while a cell runs
@@ -151,12 +152,15 @@ func (p *proxy) closeSockets() {
 // start starts the session, and closes it when ctx ends.
 func (p *proxy) start(ctx context.Context, w Workspace) {
 	p.session, p.startErr = Start(ctx, w)
-	close(p.started)
 	if p.startErr != nil {
 		p.log.Print(p.startErr)
+		close(p.started)
 		return
 	}
+	p.assistant = p.session.startAssistant(ctx)
+	close(p.started)
 	<-ctx.Done()
+	p.assistant.close()
 	if err := p.session.Close(); err != nil {
 		p.log.Print(err)
 	}
@@ -229,7 +233,7 @@ func (p *proxy) reply(s *socket, request *message, content any) {
 }
 
 // answer answers a request that executes nothing.
-func (p *proxy) answer(m *message, s *socket) {
+func (p *proxy) answer(ctx context.Context, m *message, s *socket) {
 	p.status(m, "busy")
 	defer p.status(m, "idle")
 	switch m.header.Type {
@@ -237,6 +241,10 @@ func (p *proxy) answer(m *message, s *socket) {
 		p.reply(s, m, kernelInfo())
 	case "is_complete_request":
 		p.reply(s, m, isComplete(m.content))
+	case "complete_request":
+		p.reply(s, m, p.complete(ctx, m.content))
+	case "inspect_request":
+		p.reply(s, m, p.inspect(ctx, m.content))
 	case "history_request":
 		p.reply(s, m, p.recall(m.content))
 	case "comm_info_request":
@@ -344,6 +352,9 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 			content = errorReply(string(KernelDied), err.Error(), nil)
 			p.publish("error", m, content)
 		}
+	}
+	if err == nil {
+		p.assistant.learn(p.session.program())
 	}
 	content["execution_count"] = count
 	p.reply(p.shell, m, content)

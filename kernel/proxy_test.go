@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,4 +275,58 @@ func TestIsComplete(t *testing.T) {
 	f("func )", "invalid")
 	f("%%\nx := 1", "complete")
 	f("!ls", "complete")
+}
+
+func TestCompletionAndHelp(t *testing.T) {
+	c := startKernel(t)
+	if reply := c.ask(t, c.shell, "execute_request", map[string]any{"code": `import "github.com/assay-ml/assay/home"
+
+// Film is a chest film.
+type Film struct{ Width, Height int }
+
+// Area returns the number of pixels.
+func (f Film) Area() int { return f.Width * f.Height }
+
+%%
+fmt.Println(home.Dir())`}); reply["status"] != "ok" {
+		t.Fatal(reply)
+	}
+	c.send(t, c.shell, "execute_request", map[string]any{"code": "time.Sleep(time.Hour)"}) // help does not wait for it
+	cursor := func(code string) map[string]any {
+		before, after, _ := strings.Cut(code, "|")
+		return map[string]any{"code": before + after, "cursor_pos": len([]rune(before)), "detail_level": 0}
+	}
+	f := func(code, want string, start int) {
+		t.Helper()
+		reply := c.ask(t, c.shell, "complete_request", cursor(code))
+		if !slices.Contains(reply["matches"].([]any), any(want)) || int(reply["cursor_start"].(float64)) != start {
+			t.Errorf("complete %q: %v from %v, want %s from %d", code, reply["matches"], reply["cursor_start"], want, start)
+		}
+	}
+	f("fmt.Printl|", "Println", 4)
+	f("é := \"é𝄞\"; fmt.Printl|", "Println", 15)
+	f("f := Film{}\nf.Ar|", "Area", 14)
+	f("f := Film{}\nfmt.Println(f.|)", "Width", 26)
+	f("home.St|", "Store", 5)
+	f("func g(f Film) int {\n\treturn f.He|\n}", "Height", 31)
+	f("%%\nx := strings.Rep|\n", "Repeat", 16)
+	for range 4 {
+		start := time.Now()
+		f("fmt.Fprin|", "Fprintf", 4)
+		t.Logf("a completion took %s", time.Since(start))
+	}
+	g := func(code, want string) {
+		t.Helper()
+		reply := c.ask(t, c.shell, "inspect_request", cursor(code))
+		if help, _ := reply["data"].(map[string]any)["text/plain"].(string); reply["found"] != true || !strings.Contains(help, want) {
+			t.Errorf("inspect %q: %v, want %q", code, reply, want)
+		}
+	}
+	g("fmt.Printl|n(1)", "Println formats")
+	g("fmt.Println(|1)", "Println formats")
+	g("x := Film{}\nx.Ar|ea()", "number of pixels")
+	g("home.DataDirs|()", "DataDirs returns")
+	if reply := c.ask(t, c.shell, "inspect_request", cursor("|")); reply["found"] != false {
+		t.Errorf("inspect nothing: %v", reply)
+	}
 }

@@ -133,7 +133,7 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 	case reply.Status != "ok":
 		cellErr = failure{
 			cells:   s.cells,
-			program: s.program(),
+			program: strings.Split(string(s.program()), "\n"),
 			value:   reply.EValue,
 			dying:   dying,
 			stderr:  string(lastLine),
@@ -186,11 +186,11 @@ func (s *Session) reviveGonb(ctx context.Context, sink func(Output)) error {
 	return nil
 }
 
-// program returns the lines of the Go program that gonb made last.
-func (s *Session) program() []string {
+// program returns the Go program that gonb made last.
+func (s *Session) program() []byte {
 	for _, name := range []string{"main.go", "main_test.go"} {
 		if data, err := os.ReadFile(filepath.Join(s.gonb.dir(), name)); err == nil {
-			return strings.Split(string(data), "\n")
+			return data
 		}
 	}
 	return nil
