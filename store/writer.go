@@ -126,6 +126,9 @@ func (w *Writer) insert(tx *sql.Tx, r NewRun) error {
 		return err
 	}
 	p := self()
+	if r.Host != "" {
+		p.host, p.pid = r.Host, r.PID
+	}
 	err = tx.QueryRow(`
 		insert into run (key, experiment, name, status, started, parent, rerun_of, grp, host, pid, boot, birth, origin, env)
 		values (?, (select id from experiment where name = ?), ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?)
@@ -371,7 +374,11 @@ func (w *Writer) Summary(name string, value, low, high float64) error {
 
 // Output keeps a piece of what the run printed on stream ("stdout", "stderr").
 func (w *Writer) Output(stream, text string) error {
-	now := time.Now().UnixMicro()
+	return w.OutputAt(stream, text, time.Now())
+}
+
+// OutputAt is Output for importers: it was printed at the time.
+func (w *Writer) OutputAt(stream, text string, at time.Time) error {
 	return w.log(func(j *journal) {
 		for len(text) > 0 {
 			n := min(len(text), maxRecord/2)
@@ -379,7 +386,7 @@ func (w *Writer) Output(stream, text string) error {
 				n--
 			}
 			j.begin(recordOutput)
-			j.varint(now)
+			j.varint(micros(at))
 			j.string(stream)
 			j.string(text[:n])
 			j.commit(0)
