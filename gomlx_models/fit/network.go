@@ -104,7 +104,7 @@ func (n *Network) forwardBatch(batch train.Batch, withLoss bool) ([]*tensors.Ten
 	if n.forward[withLoss] == nil {
 		inputs := len(batch.Inputs)
 		var err error
-		n.forward[withLoss], err = n.Compile(func(scope *model.Scope, arguments []*Node) []*Node {
+		n.forward[withLoss], err = n.compile(func(scope *model.Scope, arguments []*Node) []*Node {
 			outputs := n.job.Graph(scope, arguments[:inputs])
 			if !withLoss {
 				return []*Node{outputs}
@@ -118,10 +118,29 @@ func (n *Network) forwardBatch(batch train.Batch, withLoss bool) ([]*tensors.Ten
 	return call(n.forward[withLoss], arguments)
 }
 
-// Compile returns fn ready to run on the network's weights: fn gets the scope
-// they are in, for the network's own GraphFn or parts of it. It is what
-// explanations are made with. Only one goroutine may call the result.
-func (n *Network) Compile(fn func(scope *model.Scope, inputs []*Node) []*Node) (*model.Exec, error) {
+// Compile returns fn ready to run on the network's weights, for explanations.
+// fn gets the scope that the weights are in, to call the network's own GraphFn
+// or parts of it there; it is compiled at the first call, and once more for
+// each new shape of inputs. The caller keeps the inputs.
+func (n *Network) Compile(fn func(scope *model.Scope, inputs []*Node) []*Node) func(inputs ...*tensors.Tensor) ([]*tensors.Tensor, error) {
+	var exec *model.Exec
+	return func(inputs ...*tensors.Tensor) (outputs []*tensors.Tensor, err error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		err = catch(func() (err error) {
+			if exec == nil {
+				if exec, err = n.compile(fn); err != nil {
+					return err
+				}
+			}
+			outputs, err = call(exec, inputs)
+			return err
+		})
+		return outputs, err
+	}
+}
+
+func (n *Network) compile(fn func(scope *model.Scope, inputs []*Node) []*Node) (*model.Exec, error) {
 	return model.NewExec(n.backend, n.store, func(_ *model.Scope, inputs []*Node) []*Node {
 		return fn(n.store.Scope(n.scope), inputs)
 	})

@@ -1,0 +1,181 @@
+package imaging
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/layers"
+	"github.com/gomlx/gomlx/ml/layers/activation"
+	"github.com/gomlx/gomlx/ml/layers/norm"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/assay-ml/assay/gomlx_models/layer"
+)
+
+// unit returns pixels as numbers from 0 to 1.
+//
+//	pixels  uint8 [batch, height, width, channels]
+//	returns float32, the same shape
+func unit(pixels *Node) *Node {
+	return DivScalar(ConvertDType(pixels, dtypes.Float32), 255)
+}
+
+// filters returns the channels of each block.
+func (f *fitted) filters() []int {
+	switch {
+	case f.Config.Filters != nil:
+		return f.Config.Filters
+	case f.Config.Network == "resnet18":
+		return []int{64, 128, 256, 512}
+	}
+	return []int{32, 64, 128}
+}
+
+// checkSize finds films too small for the blocks, each of which leaves less
+// than half of the height and width.
+func (f *fitted) checkSize() error {
+	if f.Config.Network == "resnet18" {
+		return nil // pads at the edges
+	}
+	side := min(f.Height, f.Width)
+	for range f.filters() {
+		side = (side - 2) / 2
+	}
+	if side < 1 {
+		return fmt.Errorf("films of %d×%d pixels are too small for %d blocks of convolution and pooling: use larger films, a larger size, or fewer filters",
+			f.Height, f.Width, len(f.filters()))
+	}
+	return nil
+}
+
+// normalize shifts and scales pixels as the configuration says.
+//
+//	x       [batch, height, width, channels], from 0 to 1
+//	returns the same shape
+func (f *fitted) normalize(x *Node) *Node {
+	switch f.Config.Normalize {
+	case "film":
+		mean := ReduceAndKeep(x, ReduceMean, 1, 2, 3)
+		x = Sub(x, mean)
+		deviation := Sqrt(ReduceAndKeep(Square(x), ReduceMean, 1, 2, 3))
+		return Div(x, MaxScalar(deviation, 1e-3)) // a film of one grey has none
+	case "data":
+		channel := func(values []float64) *Node {
+			return Reshape(ConvertDType(Const(x.Graph(), values), x.DType()), 1, 1, 1, len(values))
+		}
+		return Div(Sub(x, channel(f.Mean)), channel(f.Scale))
+	}
+	return x
+}
+
+// features is the convolutional part of the network: what Grad-CAM looks at.
+//
+//	x       [batch, height, width, channels], from 0 to 1
+//	returns [batch, height', width', filters], not negative
+func (f *fitted) features(scope *model.Scope, x *Node) *Node {
+	x = f.normalize(x)
+	if f.Config.Network == "resnet18" {
+		return f.residual(scope, x)
+	}
+	for i, filters := range f.filters() {
+		scope := scope.In("conv%d", i)
+		if i > 0 {
+			x = layer.MaxPool2(x)
+		}
+		x = layer.Conv2D(scope, x, layer.Conv{Channels: filters, Kernel: 3, NoBias: f.Config.BatchNorm})
+		if f.Config.BatchNorm {
+			x = batchNorm(scope, x)
+		}
+		x = activation.Relu(x)
+	}
+	return x
+}
+
+// head maps features to logits.
+//
+//	x       [batch, height', width', filters]
+//	returns [batch, classes]
+func (f *fitted) head(scope *model.Scope, x *Node) *Node {
+	if f.Config.Network == "resnet18" {
+		x = ReduceMean(x, 1, 2) // [batch, filters]
+	} else {
+		x = layer.MaxPool2(x)
+		x = Reshape(x, x.Shape().Dimensions[0], -1)
+		width := f.Config.Dense
+		if width == 0 {
+			width = 1024
+		}
+		x = activation.Relu(layers.DenseWithBias(scope.In("dense"), x, width)) // [batch, width]
+	}
+	x = layers.DropoutStatic(scope.In("dropout"), x, f.Config.Dropout)
+	return layers.DenseWithBias(scope.In("classes"), x, len(f.Config.Classes))
+}
+
+// residual is the convolutional part of ResNet-18: He et al., CVPR 2016. Small
+// films, below 65 pixels, enter by a 3×3 convolution that keeps their size, as
+// in that paper's CIFAR networks; larger ones by 7×7 with stride 2 and pooling.
+//
+//	x       [batch, height, width, channels]
+//	returns [batch, height', width', last filters]
+func (f *fitted) residual(scope *model.Scope, x *Node) *Node {
+	filters := f.filters()
+	entry := layer.Conv{Channels: filters[0], Kernel: 3, Same: true, NoBias: true}
+	small := max(f.Height, f.Width) <= 64
+	if !small {
+		entry.Kernel, entry.Stride = 7, 2
+	}
+	x = activation.Relu(batchNorm(scope.In("entry_norm"), layer.Conv2D(scope.In("entry"), x, entry)))
+	if !small {
+		x = MaxPool(x).Window(3).Strides(2).PadSame().Done()
+	}
+	for stage, n := range filters {
+		for block := range 2 {
+			scope := scope.In("stage%d_block%d", stage, block)
+			stride := 1
+			if stage > 0 && block == 0 {
+				stride = 2
+			}
+			y := layer.Conv2D(scope.In("first"), x, layer.Conv{Channels: n, Kernel: 3, Stride: stride, Same: true, NoBias: true})
+			y = activation.Relu(batchNorm(scope.In("first_norm"), y))
+			y = layer.Conv2D(scope.In("second"), y, layer.Conv{Channels: n, Kernel: 3, Same: true, NoBias: true})
+			y = batchNorm(scope.In("second_norm"), y)
+			if stride > 1 || x.Shape().Dimensions[3] != n {
+				x = layer.Conv2D(scope.In("skip"), x, layer.Conv{Channels: n, Kernel: 1, Stride: stride, Same: true, NoBias: true})
+				x = batchNorm(scope.In("skip_norm"), x)
+			}
+			x = activation.Relu(Add(x, y))
+		}
+	}
+	return x
+}
+
+// batchNorm normalises channels by the batch in training, else by the averages
+// of training, in operations that have gradients for explanations.
+func batchNorm(scope *model.Scope, x *Node) *Node {
+	return norm.BatchNorm(scope, x, -1).Momentum(0.9).UseBackendInference(scope.IsTraining(x.Graph())).Done()
+}
+
+// loss is the weighted focal cross-entropy of each row; γ = 0 leaves the
+// cross-entropy.
+//
+//	L = −w[y] (1 − p[y])^γ log p[y]
+//
+//	labels  int32 [batch]
+//	outputs [batch, classes], logits
+//	returns [batch]
+//
+// Lin et al., ICCV 2017.
+func (f *fitted) loss(labels, outputs []*Node) *Node {
+	logits := outputs[0]
+	chosen := OneHot(labels[0], len(f.Config.Classes), logits.DType())
+	logP := ReduceSum(Mul(chosen, LogSoftmax(logits, -1)), -1)
+	loss := Neg(logP)
+	if f.Config.Focal > 0 {
+		// 1-p is kept above 0: the gradient of its power at 0 is infinite for γ < 1.
+		miss := MaxScalar(OneMinus(Exp(logP)), 1e-30)
+		loss = Mul(loss, Pow(miss, Scalar(logits.Graph(), logits.DType(), f.Config.Focal)))
+	}
+	weights := ConvertDType(Const(logits.Graph(), f.Weights), logits.DType())
+	return Mul(loss, ReduceSum(Mul(chosen, InsertAxes(weights, 0)), -1))
+}

@@ -1,0 +1,69 @@
+package imaging
+
+import "math"
+
+// Resize returns the picture at another size. Each new pixel is the mean of
+// the old ones under a triangle two new pixels wide (two old ones when it
+// grows), so that shrinking does not alias: what Pillow calls BILINEAR.
+func (p Pixels) Resize(height, width int) Pixels {
+	if p.Height == height && p.Width == width {
+		return p
+	}
+	// Rows first, then columns, at full precision in between.
+	rows := triangles(p.Height, height)
+	columns := triangles(p.Width, width)
+	line := p.Width * p.Channels
+	tall := make([]float32, height*line)
+	for y, t := range rows {
+		out := tall[y*line : (y+1)*line]
+		for k, w := range t.weights {
+			in := p.Values[(t.first+k)*line : (t.first+k+1)*line]
+			for i, v := range in {
+				out[i] += w * float32(v)
+			}
+		}
+	}
+	q := NewPixels(height, width, p.Channels)
+	for y := range height {
+		in := tall[y*line : (y+1)*line]
+		for x, t := range columns {
+			for c := range p.Channels {
+				sum := float32(0.5)
+				for k, w := range t.weights {
+					sum += w * in[(t.first+k)*p.Channels+c]
+				}
+				q.Values[(y*width+x)*p.Channels+c] = uint8(min(255, max(0, sum)))
+			}
+		}
+	}
+	return q
+}
+
+// triangle is which old pixels make a new one, and with what weights.
+type triangle struct {
+	first   int
+	weights []float32
+}
+
+func triangles(from, to int) []triangle {
+	scale := float64(from) / float64(to)
+	radius := max(1, scale)
+	ts := make([]triangle, to)
+	for i := range ts {
+		centre := (float64(i) + 0.5) * scale
+		first := max(0, int(math.Ceil(centre-radius-0.5)))
+		last := min(from-1, int(math.Floor(centre+radius-0.5)))
+		weights := make([]float32, last-first+1)
+		sum := 0.0
+		for j := range weights {
+			w := max(0, 1-math.Abs(float64(first+j)+0.5-centre)/radius)
+			weights[j] = float32(w)
+			sum += w
+		}
+		for j := range weights {
+			weights[j] /= float32(sum)
+		}
+		ts[i] = triangle{first, weights}
+	}
+	return ts
+}
