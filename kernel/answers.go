@@ -6,6 +6,7 @@ import (
 	"go/scanner"
 	"go/token"
 	"path"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -218,6 +219,20 @@ func (p *proxy) inspect(ctx context.Context, content json.RawMessage) map[string
 		data["text/markdown"], data["text/plain"] = help, help
 	}
 	return map[string]any{"status": "ok", "found": help != "", "data": data, "metadata": struct{}{}}
+}
+
+// question is a cell that asks for help: ?fmt.Println or fmt.Println?
+var question = regexp.MustCompile(`^\s*(?:\?([\w.]+)|([\w.]+)\?)\s*$`)
+
+// page returns the payload of an execute_reply that shows help for name.
+func (p *proxy) page(ctx context.Context, name string) []any {
+	ctx, cancel := context.WithTimeout(ctx, helpTime)
+	defer cancel()
+	help, err := p.assistant.explain(ctx, name, len(name))
+	if err != nil || help == "" {
+		help = "Nothing is known of " + name + "."
+	}
+	return []any{map[string]any{"source": "page", "start": 0, "data": map[string]string{"text/plain": help, "text/markdown": help}}}
 }
 
 // hasStarted waits for the session and reports whether it has started.

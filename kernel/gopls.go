@@ -72,6 +72,7 @@ func startGopls(ctx context.Context, binary, dir string, env []string) (*gopls, 
 		}},
 		"initializationOptions": map[string]any{
 			"completionBudget": "150ms",
+			"matcher":          "CaseInsensitive", // front ends drop what does not start with what is typed
 			"staticcheck":      false,
 			"hoverKind":        "FullDocumentation",
 			"linksInHover":     false,

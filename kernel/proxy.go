@@ -336,14 +336,17 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 		p.publish("execute_input", m, map[string]any{"code": code.Source, "execution_count": count})
 	}
 	var err error
-	if strings.TrimSpace(code.Source) != "" {
+	payload := []any{}
+	if name := question.FindStringSubmatch(code.Source); name != nil {
+		payload = p.page(ctx, name[1]+name[2])
+	} else if strings.TrimSpace(code.Source) != "" {
 		err = p.session.Execute(ctx, code, func(o Output) {
 			if !request.Silent {
 				p.publish(o.Type, m, o.content())
 			}
 		})
 	}
-	content := map[string]any{"status": "ok", "user_expressions": struct{}{}, "payload": []any{}}
+	content := map[string]any{"status": "ok", "user_expressions": struct{}{}, "payload": payload}
 	if err != nil {
 		var failed *CellError
 		if errors.As(err, &failed) {

@@ -110,6 +110,9 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 	var lastLine lastLine
 	out, err := openOutlet(s.dir, s.shown, func(o Output) {
 		lastLine.note(o)
+		if o.Type == "execute_result" {
+			o.ExecutionCount = s.count
+		}
 		sink(o)
 	})
 	if err != nil {

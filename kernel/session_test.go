@@ -126,7 +126,9 @@ func TestCellsThatWork(t *testing.T) {
 	f("%%\nfmt.Println(1)", "1\n")
 	f("fmt.Println(2)", "2\n") // plain statements need no %%
 	f("import \"strings\"\nfunc twice(s string) string { return strings.Repeat(s, 2) }", "")
-	f("x := twice(\"é\")\nx + \"!\"", "éé!\n") // the value of a last expression
+	if got := execute(t, s, "x := twice(\"é\")\nx + \"!\""); got.err != nil || len(got.outputs) != 1 || got.outputs[0].Type != "execute_result" || string(got.outputs[0].Data["text/plain"]) != `"éé!"` || got.outputs[0].ExecutionCount != 4 {
+		t.Errorf("the value of a last expression: %+v, %v", got.outputs, got.err)
+	}
 	f("const size = 3\n\nfunc area() int { return size * size }\nfmt.Println(area())", "9\n")
 	f("var size = 4\nfmt.Println(size)", "4\n") // a later declaration replaces
 	f("import (\n\t_ \"image/png\"\n\t_ \"image/jpeg\"\n\t_ \"image/gif\"\n)", "")

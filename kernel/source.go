@@ -7,6 +7,7 @@ import (
 	"go/scanner"
 	"go/token"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func takeBlankImports(source string) (rest string, paths []string) {
 
 // gonbSource returns a cell as gonb is given it. A cell that ends in plain
 // statements has them put into main, as if it had a line %%, and if the last is
-// an expression, its value is printed.
+// an expression, its value is the cell's.
 func gonbSource(source string) string {
 	source = loneSign.ReplaceAllString(source, "")
 	if hasMain(source) {
@@ -44,7 +45,7 @@ func gonbSource(source string) string {
 	lines := strings.SplitAfter(source, "\n")
 	start := len(strings.Join(lines[:at], ""))
 	if from, to := lastExpression(code[start:]); to > 0 {
-		source = source[:start+from] + "fmt.Printf(\"%+v\\n\", " + source[start+from:start+to] + ")" + source[start+to:]
+		source = source[:start+from] + "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", " + source[start+from:start+to] + ")" + source[start+to:]
 	}
 	return source[:start] + "\n%%\n" + source[start:]
 }

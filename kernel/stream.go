@@ -25,11 +25,16 @@ import (
 //	ESC _ assay; JSON ESC \
 //
 // where JSON is the content of a Jupyter display_data message, with "update":
-// true to replace what was shown under its transient display_id. Programs know
-// that frames are understood by ASSAY_DISPLAY=stdout in their environment.
+// true to replace what was shown under its transient display_id. In the place of
+// JSON may be the word clear, which removes the cell's output when the next comes,
+// or value: and the text of the value of the cell. Programs know that frames are
+// understood by ASSAY_DISPLAY=stdout in their environment.
 const (
 	frameStart = "\x1b_assay;"
 	frameEnd   = "\x1b\\"
+
+	clearFrame = "clear"
+	valueFrame = "value:"
 )
 
 // outlet reads what one cell's program puts out, and passes it on in order.
@@ -280,6 +285,15 @@ func incomplete(b []byte) int {
 }
 
 func (s *stream) frame(data []byte) {
+	if string(data) == clearFrame {
+		s.put(Output{Type: "clear_output", Wait: true})
+		return
+	}
+	if value, ok := bytes.CutPrefix(data, []byte(valueFrame)); ok {
+		text, _ := encodeJSON(strings.ToValidUTF8(string(value), "\uFFFD")) // strings always encode
+		s.put(Output{Type: "execute_result", Data: Object{"text/plain": text}})
+		return
+	}
 	var update struct {
 		Update bool `json:"update"`
 	}

@@ -1,0 +1,98 @@
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestExecute(t *testing.T) {
+	nb := testNotebook(
+		"const n = 2",
+		"for i := range n {\n\tfmt.Println(i)\n}\nfmt.Printf(\"\\x1b_assay;{\\\"data\\\":{\\\"text/html\\\":\\\"<b>0</b>\\\"},\\\"transient\\\":{\\\"display_id\\\":\\\"d\\\"}}\\x1b\\\\\")",
+		"",
+		"fmt.Printf(\"\\x1b_assay;{\\\"data\\\":{\\\"text/html\\\":\\\"<b>1</b>\\\"},\\\"transient\\\":{\\\"display_id\\\":\\\"d\\\"},\\\"update\\\":true}\\x1b\\\\\")",
+		"fmt.Println(\"before\")\n\nos.Exit(n)",
+		"fmt.Println(\"never\")",
+	)
+	nb.Cells[0].Metadata["tags"] = json.RawMessage(`["parameters"]`)
+	nb.Cells[5].Outputs = []Output{Stream("stdout", "old")}
+	nb.Cells = append(nb.Cells, &Cell{ID: "m", Type: "markdown", Source: "# end", Metadata: Object{}})
+	file := filepath.Join(t.TempDir(), "n.ipynb")
+	saves, done := 0, 0
+	err := Execute(context.Background(), nb, Options{
+		Workspace:  testWorkspace(t),
+		Parameters: map[string]string{"n": "3"},
+		Progress: func(p Progress) {
+			if p.Total != 5 {
+				t.Errorf("progress: %+v, want 5 cells", p)
+			}
+			if p.Done {
+				done++
+			}
+		},
+		Save: func(nb *Notebook) error { saves++; return nb.Write(file) },
+	})
+	var cellErr *CellError
+	if !errors.As(err, &cellErr) || cellErr.Failure != ExitError || cellErr.CellID != nb.Cells[4].ID || cellErr.Cell != 4 || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("Execute: %v, want exit status 3 in cell [4]", err)
+	}
+	if done != 4 || saves != 4 {
+		t.Errorf("%d cells done, %d saves, want 4 each", done, saves)
+	}
+	validate(t, file)
+	got, err := ReadNotebook(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Cells[0].Source != "const n = 3" {
+		t.Errorf("the parameters cell is %q", got.Cells[0].Source)
+	}
+	out := got.Cells[1].Outputs
+	if len(out) != 2 || out[0].Text != "0\n1\n2\n" || !strings.Contains(string(out[1].Data["text/html"]), "<b>1</b>") {
+		var texts []string
+		for _, o := range out {
+			texts = append(texts, o.Type, o.Text, string(o.Data["text/html"]))
+		}
+		t.Errorf("the second cell's outputs: %q", texts)
+	}
+	if out := got.Cells[4].Outputs; len(out) != 2 || out[0].Text != "before\n" || out[1].EName != "ExitError" {
+		t.Errorf("the failing cell's outputs: %+v", out)
+	}
+	if c := got.Cells[5]; c.ExecutionCount != 0 || len(c.Outputs) != 0 {
+		t.Errorf("a cell that was not reached has count %d and outputs %v", c.ExecutionCount, c.Outputs)
+	}
+	var timing map[string]time.Time
+	if err := json.Unmarshal(got.Cells[1].Metadata["execution"], &timing); err != nil || !timing["iopub.execute_input"].Before(timing["shell.execute_reply"]) || len(timing) != 4 {
+		t.Errorf("timing %v, %v", timing, err)
+	}
+}
+
+func TestExecuteStops(t *testing.T) {
+	w := testWorkspace(t)
+	nb := testNotebook("fmt.Println(1)\ntime.Sleep(time.Hour)", "fmt.Println(2)")
+	err := Execute(context.Background(), nb, Options{Workspace: w, Timeout: 2 * time.Second})
+	if err == nil || !strings.Contains(err.Error(), "did not end within 2s") || !strings.Contains(err.Error(), "cell [1]") {
+		t.Errorf("a timeout: %v", err)
+	}
+	if out := nb.Cells[0].Outputs; len(out) != 2 || out[0].Text != "1\n" || out[1].EName != "Interrupted" {
+		t.Errorf("outputs of the cell that was stopped: %+v", out)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	err = Execute(ctx, nb, Options{Workspace: w, Output: func(_ *Cell, o Output) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	if err := Execute(context.Background(), nb, Options{Workspace: w, Parameters: map[string]string{"a": "1"}}); err == nil {
+		t.Error("a parameter that is not there was taken")
+	}
+	w.BinDir = t.TempDir()
+	if err := Execute(context.Background(), nb, Options{Workspace: w}); err == nil || !strings.Contains(err.Error(), "run assay setup") {
+		t.Errorf("without gonb: %v", err)
+	}
+}
