@@ -245,4 +245,3 @@ func enlarge(flat []float32, fromHeight, fromWidth, height, width int) []float64
 	}
 	return values
 }
-

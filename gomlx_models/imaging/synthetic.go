@@ -9,7 +9,7 @@ import (
 // SyntheticConfig sizes the synthetic films. The zero value is the defaults.
 type SyntheticConfig struct {
 	Films int   `json:"films"` // in all; 0 means 1600: 1000 to train, 200 to validate, 400 to test
-	Size  int   `json:"size"`  // pixels a side; 0 means 64
+	Size  int   `json:"size"`  // pixels a side; 0 means 48
 	Seed  int64 `json:"seed"`
 }
 
@@ -22,7 +22,7 @@ func Synthetic(config SyntheticConfig) Data {
 		config.Films = 1600
 	}
 	if config.Size == 0 {
-		config.Size = 64
+		config.Size = 48
 	}
 	d := Data{
 		Name:    "synthetic",
@@ -73,15 +73,15 @@ func drawChest(rng *rand.Rand, size int, opacity bool) Pixels {
 	for range 6 {
 		lung := lungs[rng.IntN(2)]
 		r := about(0.035, 0.015)
-		shadows = append(shadows, blob{lung.x + about(0, 0.1), lung.y + about(0, 0.22), r, r * about(1.2, 0.4), about(0, 1.5), about(0.09, 0.05)})
+		shadows = append(shadows, blob{lung.x + about(0, 0.1), lung.y + about(0, 0.22), r, r * about(1.2, 0.4), about(0, 1.5), about(0.07, 0.05)})
 	}
 	if opacity {
 		lung := lungs[rng.IntN(2)]
-		r := about(0.085, 0.03)
-		shadows = append(shadows, blob{lung.x + about(0, 0.05), lung.y + about(0.05, 0.17), r, r * about(1.1, 0.3), about(0, 1.5), about(0.125, 0.065)})
+		r := about(0.10, 0.03)
+		shadows = append(shadows, blob{lung.x + about(0, 0.05), lung.y + about(0.05, 0.17), r, r * about(1.1, 0.3), about(0, 1.5), about(0.21, 0.09)})
 	}
 	ribs, slope, shift, contrast := about(9, 0.8), about(0.5, 0.12), rng.Float64(), about(0.055, 0.02)
-	gain, lift, noise := about(1, 0.12), about(0.04, 0.05), about(0.055, 0.02)
+	gain, lift, noise := about(1, 0.12), about(0.04, 0.05), about(0.045, 0.02)
 
 	p := NewPixels(size, size, 1)
 	for i := range p.Values {
