@@ -29,6 +29,26 @@ func (a Augment) check() error {
 	return nil
 }
 
+// Example returns the film as training sees it in an epoch, from 0, if it is the
+// row of the training set and needs no resizing: what a figure of augmented
+// films shows.
+func (a Augment) Example(film Film, seed int64, epoch, row int) (Pixels, error) {
+	if err := a.check(); err != nil {
+		return Pixels{}, fmt.Errorf("imaging: %w", err)
+	}
+	p, err := film.Pixels()
+	if err != nil {
+		return Pixels{}, fmt.Errorf("imaging: %w", err)
+	}
+	return a.vary(p, seed, epoch, row), nil
+}
+
+// vary returns p as it is in an epoch. Each film and epoch has a stream of
+// random numbers of its own: which goroutine makes a batch does not matter.
+func (a Augment) vary(p Pixels, seed int64, epoch, row int) Pixels {
+	return a.apply(rand.New(rand.NewPCG(uint64(seed), uint64(epoch)<<32|uint64(row))), p)
+}
+
 // apply returns p as a draw from rng changes it. What comes in from outside the
 // film repeats its edge.
 func (a Augment) apply(rng *rand.Rand, p Pixels) Pixels {

@@ -46,10 +46,7 @@ func (s *films) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor, 
 			return nil, nil, err
 		}
 		if s.augment != (Augment{}) {
-			// A stream of its own for each film and epoch: which goroutine
-			// makes the batch does not matter.
-			rng := rand.New(rand.NewPCG(uint64(s.Config.Seed), uint64(epoch)<<32|uint64(row)))
-			p = s.augment.apply(rng, p)
+			p = s.augment.vary(p, s.Config.Seed, epoch, row)
 		}
 		values = append(values, p.Values...)
 	}

@@ -1,0 +1,50 @@
+package imaging
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+)
+
+// Overlay returns the film in grey with an explanation laid over it: orange
+// where it speaks for the answer, blue where it speaks against, stronger where
+// it weighs more. The two colours are told apart by colour-blind readers too.
+func Overlay(film Film, e models.Explanation) (image.Image, error) {
+	p, err := film.Pixels()
+	if err != nil {
+		return nil, fmt.Errorf("imaging: %w", err)
+	}
+	if len(e.Shape) != 2 || e.Shape[0] < 1 || e.Shape[1] < 1 || len(e.Values) != e.Shape[0]*e.Shape[1] {
+		return nil, fmt.Errorf("imaging: an explanation of shape %d with %d values is not one of a picture", e.Shape, len(e.Values))
+	}
+	most := 0.0
+	for _, v := range e.Values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			most = max(most, math.Abs(v))
+		}
+	}
+	grey := p.withChannels(1)
+	out := image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))
+	for y := range p.Height {
+		for x := range p.Width {
+			c := float64(grey.Values[y*p.Width+x])
+			shade := [3]float64{c, c, c}
+			v := e.Values[y*e.Shape[0]/p.Height*e.Shape[1]+x*e.Shape[1]/p.Width]
+			if most > 0 && !math.IsNaN(v) {
+				tint := [3]float64{230, 159, 0} // orange and blue of Okabe and Ito's palette
+				if v < 0 {
+					tint = [3]float64{0, 114, 178}
+				}
+				opacity := 0.6 * min(1, math.Abs(v)/most)
+				for i := range shade {
+					shade[i] += opacity * (tint[i] - shade[i])
+				}
+			}
+			out.SetRGBA(x, y, color.RGBA{uint8(shade[0]), uint8(shade[1]), uint8(shade[2]), 255})
+		}
+	}
+	return out, nil
+}
