@@ -327,8 +327,10 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 	if request.AllowStdin {
 		code.Input = func(prompt string, password bool) (string, error) { return p.ask(ctx, m, prompt, password) }
 	}
+	help := question.FindStringSubmatch(code.Source)
+	runs := help == nil && strings.TrimSpace(code.Source) != ""
 	count := p.session.Count()
-	if !code.Silent {
+	if runs && !code.Silent {
 		count++
 		p.remember(count, code.Source)
 	}
@@ -337,9 +339,10 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 	}
 	var err error
 	payload := []any{}
-	if name := question.FindStringSubmatch(code.Source); name != nil {
-		payload = p.page(ctx, name[1]+name[2])
-	} else if strings.TrimSpace(code.Source) != "" {
+	switch {
+	case help != nil:
+		payload = p.page(ctx, help[1]+help[2])
+	case runs:
 		err = p.session.Execute(ctx, code, func(o Output) {
 			if !request.Silent {
 				p.publish(o.Type, m, o.content())
