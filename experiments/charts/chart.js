@@ -75,7 +75,8 @@
       const first = list[0];
       const pair = Array.isArray(first.value) && first.value.length === 2;
       const axisName = option.xAxis?.[0]?.name ?? "";
-      box.append(element("div", pair ? `${axisName} ${format(first.value[0])}` : first.name, { opacity: 0.7, marginBottom: "2px" }));
+      const place = option.xAxis?.[0]?.type === "time" ? (x) => new Date(x).toLocaleString() : format;
+      box.append(element("div", pair ? `${axisName} ${place(first.value[0])}` : first.name, { opacity: 0.7, marginBottom: "2px" }));
       const value = (p) => (Array.isArray(p.value) ? p.value.at(-1) : p.value);
       for (const p of list.toSorted((a, b) => value(b) - value(a)).slice(0, 16)) {
         const row = element("div", undefined, { display: "flex", gap: "8px", alignItems: "center" });

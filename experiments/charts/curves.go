@@ -27,6 +27,7 @@ type Line struct {
 // called "step" and nothing, and no more than 400 points a line.
 type CurveOptions struct {
 	X, Y       string      // names of the axes; X "" means "step", "-" no name
+	Wall       bool        // X is milliseconds since 1970, shown as dates and times
 	LogX, LogY bool        // points that are not positive become gaps
 	Points     int         // of a line, at most: more are thinned, see Thin; 0 means 400, negative means all
 	XRange     *[2]float64 // ends of the axis; nil means those of the data
@@ -51,6 +52,9 @@ func Curves(id, title string, lines []Line, o CurveOptions) Figure {
 	x := opts.XAxis{Type: axisType(o.LogX), Name: xName, NameLocation: "middle", NameGap: 26, Scale: opts.Bool(true),
 		SplitLine: &opts.SplitLine{Show: opts.Bool(false)}}
 	y := opts.YAxis{Type: axisType(o.LogY), Name: o.Y, NameLocation: "end", Scale: opts.Bool(true)}
+	if o.Wall {
+		x.Type = "time"
+	}
 	if o.XRange != nil {
 		x.Min, x.Max = o.XRange[0], o.XRange[1]
 	}

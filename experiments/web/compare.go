@@ -1,0 +1,289 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/store"
+)
+
+// compareView lays runs side by side.
+type compareView struct {
+	Runs    []styledRun
+	Params  []diffRow
+	Metrics []diffRow
+	Env     []diffRow
+	Data    []diffRow
+	Curves  curvesView
+	Figures []charts.Figure // of their reports: ROC, calibration …
+	Sources []sourceDiff
+	All     bool   // also rows that do not differ
+	Toggle  string // the address with All the other way round
+	Export  string
+}
+
+type styledRun struct {
+	store.Run
+	charts.Style
+	Took string
+}
+
+// diffRow is one thing in all runs.
+type diffRow struct {
+	Name   string
+	Cells  []cell
+	Differ bool
+}
+
+// sideBySide is a table of rows with the runs as columns.
+type sideBySide struct {
+	What string // the rows are
+	Runs []styledRun
+	Rows []diffRow
+}
+
+// Side is called by the template.
+func (v compareView) Side(what string, rows []diffRow) sideBySide {
+	return sideBySide{what, v.Runs, rows}
+}
+
+// sourceDiff is how the source of a run differs from that of the first.
+type sourceDiff struct {
+	From, To string // names of the runs
+	Lines    []diffLine
+}
+
+func (s *server) compare(r *http.Request) (page, error) {
+	q := r.URL.Query()
+	v, err := compareOf(r.Context(), s.store, q)
+	if err != nil {
+		return page{}, err
+	}
+	v.Export = "/export?" + q.Encode()
+	u := maps.Clone(q)
+	if v.All {
+		u.Del("all")
+	} else {
+		u.Set("all", "1")
+	}
+	v.Toggle = "/compare?" + u.Encode()
+	p := page{Title: compareTitle(v), Body: v, template: "compare"}
+	p.Crumbs = crumbs(v.Runs[0].Run)
+	return p, nil
+}
+
+func compareTitle(v compareView) string {
+	if len(v.Runs) == 2 {
+		return v.Runs[0].Name + " and " + v.Runs[1].Name
+	}
+	return fmt.Sprintf("%d runs compared", len(v.Runs))
+}
+
+// compareOf compares the runs that q names.
+func compareOf(ctx context.Context, s *store.Store, q url.Values) (v compareView, err error) {
+	runs, err := runsNamed(ctx, s, q["run"])
+	if err != nil {
+		return v, err
+	}
+	v.All = q.Get("all") != ""
+	ids := make([]string, len(runs))
+	for i, run := range runs {
+		ids[i] = string(run.ID)
+	}
+	for i, style := range charts.Styles(ids) {
+		v.Runs = append(v.Runs, styledRun{runs[i], style, took(runs[i])})
+	}
+	params, _ := paramNames(runs)
+	v.Params = v.rows(params, func(run store.Run, name string) cell { return cell{Text: valueText(run.Params[name])} })
+	v.Env = v.rows(keysOf(runs, func(run store.Run) map[string]string { return run.Env }), func(run store.Run, name string) cell { return cell{Text: run.Env[name]} })
+	v.Metrics = metricRows(runs)
+	if v.Data, err = v.dataRows(ctx, s, runs); err != nil {
+		return v, err
+	}
+	if v.Curves, err = curvesOf(ctx, s, runs, q); err != nil {
+		return v, err
+	}
+	if v.Figures, err = v.reportFigures(ctx, s); err != nil {
+		return v, err
+	}
+	for _, run := range runs[1:] {
+		if run.Origin.Source != runs[0].Origin.Source {
+			v.Sources = append(v.Sources, sourceDiff{runs[0].Name, run.Name, diffLines(runs[0].Origin.Source, run.Origin.Source)})
+		}
+	}
+	return v, nil
+}
+
+// rows returns one row a name, those that differ only unless all are wanted.
+func (v *compareView) rows(names []string, value func(store.Run, string) cell) []diffRow {
+	var rows []diffRow
+	for _, name := range names {
+		row := diffRow{Name: name}
+		for _, run := range v.Runs {
+			row.Cells = append(row.Cells, value(run.Run, name))
+			row.Differ = row.Differ || row.Cells[len(row.Cells)-1].Text != row.Cells[0].Text
+		}
+		if row.Differ || v.All {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+func keysOf(runs []store.Run, of func(store.Run) map[string]string) []string {
+	names := map[string]bool{}
+	for _, run := range runs {
+		for name := range of(run) {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// metricRows lists the last values of metrics, the best of each marked.
+func metricRows(runs []store.Run) []diffRow {
+	var rows []diffRow
+	for _, name := range metricNames(runs) {
+		row := diffRow{Name: name}
+		best := math.NaN()
+		for _, run := range runs {
+			c := cellOf(run, "metric."+name)
+			if m, ok := run.Metrics[name]; ok && isFinal(m) {
+				c.Text += " (" + charts.Interval(m.Low, m.High) + ")"
+			}
+			best = better(name, best, c.number)
+			row.Cells = append(row.Cells, c)
+		}
+		for i := range row.Cells {
+			row.Cells[i].Best = len(runs) > 1 && row.Cells[i].number == best
+			row.Differ = row.Differ || row.Cells[i].Text != row.Cells[0].Text
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// dataRows compares what the runs read, by the hashes of the files.
+func (v *compareView) dataRows(ctx context.Context, s *store.Store, runs []store.Run) ([]diffRow, error) {
+	used := map[store.RunID]map[string]string{}
+	names := map[string]bool{}
+	for _, run := range runs {
+		uses, err := s.DataUses(ctx, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		used[run.ID] = map[string]string{}
+		for _, use := range uses {
+			name := strings.TrimSpace(use.Name + " " + use.Split)
+			text := fmt.Sprintf("%d rows", use.Rows)
+			for _, file := range use.Files {
+				text += " · " + string(file.Digest[:min(12, len(file.Digest))])
+			}
+			used[run.ID][name] = text
+			names[name] = true
+		}
+	}
+	return v.rows(slices.Sorted(maps.Keys(names)), func(run store.Run, name string) cell { return cell{Text: used[run.ID][name]} }), nil
+}
+
+// reportFigures draws the curves of the runs' reports of the same name together.
+func (v *compareView) reportFigures(ctx context.Context, s *store.Store) ([]charts.Figure, error) {
+	var names []string
+	judged := map[string][]charts.Judged{}
+	for _, run := range v.Runs {
+		reports, err := reportsOf(ctx, s, run.ID)
+		if err != nil {
+			return nil, fmt.Errorf("run %s: %w", run.ID, err)
+		}
+		for _, r := range reports {
+			if judged[r.Name] == nil {
+				names = append(names, r.Name)
+			}
+			judged[r.Name] = append(judged[r.Name], charts.Judged{Name: run.Name, Style: run.Style, Report: r.Report})
+		}
+	}
+	var figures []charts.Figure
+	for _, name := range names {
+		for _, f := range charts.Compare(judged[name]) {
+			f.Title += ", " + name
+			figures = append(figures, f)
+		}
+	}
+	return figures, nil
+}
+
+// leaderboardView is the best runs of an experiment by one metric.
+type leaderboardView struct {
+	Experiment string
+	Metric     string
+	Metrics    []string
+	Lower      bool // is better
+	Rows       []leader
+}
+
+type leader struct {
+	store.Run
+	store.Metric
+	Differ []pair // params that are not the same in all
+}
+
+func (s *server) leaderboard(r *http.Request) (page, error) {
+	ctx, q := r.Context(), r.URL.Query()
+	v := leaderboardView{Experiment: q.Get("experiment"), Metric: q.Get("metric")}
+	some, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment})
+	if err != nil {
+		return page{}, err
+	}
+	v.Metrics = metricNames(some.Runs)
+	if v.Metric == "" && len(v.Metrics) > 0 {
+		v.Metric = v.Metrics[0]
+	}
+	p := page{Title: "Leaderboard", Body: &v, template: "leaderboard"}
+	if v.Experiment != "" {
+		p.Crumbs = []crumb{{v.Experiment, "/runs?" + url.Values{"experiment": {v.Experiment}}.Encode()}}
+	}
+	if v.Metric == "" {
+		return p, nil
+	}
+	sort := nextOrder("", "metric."+v.Metric)
+	v.Lower = !strings.HasPrefix(sort, "-")
+	found, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Where: "status = finished", Sort: []string{sortField(sort)}, Limit: 20})
+	if err != nil {
+		return page{}, err
+	}
+	_, differ := paramNames(found.Runs)
+	for _, run := range found.Runs {
+		m, ok := run.Metrics[v.Metric]
+		if !ok {
+			continue
+		}
+		l := leader{Run: run, Metric: m}
+		for _, p := range paramPairs(run) {
+			if differ[p.Name] {
+				l.Differ = append(l.Differ, p)
+			}
+		}
+		v.Rows = append(v.Rows, l)
+	}
+	return p, nil
+}
+
+// export sends a comparison or a run as a file that opens without a server.
+func (s *server) export(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	v, err := compareOf(r.Context(), s.store, q)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="compare.html"`)
+	writeFile(w, compareTitle(v), "compare", v)
+}

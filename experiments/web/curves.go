@@ -1,0 +1,307 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/store"
+)
+
+// axes is how a reader wants curves drawn.
+type axes struct {
+	X          string  // "step", "relative" (seconds since the run began) or "wall"
+	Smooth     float64 // weight of the past in the moving average, 0 for none
+	LogX, LogY bool
+	From, To   int64 // steps that are cut finely; the rest is there, coarsely
+}
+
+var wholeSeries = axes{X: "step", From: math.MinInt64, To: math.MaxInt64}
+
+// axesOf reads axes from an address.
+func axesOf(q url.Values) (axes, error) {
+	a := wholeSeries
+	switch x := q.Get("x"); x {
+	case "":
+	case "step", "relative", "wall":
+		a.X = x
+	default:
+		return axes{}, badRequest(fmt.Sprintf("x is %q: it can be step, relative or wall", x))
+	}
+	if text := q.Get("smooth"); text != "" {
+		smooth, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(smooth >= 0 && smooth < 1) {
+			return axes{}, badRequest(fmt.Sprintf("smooth is %q: it is a number from 0 up to, not including, 1", text))
+		}
+		a.Smooth = smooth
+	}
+	a.LogX, a.LogY = q.Get("logx") != "", q.Get("logy") != ""
+	for name, step := range map[string]*int64{"from": &a.From, "to": &a.To} {
+		if text := q.Get(name); text != "" {
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil || math.IsNaN(f) {
+				return axes{}, badRequest(fmt.Sprintf("%s is %q: it is a step", name, text))
+			}
+			*step = int64(min(max(f, math.MinInt64/2), math.MaxInt64/2))
+		}
+	}
+	return a, nil
+}
+
+// query returns the part of an address that axesOf reads, without the window.
+func (a axes) query() url.Values {
+	q := url.Values{}
+	if a.X != "step" {
+		q.Set("x", a.X)
+	}
+	if a.Smooth > 0 {
+		q.Set("smooth", strconv.FormatFloat(a.Smooth, 'g', -1, 64))
+	}
+	if a.LogX {
+		q.Set("logx", "1")
+	}
+	if a.LogY {
+		q.Set("logy", "1")
+	}
+	return q
+}
+
+// curve is a figure of metrics of runs, and where a finer cut of it comes from.
+type curve struct {
+	charts.Figure
+	Source string // the address of the figure; "" in files
+}
+
+// curveOf draws metrics of runs in one chart. A run has one colour; its second
+// metric (val_loss beside loss) is dashed.
+func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []string, a axes) (curve, error) {
+	ids := make([]string, len(runs))
+	for i, run := range runs {
+		ids[i] = string(run.ID)
+	}
+	styles := charts.Styles(ids)
+	// A screen has some 600 columns to share between the curves of one chart.
+	buckets := min(max(2000/(len(runs)*len(metrics)), 40), 400)
+	var lines []charts.Line
+	odd := 0
+	for i, run := range runs {
+		for j, metric := range metrics {
+			m, ok := run.Metrics[metric]
+			if !ok {
+				continue
+			}
+			odd += int(m.NaNs + m.PosInfs + m.NegInfs)
+			line := charts.Line{Name: lineName(run, metric, len(runs), len(metrics)), Color: styles[i].Color, Dash: styles[i].Dash}
+			if j > 0 {
+				line.Dash = "dashed"
+			}
+			cut, err := cutOf(ctx, s, run.ID, metric, a, buckets)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // logged after the run was read
+			}
+			if err != nil {
+				return curve{}, err
+			}
+			lines = append(lines, draw(line, cut, run, a)...)
+		}
+	}
+	title := strings.Join(metrics, ", ")
+	if odd > 0 {
+		title += fmt.Sprintf(" · %d not finite", odd)
+	}
+	figure := charts.Curves("curve-"+strings.Join(metrics, "-"), title, lines, charts.CurveOptions{
+		X: map[string]string{"step": "step", "relative": "seconds", "wall": "-"}[a.X], Wall: a.X == "wall",
+		LogX: a.LogX && a.X != "wall", LogY: a.LogY, Points: -1, Zoom: true,
+	})
+	figure.Height = 260
+	q := a.query()
+	q["run"], q["metric"] = ids, metrics
+	return curve{figure, "/figure?" + q.Encode()}, nil
+}
+
+func lineName(run store.Run, metric string, runs, metrics int) string {
+	switch {
+	case runs == 1:
+		return metric
+	case metrics == 1:
+		return run.Name
+	}
+	return run.Name + " " + metric
+}
+
+// cutOf returns the buckets of a whole series, fine inside the window of a and
+// coarse outside, so that zooming in never loses the ends of the axis.
+func cutOf(ctx context.Context, s *store.Store, run store.RunID, metric string, a axes, buckets int) ([]store.Bucket, error) {
+	if a.From == math.MinInt64 && a.To == math.MaxInt64 {
+		return s.Window(ctx, run, metric, a.From, a.To, buckets)
+	}
+	var cut []store.Bucket
+	for _, part := range []struct {
+		from, to int64
+		buckets  int
+	}{{math.MinInt64, a.From - 1, 40}, {a.From, a.To, buckets}, {a.To + 1, math.MaxInt64, 40}} {
+		if part.from > part.to {
+			continue
+		}
+		more, err := s.Window(ctx, run, metric, part.from, part.to, part.buckets)
+		if err != nil {
+			return nil, err
+		}
+		cut = append(cut, more...)
+	}
+	return cut, nil
+}
+
+// draw turns buckets into line: of each bucket the first, smallest, largest and
+// last value, so that no spike is hidden. A smoothed line comes with the raw one
+// behind it.
+func draw(line charts.Line, cut []store.Bucket, run store.Run, a axes) []charts.Line {
+	smooth := line
+	var past, weight float64 // of the moving average: its sum, and the weights in it
+	for _, b := range cut {
+		firstX, lastX := float64(b.FirstStep), float64(b.LastStep)
+		switch a.X {
+		case "relative":
+			firstX, lastX = b.FirstTime.Sub(run.Started).Seconds(), b.LastTime.Sub(run.Started).Seconds()
+		case "wall":
+			firstX, lastX = float64(b.FirstTime.UnixMilli()), float64(b.LastTime.UnixMilli())
+		}
+		add := func(x, y float64) { line.X, line.Y = append(line.X, x), append(line.Y, y) }
+		if b.Count == 1 {
+			add(firstX, b.First)
+		} else {
+			// Where in the bucket the extremes lie is not kept.
+			low, high := b.Min, b.Max
+			if b.First > b.Last {
+				low, high = high, low
+			}
+			middle := (firstX + lastX) / 2
+			add(firstX, b.First)
+			add(middle, low)
+			add(middle, high)
+			add(lastX, b.Last)
+		}
+		if odd := b.NaNs + b.PosInfs + b.NegInfs; odd > 0 && b.Count > 1 {
+			add(lastX, math.NaN())
+		}
+		if a.Smooth > 0 && !math.IsNaN(b.Mean) {
+			// A bucket of n points counts as n points of its mean. Dividing by the
+			// weights takes out the pull towards 0 at the beginning.
+			keep := math.Pow(a.Smooth, float64(b.Count))
+			past = keep*past + (1-keep)*b.Mean
+			weight = keep*weight + (1 - keep)
+			smooth.X, smooth.Y = append(smooth.X, lastX), append(smooth.Y, past/weight)
+		}
+	}
+	if a.Smooth == 0 {
+		return []charts.Line{line}
+	}
+	line.Faint = true
+	return []charts.Line{line, smooth}
+}
+
+// curveGroups returns the metrics of runs that make curves, those that belong
+// together in one group: a quantity on training and on validation data. Metrics
+// that are one number are none. search keeps those with the text in their name.
+func curveGroups(runs []store.Run, search string) [][]string {
+	points := map[string]int64{}
+	for _, run := range runs {
+		for name, m := range run.Metrics {
+			points[name] = max(points[name], m.Count)
+		}
+	}
+	var names []string
+	for name, count := range points {
+		if count > 1 && strings.Contains(strings.ToLower(name), strings.ToLower(search)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var groups [][]string
+	for _, name := range names {
+		base, validation := strings.CutPrefix(name, "val_")
+		switch {
+		case validation && slices.Contains(names, base):
+			// is with base
+		case slices.Contains(names, "val_"+name):
+			groups = append(groups, []string{name, "val_" + name})
+		default:
+			groups = append(groups, []string{name})
+		}
+	}
+	return groups
+}
+
+// curvesPerPage is how many charts a page draws at once; a search reaches the
+// others.
+const curvesPerPage = 24
+
+// curvesView is the section of a page that holds curves.
+type curvesView struct {
+	Curves []curve
+	Groups int // in all
+	Search string
+	Axes   axes
+	Runs   []string // named by the page's address, kept when the form is sent
+}
+
+func curvesOf(ctx context.Context, s *store.Store, runs []store.Run, q url.Values) (curvesView, error) {
+	a, err := axesOf(q)
+	if err != nil {
+		return curvesView{}, err
+	}
+	v := curvesView{Search: q.Get("metrics"), Axes: a, Runs: q["run"]}
+	groups := curveGroups(runs, v.Search)
+	v.Groups = len(groups)
+	for _, metrics := range groups[:min(len(groups), curvesPerPage)] {
+		c, err := curveOf(ctx, s, runs, metrics, a)
+		if err != nil {
+			return curvesView{}, err
+		}
+		v.Curves = append(v.Curves, c)
+	}
+	return v, nil
+}
+
+// figure answers with a curve alone: the finer cut that a zoom asks for.
+func (s *server) figure(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	c, err := func() (curve, error) {
+		a, err := axesOf(q)
+		if err != nil {
+			return curve{}, err
+		}
+		runs, err := runsNamed(r.Context(), s.store, q["run"])
+		if err != nil {
+			return curve{}, err
+		}
+		if len(q["metric"]) == 0 {
+			return curve{}, badRequest("no metric is named")
+		}
+		return curveOf(r.Context(), s.store, runs, q["metric"], a)
+	}()
+	if err != nil {
+		writeJSON(w, status(err), apiError{sentence(err)})
+		return
+	}
+	writeJSON(w, http.StatusOK, c.Figure)
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(b)
+}

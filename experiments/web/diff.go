@@ -1,0 +1,83 @@
+package web
+
+import "strings"
+
+// diffLine is a line of a comparison of two texts.
+type diffLine struct {
+	Mark string // "+" only in the second, "−" only in the first, "" in both, "…" lines left out
+	Text string
+}
+
+const (
+	diffContext = 3    // lines kept around a difference
+	diffMost    = 4000 // lines of a text that is compared; longer ones are not code of a cell
+)
+
+// diffLines compares two texts line by line: a longest common subsequence is
+// kept, what is far from any difference is left out.
+func diffLines(from, to string) []diffLine {
+	a, b := lines(from), lines(to)
+	if len(a) > diffMost || len(b) > diffMost {
+		return []diffLine{{"…", "too long to compare"}}
+	}
+	// common[i][j] is the length of the longest common subsequence of a[i:] and b[j:].
+	common := make([][]int16, len(a)+1)
+	for i := range common {
+		common[i] = make([]int16, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
+			}
+		}
+	}
+	var all []diffLine
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			all = append(all, diffLine{"", a[i]})
+			i, j = i+1, j+1
+		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
+			all = append(all, diffLine{"−", a[i]})
+			i++
+		default:
+			all = append(all, diffLine{"+", b[j]})
+			j++
+		}
+	}
+	return abridge(all)
+}
+
+func lines(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+// abridge leaves out what is far from any difference.
+func abridge(all []diffLine) []diffLine {
+	keep := make([]bool, len(all))
+	for i, line := range all {
+		if line.Mark == "" {
+			continue
+		}
+		for k := max(i-diffContext, 0); k <= min(i+diffContext, len(all)-1); k++ {
+			keep[k] = true
+		}
+	}
+	var out []diffLine
+	for i, line := range all {
+		switch {
+		case keep[i]:
+			out = append(out, line)
+		case i == 0 || keep[i-1]:
+			out = append(out, diffLine{Mark: "…"})
+		}
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/store"
+)
+
+// runView is all about one run.
+type runView struct {
+	Run       store.Run
+	Took      string
+	Left      string
+	Percent   int // of the planned steps; 0 if none are planned
+	Note      template.HTML
+	Metrics   []metricRow
+	Curves    curvesView
+	Reports   []reportView
+	Figures   []charts.Figure
+	Params    []pair
+	Tags      []pair
+	Env       []pair
+	Data      []store.DataUse
+	Artifacts []store.Artifact
+	Source    template.HTML
+	Output    string
+	Cut       bool // Output is only its end
+	Parent    *store.Run
+	RerunOf   *store.Run
+	Children  []store.Run
+	Reruns    []store.Run
+}
+
+type pair struct{ Name, Value string }
+
+type metricRow struct {
+	Name string
+	store.Metric
+	Odd int64 // values that are not finite
+}
+
+type reportView struct {
+	models.Report
+	Figures []charts.Figure
+}
+
+func (s *server) run(r *http.Request) (page, error) {
+	run, err := s.runOf(r)
+	if err != nil {
+		return page{}, err
+	}
+	v, err := s.view(r.Context(), run, r.URL.Query())
+	if err != nil {
+		return page{}, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	return page{Title: run.Name, Crumbs: crumbs(run), Body: v, template: "run"}, nil
+}
+
+func crumbs(run store.Run) []crumb {
+	return []crumb{{run.Experiment, "/runs?" + url.Values{"experiment": {run.Experiment}}.Encode()}}
+}
+
+func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runView, err error) {
+	v = runView{Run: run, Took: took(run), Left: left(run), Params: paramPairs(run), Tags: pairs(run.Tags), Env: pairs(run.Env)}
+	if run.Planned > 0 {
+		v.Percent = int(100 * min(run.Done, run.Planned) / run.Planned)
+	}
+	if v.Note, err = noteHTML(run.Note); err != nil {
+		return v, err
+	}
+	for _, name := range metricNames([]store.Run{run}) {
+		m := run.Metrics[name]
+		v.Metrics = append(v.Metrics, metricRow{name, m, m.NaNs + m.PosInfs + m.NegInfs})
+	}
+	if v.Curves, err = curvesOf(ctx, s.store, []store.Run{run}, q); err != nil {
+		return v, err
+	}
+	if v.Reports, err = reportsOf(ctx, s.store, run.ID); err != nil {
+		return v, err
+	}
+	drawn := map[string]bool{}
+	for _, r := range v.Reports {
+		for _, f := range r.Figures {
+			drawn[f.ID] = true
+		}
+	}
+	figures, err := s.store.Figures(ctx, run.ID)
+	if err != nil {
+		return v, err
+	}
+	for _, f := range figures {
+		if !drawn[f.ID] {
+			v.Figures = append(v.Figures, figureOf(f))
+		}
+	}
+	if v.Data, err = s.store.DataUses(ctx, run.ID); err != nil {
+		return v, err
+	}
+	if v.Artifacts, err = s.store.Artifacts(ctx, run.ID); err != nil {
+		return v, err
+	}
+	if run.Origin.Source != "" {
+		if v.Source, err = codeHTML(run.Origin.Source); err != nil {
+			return v, err
+		}
+	}
+	if v.Output, v.Cut, err = outputOf(ctx, s.store, run.ID); err != nil {
+		return v, err
+	}
+	return v, s.relatives(ctx, run, &v)
+}
+
+// relatives reads the runs that run is tied to. One that is gone is left out.
+func (s *server) relatives(ctx context.Context, run store.Run, v *runView) error {
+	read := func(ids ...store.RunID) []store.Run {
+		var runs []store.Run
+		for _, id := range ids {
+			if id == "" {
+				continue
+			}
+			if other, err := s.store.Run(ctx, id); err == nil {
+				runs = append(runs, other)
+			}
+		}
+		return runs
+	}
+	if parent := read(run.Parent); len(parent) == 1 {
+		v.Parent = &parent[0]
+	}
+	if original := read(run.RerunOf); len(original) == 1 {
+		v.RerunOf = &original[0]
+	}
+	v.Children, v.Reruns = read(run.Children...), read(run.Reruns...)
+	return ctx.Err()
+}
+
+func figureOf(f store.Figure) charts.Figure {
+	return charts.Figure{ID: f.ID, Title: f.Title, Alt: f.Alt, Height: f.Height, Option: f.Option}
+}
+
+// reportsOf returns the reports of a run with their figures. A report that this
+// assay cannot read is an error: half a report would mislead.
+func reportsOf(ctx context.Context, s *store.Store, id store.RunID) ([]reportView, error) {
+	kept, err := s.Reports(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var reports []reportView
+	for _, k := range kept {
+		v := reportView{}
+		if err := json.Unmarshal(k.Data, &v.Report); err != nil {
+			return nil, fmt.Errorf("report %s: %w", k.Name, err)
+		}
+		v.Figures = charts.FromReport(v.Report)
+		reports = append(reports, v)
+	}
+	return reports, nil
+}
+
+// outputOf returns the end of what a run printed, and whether it is only that.
+func outputOf(ctx context.Context, s *store.Store, id store.RunID) (text string, cut bool, err error) {
+	const most = 64 << 10
+	pieces, err := s.Outputs(ctx, id, 0)
+	if err != nil {
+		return "", false, err
+	}
+	size := 0
+	first := len(pieces)
+	for first > 0 && size < most {
+		first--
+		size += len(pieces[first].Text)
+	}
+	var b strings.Builder
+	for _, p := range pieces[first:] {
+		b.WriteString(p.Text)
+	}
+	return b.String(), first > 0, nil
+}
+
+func paramPairs(run store.Run) []pair {
+	names, _ := paramNames([]store.Run{run})
+	list := make([]pair, len(names))
+	for i, name := range names {
+		list[i] = pair{name, valueText(run.Params[name])}
+	}
+	return list
+}
+
+func pairs(m map[string]string) []pair {
+	var list []pair
+	for name, value := range m {
+		list = append(list, pair{name, value})
+	}
+	slices.SortFunc(list, func(a, b pair) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// shown are the media types that a browser may show itself, because nothing in
+// them can run. All else is downloaded.
+var shown = map[string]bool{
+	"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true,
+	"text/plain": true, "application/json": true, "text/csv": true,
+}
+
+// artifact streams an artifact, in a sandbox of its own: a page that a run left
+// is not one of ours.
+func (s *server) artifact(w http.ResponseWriter, r *http.Request) {
+	run, err := s.runOf(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	content, a, err := s.store.OpenArtifact(r.Context(), run.ID, r.PathValue("name"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	defer content.Close()
+	media, _, _ := mime.ParseMediaType(a.MediaType)
+	h := w.Header()
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'")
+	h.Set("Content-Length", strconv.FormatInt(a.Size, 10))
+	h.Set("ETag", `"`+string(a.Digest)+`"`)
+	disposition := "attachment"
+	if shown[media] && r.URL.Query().Get("download") == "" {
+		disposition = "inline"
+		if strings.HasPrefix(media, "text/") {
+			media = "text/plain; charset=utf-8"
+		}
+		h.Set("Content-Type", media)
+	} else {
+		h.Set("Content-Type", "application/octet-stream")
+	}
+	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": path.Base(a.Name)}))
+	io.Copy(w, content) // an error here is the reader's leaving
+}

@@ -1,0 +1,496 @@
+package web
+
+import (
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/store"
+)
+
+const runsPerPage = 100
+
+// runsView is the table of runs. Its address says all about it, so that every
+// view has a link.
+type runsView struct {
+	Experiment string
+	Query      string
+	Wrong      *store.QueryError // in Query or the order
+	Differ     bool              // only columns that differ
+	Trash      bool
+	Columns    []column
+	Rows       []row
+	Total      int
+	First      int // of the rows shown, from 1
+	Last       int
+	Prev, Next string
+	CSV        string
+	Choices    []choice // columns there are
+	Sort       string
+	Group      string
+	Groups     *groupsView
+	Fields     []string // for completion of the query
+}
+
+type column struct {
+	Key    string // "started", "param.lr", "metric.auc", "best.auc", "tag.site"
+	Label  string
+	Kind   string // "param", "metric", "best", "tag", ""
+	URL    string // sorts by it
+	Order  string // "ascending" or "descending" if the table is sorted by it
+	Number bool
+}
+
+type row struct {
+	store.Run
+	Cells []cell
+}
+
+type cell struct {
+	Text, Title string
+	Best        bool // of its column
+	number      float64
+}
+
+type choice struct {
+	column
+	Chosen bool
+}
+
+// runs is the page of the table.
+func (s *server) runs(r *http.Request) (page, error) {
+	q := r.URL.Query()
+	v, _, err := s.table(r, runsPerPage)
+	if err != nil {
+		return page{}, err
+	}
+	p := page{Title: "Runs", Body: v, template: "runs"}
+	if e := q.Get("experiment"); e != "" {
+		p.Title = e
+	}
+	return p, nil
+}
+
+// table finds the runs that an address asks for.
+func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error) {
+	ctx, q := r.Context(), r.URL.Query()
+	v := runsView{
+		Experiment: q.Get("experiment"), Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"),
+		Differ: q.Get("differ") != "", Trash: q.Get("trash") != "", Group: q.Get("group"),
+	}
+	query := store.Query{Experiment: v.Experiment, Where: v.Query, Limit: limit, Trash: v.Trash, Archived: q.Get("archived") != ""}
+	if v.Sort != "" {
+		query.Sort = []string{sortField(v.Sort)}
+	}
+	at, _ := strconv.Atoi(q.Get("page"))
+	at = max(at, 1)
+	if limit > 0 {
+		query.Offset = (at - 1) * limit
+	}
+	found, err := s.store.Runs(ctx, query)
+	if errors.As(err, &v.Wrong) {
+		// The table stays, with all runs; the box says what is wrong.
+		found, err = s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Limit: limit, Trash: v.Trash})
+		at = 1
+	}
+	if err != nil {
+		return runsView{}, nil, err
+	}
+	v.Total = found.Total
+	if len(found.Runs) > 0 {
+		v.First, v.Last = query.Offset+1, query.Offset+len(found.Runs)
+	}
+	address := func(change func(url.Values)) string {
+		u := maps.Clone(q)
+		change(u)
+		return "/runs?" + u.Encode()
+	}
+	if at > 1 {
+		v.Prev = address(func(u url.Values) { u.Set("page", strconv.Itoa(at-1)) })
+	}
+	if v.Last < v.Total {
+		v.Next = address(func(u url.Values) { u.Set("page", strconv.Itoa(at+1)) })
+	}
+	v.CSV = "/runs.csv?" + q.Encode()
+	v.choose(found.Runs, q["col"])
+	for i := range v.Columns {
+		c := &v.Columns[i]
+		c.URL = address(func(u url.Values) {
+			u.Del("page")
+			u.Set("sort", nextOrder(v.Sort, c.Key))
+		})
+		switch v.Sort {
+		case c.Key:
+			c.Order = "ascending"
+		case "-" + c.Key:
+			c.Order = "descending"
+		}
+	}
+	for _, run := range found.Runs {
+		rw := row{Run: run}
+		for _, c := range v.Columns {
+			rw.Cells = append(rw.Cells, cellOf(run, c.Key))
+		}
+		v.Rows = append(v.Rows, rw)
+	}
+	v.markBest()
+	if v.Group != "" {
+		all, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Where: query.Where, Limit: -1, Trash: v.Trash})
+		if err == nil {
+			v.Groups = groupRuns(all.Runs, v.Group)
+		} else if !errors.As(err, &v.Wrong) {
+			return runsView{}, nil, err
+		}
+	}
+	return v, found.Runs, nil
+}
+
+// nextOrder is what a click on a column's head does: the better end first for a
+// metric, then the other way round.
+func nextOrder(now, key string) string {
+	first, second := key, "-"+key
+	if kind, name, _ := strings.Cut(key, "."); kind == "best" || kind == "metric" && !models.LowerIsBetter(name) || key == "started" {
+		first, second = second, first
+	}
+	if kind, name, _ := strings.Cut(key, "."); kind == "best" && models.LowerIsBetter(name) {
+		first, second = second, first
+	}
+	if now == first {
+		return second
+	}
+	return first
+}
+
+// sortField turns a column's key, with a minus or not, into a field of the
+// query language.
+func sortField(key string) string {
+	minus := ""
+	if rest, falling := strings.CutPrefix(key, "-"); falling {
+		minus, key = "-", rest
+	}
+	kind, name, dotted := strings.Cut(key, ".")
+	switch {
+	case !dotted:
+		return minus + key
+	case kind == "best" && models.LowerIsBetter(name):
+		return minus + "min(" + fieldName("metric", name) + ")"
+	case kind == "best":
+		return minus + "max(" + fieldName("metric", name) + ")"
+	}
+	return minus + fieldName(kind, name)
+}
+
+// choose sets the columns: those that the address names, or else the params
+// that differ and the foremost metrics.
+func (v *runsView) choose(runs []store.Run, named []string) {
+	params, differ := paramNames(runs)
+	metrics := metricNames(runs)
+	keys := []string{"started", "duration"}
+	if v.Experiment == "" {
+		keys = append([]string{"experiment"}, keys...)
+	}
+	tags := map[string]bool{}
+	grouped, noted := false, false
+	for _, run := range runs {
+		for key := range run.Tags {
+			tags[key] = true
+		}
+		grouped = grouped || run.Group != ""
+		noted = noted || run.Note != ""
+	}
+	const most = 6 // params, and metrics, that fit a screen
+	chosen := slices.Clone(keys)
+	if grouped {
+		chosen = append(chosen, "group")
+	}
+	shown := 0
+	for _, name := range params {
+		if differ[name] && shown < most {
+			chosen = append(chosen, "param."+name)
+			shown++
+		}
+	}
+	for _, name := range metrics[:min(most, len(metrics))] {
+		chosen = append(chosen, "metric."+name)
+	}
+	all := slices.Concat(keys, []string{"status", "group", "note", "host", "step"})
+	for _, name := range params {
+		all = append(all, "param."+name)
+	}
+	for _, name := range metrics {
+		all = append(all, "metric."+name, "best."+name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		all = append(all, "tag."+name)
+	}
+	if len(named) > 0 {
+		chosen = named
+	}
+	if v.Differ {
+		same := func(key string) bool {
+			for _, run := range runs {
+				if cellOf(run, key).Text != cellOf(runs[0], key).Text {
+					return false
+				}
+			}
+			return true
+		}
+		chosen = slices.DeleteFunc(slices.Clone(all), same)
+	}
+	for _, key := range chosen {
+		v.Columns = append(v.Columns, columnOf(key))
+	}
+	for _, key := range all {
+		c := choice{column: columnOf(key), Chosen: slices.Contains(chosen, key)}
+		v.Choices = append(v.Choices, c)
+		if field := sortField(key); c.Kind != "best" {
+			v.Fields = append(v.Fields, field)
+		}
+	}
+	v.Fields = append(v.Fields, "name", "id", "message", "rerun_of", "rerun", "ended", "points", "data")
+}
+
+func columnOf(key string) column {
+	c := column{Key: key, Label: key}
+	if kind, name, dotted := strings.Cut(key, "."); dotted {
+		c.Kind, c.Label = kind, name
+		if kind == "best" {
+			c.Label = "best " + name
+		}
+	}
+	c.Number = c.Kind == "metric" || c.Kind == "best" || c.Kind == "param" || key == "duration" || key == "step"
+	return c
+}
+
+// cellOf returns what a run has in a column.
+func cellOf(run store.Run, key string) cell {
+	c := cell{number: math.NaN()}
+	kind, name, _ := strings.Cut(key, ".")
+	switch kind {
+	case "param":
+		c.Text = valueText(run.Params[name])
+	case "tag":
+		c.Text = run.Tags[name]
+	case "metric":
+		if m, ok := run.Metrics[name]; ok {
+			c.Text, c.number, c.Title = charts.Format(m.Last), m.Last, metricTitle(m)
+		}
+	case "best":
+		if m, ok := run.Metrics[name]; ok {
+			best, step := m.Max, m.MaxStep
+			if models.LowerIsBetter(name) {
+				best, step = m.Min, m.MinStep
+			}
+			c.Text, c.number, c.Title = charts.Format(best), best, fmt.Sprintf("at step %d", step)
+		}
+	case "started":
+		c.Text = ago(run.Started)
+		c.Title = run.Started.Local().Format(time.DateTime)
+	case "duration":
+		c.Text = took(run)
+	case "status":
+		c.Text = string(run.Status)
+	case "group":
+		c.Text = run.Group
+	case "note":
+		c.Text, _, _ = strings.Cut(run.Note, "\n")
+	case "host":
+		c.Text = run.Host
+	case "step":
+		c.Text = strconv.FormatInt(run.LastStep, 10)
+	case "experiment":
+		c.Text = run.Experiment
+	}
+	return c
+}
+
+// metricTitle says of a metric what its last value does not.
+func metricTitle(m store.Metric) string {
+	if isFinal(m) {
+		return fmt.Sprintf("%v, 95 %% interval %s", m.Last, charts.Interval(m.Low, m.High))
+	}
+	title := fmt.Sprintf("%v at step %d", m.Last, m.LastStep)
+	if m.Count > 1 {
+		title += fmt.Sprintf("; lowest %s at step %d, highest %s at step %d", charts.Format(m.Min), m.MinStep, charts.Format(m.Max), m.MaxStep)
+	}
+	if odd := m.NaNs + m.PosInfs + m.NegInfs; odd > 0 {
+		title += fmt.Sprintf("; %d of %d not finite", odd, m.Count)
+	}
+	return title
+}
+
+// markBest marks the best of each metric among the rows.
+func (v *runsView) markBest() {
+	for i, c := range v.Columns {
+		if c.Kind != "metric" && c.Kind != "best" || len(v.Rows) < 2 {
+			continue
+		}
+		_, name, _ := strings.Cut(c.Key, ".")
+		best := math.NaN()
+		for _, rw := range v.Rows {
+			best = better(name, best, rw.Cells[i].number)
+		}
+		for _, rw := range v.Rows {
+			rw.Cells[i].Best = rw.Cells[i].number == best
+		}
+	}
+}
+
+// better returns the better of two values of a metric; NaN is worse than any.
+func better(metric string, a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	case models.LowerIsBetter(metric):
+		return min(a, b)
+	}
+	return max(a, b)
+}
+
+// groupsView sums up runs that have the same value of one column.
+type groupsView struct {
+	By      string
+	Metrics []string
+	Rows    []groupRow
+}
+
+type groupRow struct {
+	Value string
+	Runs  int
+	Cells []groupCell
+}
+
+// groupCell is the mean of a metric's last values, with their standard deviation.
+type groupCell struct {
+	N        int
+	Mean, SD float64
+}
+
+// groupRuns groups runs by the column key. Values that are not finite count in
+// no mean.
+func groupRuns(runs []store.Run, key string) *groupsView {
+	v := &groupsView{By: columnOf(key).Label, Metrics: metricNames(runs)}
+	const most = 8
+	v.Metrics = v.Metrics[:min(most, len(v.Metrics))]
+	members := map[string][]store.Run{}
+	for _, run := range runs {
+		value := cellOf(run, key).Text
+		members[value] = append(members[value], run)
+	}
+	for _, value := range slices.SortedFunc(maps.Keys(members), naturally) {
+		g := groupRow{Value: value, Runs: len(members[value])}
+		for _, metric := range v.Metrics {
+			var values []float64
+			for _, run := range members[value] {
+				if m, ok := run.Metrics[metric]; ok && !math.IsNaN(m.Last) && !math.IsInf(m.Last, 0) {
+					values = append(values, m.Last)
+				}
+			}
+			g.Cells = append(g.Cells, meanOf(values))
+		}
+		v.Rows = append(v.Rows, g)
+	}
+	return v
+}
+
+// meanOf returns the mean and the sample standard deviation of values.
+func meanOf(values []float64) groupCell {
+	c := groupCell{N: len(values), Mean: math.NaN(), SD: math.NaN()}
+	if c.N == 0 {
+		return c
+	}
+	c.Mean = 0
+	for _, x := range values {
+		c.Mean += x / float64(c.N)
+	}
+	if c.N > 1 {
+		var squares float64
+		for _, x := range values {
+			squares += (x - c.Mean) * (x - c.Mean)
+		}
+		c.SD = math.Sqrt(squares / float64(c.N-1))
+	}
+	return c
+}
+
+// naturally orders numbers by size and text by letters, numbers first.
+func naturally(a, b string) int {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	switch {
+	case errX == nil && errY == nil:
+		return cmp.Compare(x, y)
+	case errX == nil:
+		return -1
+	case errY == nil:
+		return 1
+	}
+	return strings.Compare(a, b)
+}
+
+// runsCSV is the table with all its rows, as a file.
+func (s *server) runsCSV(w http.ResponseWriter, r *http.Request) {
+	v, runs, err := s.table(r, -1)
+	if err == nil && v.Wrong != nil {
+		err = v.Wrong
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="runs.csv"`)
+	out := csv.NewWriter(w)
+	head := []string{"id", "name", "status"}
+	for _, c := range v.Columns {
+		head = append(head, c.Key)
+	}
+	out.Write(head)
+	for _, run := range runs {
+		record := []string{string(run.ID), plainText(run.Name), string(run.Status)}
+		for _, c := range v.Columns {
+			record = append(record, csvText(run, c.Key))
+		}
+		out.Write(record)
+	}
+	out.Flush()
+}
+
+// csvText writes a cell for programs: numbers with all their digits, times in
+// full.
+func csvText(run store.Run, key string) string {
+	switch c := cellOf(run, key); {
+	case key == "started":
+		return run.Started.Format(time.RFC3339Nano)
+	case key == "duration":
+		if run.Ended.IsZero() {
+			return ""
+		}
+		return strconv.FormatFloat(run.Ended.Sub(run.Started).Seconds(), 'f', -1, 64)
+	case !math.IsNaN(c.number):
+		return strconv.FormatFloat(c.number, 'g', -1, 64)
+	default:
+		return plainText(c.Text)
+	}
+}
+
+// plainText keeps a spreadsheet from reading text as a formula.
+func plainText(s string) string {
+	if s != "" && strings.ContainsRune("=+@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
