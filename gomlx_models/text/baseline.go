@@ -1,0 +1,359 @@
+package text
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+)
+
+// BaselineConfig describes TF-IDF with logistic regression. Only Classes is
+// required.
+type BaselineConfig struct {
+	Classes      []string `json:"classes"`       // in output order, two or more
+	Multilabel   bool     `json:"multilabel"`    // a text may belong to several classes or none
+	Terms        TFIDF    `json:"terms"`         // what texts are turned into
+	C            float64  `json:"c"`             // inverse strength of the L2 penalty; 0 means 10
+	ClassWeights string   `json:"class_weights"` // "" counts each text once; "balanced" gives every class the same say
+}
+
+// Baseline is TF-IDF with logistic regression: what every network must beat
+// to be worth its time. It is fast, and its weights can be read.
+type Baseline struct {
+	config BaselineConfig
+	fitted *fittedBaseline
+}
+
+type fittedBaseline struct {
+	Kind   string         `json:"kind"`
+	Config BaselineConfig `json:"config"`
+	Terms  *vectorizer    `json:"vectorizer"`
+	Model  *logistic      `json:"model"`
+}
+
+var _ models.Model[string, []int, []float64] = (*Baseline)(nil)
+
+// NewBaseline returns a baseline to be fitted.
+func NewBaseline(config BaselineConfig) *Baseline {
+	config.Terms = config.Terms.withDefaults()
+	if config.C == 0 {
+		config.C = 10
+	}
+	return &Baseline{config: config}
+}
+
+// Config returns what NewBaseline or the saved model was given.
+func (m *Baseline) Config() BaselineConfig { return m.config }
+
+// Fit learns the terms and their weights from train. Observers get "loss", the
+// mean over texts with the penalty's share, after each iteration of L-BFGS.
+// Observers that keep files get the model as "baseline.assay".
+func (m *Baseline) Fit(ctx context.Context, train Dataset, watching ...models.Observer) error {
+	m.fitted = nil
+	f, err := m.fit(ctx, train, watching)
+	if err != nil {
+		return fmt.Errorf("text: %w", err)
+	}
+	m.fitted = f
+	return fit.Keep(watching, "baseline.assay", m.Save)
+}
+
+func (m *Baseline) fit(ctx context.Context, train Dataset, watching []models.Observer) (*fittedBaseline, error) {
+	c := m.config
+	if err := checkClasses(c.Classes, c.ClassWeights); err != nil {
+		return nil, err
+	}
+	if err := c.Terms.check(); err != nil {
+		return nil, err
+	}
+	if !(c.C > 0) {
+		return nil, fmt.Errorf("c is %g: it must be positive", c.C)
+	}
+	if err := checkSet(train, c.Classes, c.Multilabel); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	f := &fittedBaseline{Kind: baselineKind, Config: c}
+	var err error
+	if f.Terms, err = c.Terms.learn(train.X); err != nil {
+		return nil, err
+	}
+	rows := make([][]entry, train.Len())
+	for i, text := range train.X {
+		rows[i] = f.Terms.vector(text)
+	}
+	target := targets(train.Y, len(c.Classes))
+	weight := weights(target, c.ClassWeights, c.Multilabel)
+	single := len(c.Classes) == 2 && !c.Multilabel
+	if single { // one output, for the second class
+		for i := range target {
+			weight[i] = []float64{weight[i][train.Y[i][0]]}
+			target[i] = target[i][1:]
+		}
+	}
+	for _, observer := range watching {
+		if planner, ok := observer.(models.Planner); ok {
+			planner.Plan(maxIterations) // mostly far fewer are needed
+		}
+	}
+	f.Model, err = fitLogistic(ctx, rows, len(f.Terms.Terms), target, weight, !single && !c.Multilabel, c.C,
+		func(iteration int, loss float64) error {
+			for _, observer := range watching {
+				if err := observer.Step(int64(iteration), []string{"loss"}, []float64{loss}); err != nil {
+					return fmt.Errorf("observer of step %d: %w", iteration, err)
+				}
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// checkClasses finds what no data can mend.
+func checkClasses(classes []string, weights string) error {
+	if len(classes) < 2 {
+		return fmt.Errorf("there are %d classes: a classifier needs two or more", len(classes))
+	}
+	if weights != "" && weights != "balanced" {
+		return fmt.Errorf(`class weights is %q: it must be empty or "balanced"`, weights)
+	}
+	return nil
+}
+
+// checkSet finds what is wrong with a data set to learn from.
+func checkSet(set Dataset, classes []string, multilabel bool) error {
+	name := set.Name
+	if name == "" {
+		name = "the data set"
+	}
+	switch {
+	case set.Len() == 0:
+		return fmt.Errorf("%s has no texts", name)
+	case len(set.Y) != set.Len():
+		return fmt.Errorf("%s has %d texts but labels for %d", name, set.Len(), len(set.Y))
+	case set.Group != nil && len(set.Group) != set.Len():
+		return fmt.Errorf("%s has %d texts but %d groups", name, set.Len(), len(set.Group))
+	}
+	counts := make([]int, len(classes))
+	for i, labels := range set.Y {
+		if len(labels) != 1 && !multilabel {
+			return fmt.Errorf("row %d of %s has %d labels: exactly one is needed unless Multilabel is set", i, name, len(labels))
+		}
+		for _, class := range labels {
+			if class < 0 || class >= len(classes) {
+				return fmt.Errorf("row %d of %s has label %d: there are %d classes, from 0", i, name, class, len(classes))
+			}
+			counts[class]++
+		}
+	}
+	for class, n := range counts {
+		if n == 0 {
+			return fmt.Errorf("class %q has no text in %s: a classifier needs texts of every class", classes[class], name)
+		}
+	}
+	return nil
+}
+
+// targets returns 1 for each class that a row belongs to, else 0.
+func targets(y [][]int, classes int) [][]float64 {
+	target := make([][]float64, len(y))
+	for i, labels := range y {
+		target[i] = make([]float64, classes)
+		for _, class := range labels {
+			target[i][class] = 1
+		}
+	}
+	return target
+}
+
+// weights returns how much each row counts in the loss of each class. Balanced,
+// every class counts alike: n/(classes·n of the class); with several labels,
+// having and not having each label count alike.
+func weights(target [][]float64, mode string, multilabel bool) [][]float64 {
+	classes := len(target[0])
+	counts := make([]float64, classes)
+	for _, t := range target {
+		for class, v := range t {
+			counts[class] += v
+		}
+	}
+	n := float64(len(target))
+	weight := make([][]float64, len(target))
+	for i, t := range target {
+		weight[i] = make([]float64, classes)
+		for class := range t {
+			switch {
+			case mode == "":
+				weight[i][class] = 1
+			case !multilabel:
+				weight[i][class] = n / (float64(classes) * counts[class])
+			case t[class] == 1:
+				weight[i][class] = n / (2 * counts[class])
+			default:
+				weight[i][class] = n / (2 * (n - counts[class]))
+			}
+		}
+	}
+	return weight
+}
+
+// Predict returns the probability of each class for each text.
+func (m *Baseline) Predict(ctx context.Context, texts []string) ([][]float64, error) {
+	if m.fitted == nil {
+		return nil, models.ErrNotFitted
+	}
+	probs := make([][]float64, len(texts))
+	for i, text := range texts {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		probs[i] = m.fitted.probabilities(m.fitted.Terms.vector(text))
+	}
+	return probs, nil
+}
+
+func (f *fittedBaseline) probabilities(row []entry) []float64 {
+	p := f.Model.probabilities(f.Model.scores(row, make([]float64, len(f.Model.Weights))))
+	if len(p) == 1 {
+		return []float64{1 - p[0], p[0]}
+	}
+	return p
+}
+
+// Explain returns how much each token adds to the score of the most probable
+// class: the weights of the terms it is part of, times their value in this
+// text, shared evenly among the tokens of a term. The values and Base, the
+// constant, add up to the score (for two classes the log odds).
+func (m *Baseline) Explain(ctx context.Context, text string) (models.Explanation, error) {
+	if m.fitted == nil {
+		return models.Explanation{}, models.ErrNotFitted
+	}
+	if ctx.Err() != nil {
+		return models.Explanation{}, context.Cause(ctx)
+	}
+	f := m.fitted
+	tokens, grams := f.Terms.grams(text)
+	row := f.Terms.weigh(grams)
+	class := mostProbable(f.probabilities(row))
+	output, sign := class, 1.0
+	if len(f.Model.Weights) == 1 {
+		output, sign = 0, float64(2*class-1)
+	}
+	occurrences := map[int]float64{}
+	for _, g := range grams {
+		if term, ok := f.Terms.index[g.term]; ok {
+			occurrences[term]++
+		}
+	}
+	e := models.Explanation{
+		Method: "baseline weights", Answer: f.Config.Classes[class], Base: sign * f.Model.Constants[output],
+		Values: make([]float64, len(tokens)), Shape: []int{len(tokens)},
+	}
+	for _, token := range tokens {
+		e.Names = append(e.Names, token.Text)
+	}
+	for _, g := range grams {
+		term, ok := f.Terms.index[g.term]
+		if !ok {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(row, term, func(e entry, term int) int { return e.term - term })
+		part := sign * f.Model.Weights[output][term] * row[at].value / occurrences[term] / float64(g.last-g.first+1)
+		for token := g.first; token <= g.last; token++ {
+			e.Values[token] += part
+		}
+	}
+	return e, nil
+}
+
+// TermWeight is what a term says for a class.
+type TermWeight struct {
+	Term   string
+	Weight float64
+}
+
+// Weights returns the n terms that speak most for class.
+func (m *Baseline) Weights(class, n int) ([]TermWeight, error) {
+	if m.fitted == nil {
+		return nil, models.ErrNotFitted
+	}
+	f := m.fitted
+	if class < 0 || class >= len(f.Config.Classes) {
+		return nil, fmt.Errorf("text: class %d: there are %d, from 0", class, len(f.Config.Classes))
+	}
+	output, sign := class, 1.0
+	if len(f.Model.Weights) == 1 {
+		output, sign = 0, float64(2*class-1)
+	}
+	all := make([]TermWeight, len(f.Terms.Terms))
+	for i, term := range f.Terms.Terms {
+		all[i] = TermWeight{term, sign * f.Model.Weights[output][i]}
+	}
+	slices.SortStableFunc(all, func(a, b TermWeight) int {
+		switch {
+		case a.Weight > b.Weight:
+			return -1
+		case a.Weight < b.Weight:
+			return 1
+		}
+		return 0
+	})
+	return all[:min(n, len(all))], nil
+}
+
+func mostProbable(p []float64) int {
+	best := 0
+	for class := range p {
+		if p[class] > p[best] {
+			best = class
+		}
+	}
+	return best
+}
+
+// baselineKind is what a saved baseline says it is.
+const baselineKind = "text.Baseline"
+
+// Save writes the fitted model for [LoadBaseline]: JSON, compressed by gzip,
+// whose checksum tells a damaged file.
+func (m *Baseline) Save(w io.Writer) error {
+	if m.fitted == nil {
+		return models.ErrNotFitted
+	}
+	zip := gzip.NewWriter(w)
+	if err := json.NewEncoder(zip).Encode(m.fitted); err != nil {
+		return err
+	}
+	return zip.Close()
+}
+
+// LoadBaseline reads a model that Save or Fit's observers kept.
+func LoadBaseline(r io.Reader) (*Baseline, error) {
+	damaged := func(err error) (*Baseline, error) { return nil, fmt.Errorf("text: %w: %w", fit.ErrCorrupt, err) }
+	zip, err := gzip.NewReader(r)
+	if err != nil {
+		return damaged(err)
+	}
+	content, err := io.ReadAll(zip)
+	if err != nil {
+		return damaged(err)
+	}
+	f := &fittedBaseline{}
+	if err := json.Unmarshal(content, f); err != nil {
+		return damaged(err)
+	}
+	if f.Kind != baselineKind {
+		return nil, fmt.Errorf("text: the saved model is a %s, not a %s", f.Kind, baselineKind)
+	}
+	f.Terms.makeIndex()
+	return &Baseline{config: f.Config, fitted: f}, nil
+}

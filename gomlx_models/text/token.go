@@ -1,0 +1,72 @@
+package text
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Token is a piece of a text. text[Start:End] is what it was made of.
+type Token struct {
+	Text       string
+	Start, End int // bytes
+}
+
+// units are what doses and measurements are given in.
+const units = `(?:mg|mcg|µg|μg|ug|ng|pg|kg|g|ml|dl|µl|μl|ul|l|cc|iu|u|units?|meq|mmol|µmol|μmol|umol|nmol|pmol|mol|mosm|` +
+	`mmhg|cmh2o|kpa|bpm|hz|khz|mhz|gy|cgy|mci|mbq|mm|cm|m|µm|μm|um|nm|in|lbs?|oz|kcal|cal|°c|°f|°|` +
+	`seconds?|secs?|minutes?|mins?|hours?|hrs?|hr|h|days?|d|weeks?|wks?|months?|years?|yrs?|%)`
+
+// tokenPattern lists what stays whole, the first that fits winning.
+var tokenPattern = regexp.MustCompile(strings.Join([]string{
+	`\d{4}-\d{1,2}-\d{1,2}(?:T\d{2}:\d{2}(?::\d{2})?)?`, // 2024-03-01
+	`\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})\b`,           // 3/1/2024
+	`\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]m\b)?`,           // 14:30, 2:30 pm
+	`\d+(?:\.\d+)?(?:-\pL+)+`,                           // 35-year-old, 5-fluorouracil
+	`(?i:\d+(?:[.,]\d+)*(?:\s?[-–x×]\s?\d+(?:[.,]\d+)*)?\s?` + units + `(?:\s?/\s?(?:\d+\s?)?` + units + `|/dose)*)(?:[^\pL\pN]|$)`, // 2.5 mg/kg/day
+	`\d+/\d+`,                           // 120/80
+	`\d+(?:[.,]\d+)*`,                   // 1,250.5
+	`(?:\pL\.){2,}`,                     // p.o., q.i.d.
+	`[\pL\pN]+(?:['’\-+][\pL\pN]+)*\+?`, // beta-blocker, CD4+, patient's
+	`[<>≤≥=]=?|\+/-|[±~]|\++`,           // grades and comparisons
+	`[^\s\pL\pN]`,                       // any other sign alone
+}, "|"))
+
+// Tokenize cuts a clinical text into tokens: words with their hyphens and
+// apostrophes, numbers, doses and measurements with their units ("0.5 mg/kg",
+// which becomes "0.5mg/kg"), dates, times, blood pressures ("120/80"),
+// abbreviations with dots ("p.o."), and every other sign by itself.
+func Tokenize(text string) []Token {
+	var tokens []Token
+	for at := 0; at < len(text); {
+		found := tokenPattern.FindStringIndex(text[at:])
+		if found == nil {
+			break
+		}
+		start, end := at+found[0], at+found[1]
+		// A unit is followed by what is no letter, which is not part of it; RE2
+		// cannot look ahead without taking it.
+		if c := text[start]; c >= '0' && c <= '9' {
+			end = start + len(doseEnd(text[start:end]))
+		}
+		tokens = append(tokens, Token{squeeze(text[start:end]), start, end})
+		at = end
+	}
+	return tokens
+}
+
+// doseEnd drops the sign after a unit that the pattern had to see.
+func doseEnd(s string) string {
+	trimmed := strings.TrimRightFunc(s, func(r rune) bool { return !isWordRune(r) && r != '%' && r != '°' })
+	if trimmed == "" {
+		return s
+	}
+	return trimmed
+}
+
+// squeeze takes the spaces out of a dose.
+func squeeze(s string) string {
+	if !strings.ContainsAny(s, " \t\n\r") {
+		return s
+	}
+	return strings.Join(strings.Fields(s), "")
+}
