@@ -39,3 +39,21 @@ func (w *Writer) ArtifactAt(ctx context.Context, name, mediaType string, r io.Re
 		return err
 	})
 }
+
+// SetHost says where a run ran, and as which process, for importers. The run
+// must have ended, for a run that runs is watched there.
+func (s *Store) SetHost(ctx context.Context, id RunID, host string, pid int) error {
+	return s.edit(ctx, id, func(tx *sql.Tx, row int64) error {
+		_, err := tx.Exec(`update run set host = ?, pid = ? where id = ? and status != ?`, host, pid, row, Running)
+		return err
+	})
+}
+
+// WithTag returns the runs that have the tag, also those that are archived or in
+// the trash: how an importer knows what it has brought before.
+func (s *Store) WithTag(ctx context.Context, key, value string) ([]RunID, error) {
+	return collect(ctx, s, func(rows *sql.Rows) (id RunID, err error) { return id, rows.Scan(&id) }, `
+		select r.key from tag t join run r on r.id = t.run
+		where t.name = (select id from name where text = ?) and t.value = ?
+		order by r.started, r.key`, key, value)
+}

@@ -43,8 +43,6 @@ type NewRun struct {
 	// For importers of runs that happened elsewhere.
 	ID      RunID     // "" means a new one
 	Started time.Time // zero means now
-	Host    string    // where it ran, and as which process; "" means here
-	PID     int
 }
 
 // Origin says which code a run ran.

@@ -126,9 +126,6 @@ func (w *Writer) insert(tx *sql.Tx, r NewRun) error {
 		return err
 	}
 	p := self()
-	if r.Host != "" {
-		p.host, p.pid = r.Host, r.PID
-	}
 	err = tx.QueryRow(`
 		insert into run (key, experiment, name, status, started, parent, rerun_of, grp, host, pid, boot, birth, origin, env)
 		values (?, (select id from experiment where name = ?), ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?)
