@@ -7,13 +7,11 @@ import (
 	"go/token"
 	"path"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 )
-
-// goVersion is that of the toolchain that go.mod names and cells build with.
-const goVersion = "1.27.4"
 
 // kernelInfo returns the content of a kernel_info_reply.
 func kernelInfo() map[string]any {
@@ -36,7 +34,7 @@ func kernelInfo() map[string]any {
 		},
 		"language_info": map[string]any{
 			"name":               "go",
-			"version":            goVersion,
+			"version":            strings.TrimPrefix(runtime.Version(), "go"), // cells build with the same
 			"mimetype":           "text/x-go",
 			"file_extension":     ".go",
 			"pygments_lexer":     "go",

@@ -41,7 +41,6 @@ func Run(ctx context.Context, connectionFile string, w Workspace) error {
 		started: make(chan struct{}),
 		queue:   make(chan *message, maxQueue),
 		asides:  make(chan *message, maxQueue),
-		input:   make(chan string),
 	}
 	if err := p.listen(conn); err != nil {
 		return err
@@ -110,11 +109,10 @@ type proxy struct {
 
 	queue  chan *message // requests to execute, in order
 	asides chan *message // other requests, answered also while a cell runs
-	input  chan string   // what the user entered
 
 	mu      sync.Mutex
 	history []entry
-	waiting bool // for input
+	input   chan string // where the program waits for what the user enters; nil if none does
 }
 
 // listen opens the five sockets.
@@ -259,6 +257,7 @@ func (p *proxy) answer(ctx context.Context, m *message, s *socket) {
 		json.Unmarshal(m.content, &shutdown) // a request without restart does not restart
 		p.reply(s, m, map[string]any{"status": "ok", "restart": shutdown.Restart})
 		p.cancel()
+	case "comm_msg", "comm_close": // of a comm that was refused
 	case "comm_open": // nothing here listens to it
 		var comm struct {
 			ID string `json:"comm_id"`
@@ -325,7 +324,9 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 		Silent: request.Silent || request.StoreHistory != nil && !*request.StoreHistory,
 	}
 	if request.AllowStdin {
-		code.Input = func(prompt string, password bool) (string, error) { return p.ask(ctx, m, prompt, password) }
+		code.Input = func(ctx context.Context, prompt string, password bool) (string, error) {
+			return p.ask(ctx, m, prompt, password)
+		}
 	}
 	help := question.FindStringSubmatch(code.Source)
 	runs := help == nil && strings.TrimSpace(code.Source) != ""
@@ -388,14 +389,15 @@ func (p *proxy) ask(ctx context.Context, request *message, prompt string, passwo
 		return "", err
 	}
 	m.identities = request.identities
+	input := make(chan string, 1)
 	p.mu.Lock()
-	p.waiting = true
+	p.input = input
 	p.mu.Unlock()
 	if err := p.stdin.send(m); err != nil {
 		return "", err
 	}
 	select {
-	case line := <-p.input:
+	case line := <-input:
 		return line, nil
 	case <-ctx.Done():
 		return "", ctx.Err()
@@ -411,10 +413,9 @@ func (p *proxy) takeInput(m *message) {
 		return
 	}
 	p.mu.Lock()
-	waiting := p.waiting
-	p.waiting = false
-	p.mu.Unlock()
-	if waiting {
-		p.input <- reply.Value
+	defer p.mu.Unlock()
+	if p.input != nil {
+		p.input <- reply.Value // has room: it is used once
+		p.input = nil
 	}
 }

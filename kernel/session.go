@@ -44,7 +44,8 @@ type Code struct {
 	// Silent code counts as no cell.
 	Silent bool
 	// Input answers a program that asks the user for a line; nil if nobody can.
-	Input func(prompt string, password bool) (string, error)
+	// Its context ends with the cell.
+	Input func(ctx context.Context, prompt string, password bool) (string, error)
 }
 
 // Start starts gonb in the workspace. Close must be called.
@@ -275,11 +276,13 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 	if err != nil {
 		return reply, err
 	}
+	running, ended := context.WithCancel(ctx)
+	defer ended()
 	var (
 		replied, idle bool
 		interrupted   bool
 		kill, giveUp  <-chan time.Time
-		ended         string // what gonb said of a program's end, until it replies
+		farewell      string // what gonb said of a program's end, until it replies
 		done          = ctx.Done()
 	)
 	stop := func() {
@@ -315,10 +318,10 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 				if err := json.Unmarshal(m.content, &reply); err != nil {
 					return reply, fmt.Errorf("gonb's reply: %w", err)
 				}
-				if ended != "" && reply.Status == "ok" {
-					out.put(Stream("stderr", ended))
+				if farewell != "" && reply.Status == "ok" {
+					out.put(Stream("stderr", farewell))
 				}
-				ended = ""
+				farewell = ""
 			case "status":
 				var status struct {
 					State string `json:"execution_state"`
@@ -329,17 +332,17 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 				if err != nil {
 					break
 				}
-				if ended != "" {
-					out.put(Stream("stderr", ended)) // of a shell command, then
-					ended = ""
+				if farewell != "" {
+					out.put(Stream("stderr", farewell)) // of a shell command, then
+					farewell = ""
 				}
 				if o.Type == "stream" && o.Name == "stderr" && endOfProgram.MatchString(o.Text) {
-					ended = o.Text
+					farewell = o.Text
 					break
 				}
 				out.put(o)
 			case "input_request":
-				go s.answerInput(m, code)
+				go s.answerInput(running, m, code)
 			}
 		}
 	}
@@ -350,7 +353,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 }
 
 // answerInput asks the user for what the cell's program asks for.
-func (s *Session) answerInput(m *message, code Code) {
+func (s *Session) answerInput(ctx context.Context, m *message, code Code) {
 	var prompt struct {
 		Prompt   string `json:"prompt"`
 		Password bool   `json:"password"`
@@ -358,7 +361,7 @@ func (s *Session) answerInput(m *message, code Code) {
 	if json.Unmarshal(m.content, &prompt) != nil || code.Input == nil {
 		return
 	}
-	value, err := code.Input(prompt.Prompt, prompt.Password)
+	value, err := code.Input(ctx, prompt.Prompt, prompt.Password)
 	if err != nil {
 		return
 	}

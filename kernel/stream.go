@@ -216,7 +216,18 @@ func (s *stream) read() {
 	if err != nil {
 		return
 	}
-	conn.Read(func(fd uintptr) bool { return s.pump(int(fd)) })
+	var last time.Time
+	burst := 0
+	conn.Read(func(fd uintptr) bool {
+		if burst++; time.Since(last) > time.Millisecond {
+			burst = 0
+		}
+		if burst > 50 { // a loop that prints: let more of it come at a time
+			time.Sleep(5 * time.Millisecond)
+		}
+		last = time.Now()
+		return s.pump(int(fd))
+	})
 }
 
 // drain passes on what is in the pipe now.
