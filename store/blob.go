@@ -160,6 +160,8 @@ func (s *Store) OpenArtifact(ctx context.Context, id RunID, name string) (io.Rea
 	return &blobReader{ctx: ctx, s: s, blob: blob, left: a.Size}, a, nil
 }
 
+var errNotWhole = errors.New("the content is not whole: run assay fsck")
+
 // blobReader reads a blob part by part. It holds no transaction in between:
 // parts never change, and one that GC took away is an error.
 type blobReader struct {
@@ -177,7 +179,7 @@ func (r *blobReader) Read(p []byte) (int, error) {
 		}
 		err := r.s.read.QueryRowContext(r.ctx, `select data from blob_part where blob = ? and seq = ?`, r.blob, r.seq).Scan(&r.part)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && (len(r.part) == 0 || int64(len(r.part)) > r.left) {
-			err = errors.New("the content is not whole: run assay fsck")
+			err = errNotWhole
 		}
 		if err != nil {
 			return 0, hint(err)

@@ -1,6 +1,73 @@
 package store
 
-import "github.com/mattn/go-sqlite3"
+import (
+	"math"
+	"strconv"
 
-// addFunctions adds to a connection what SQL needs to look into chunks.
-func addFunctions(conn *sqlite3.SQLiteConn) error { return nil }
+	"github.com/mattn/go-sqlite3"
+)
+
+// addFunctions adds to a connection what SQL needs to look into chunks:
+//
+//	value_at(chunk, step)   the value last logged at the step, null if there is none
+//	points_json(chunk)      [[step, time in µs, value], …]
+func addFunctions(conn *sqlite3.SQLiteConn) error {
+	// SQLite does not call two functions of one connection at a time.
+	var k codec
+	var c columns
+	err := conn.RegisterFunc("value_at", func(chunk []byte, step int64) (any, error) {
+		c.reset()
+		if err := k.readChunk(&c, chunk); err != nil {
+			return nil, err
+		}
+		v, found := valueAt(c, step)
+		if !found || v != v {
+			return nil, nil
+		}
+		return v, nil
+	}, true)
+	if err != nil {
+		return err
+	}
+	return conn.RegisterFunc("points_json", func(chunk []byte) (string, error) {
+		c.reset()
+		if err := k.readChunk(&c, chunk); err != nil {
+			return "", err
+		}
+		return string(appendJSON(nil, c)), nil
+	}, true)
+}
+
+// valueAt returns the value last logged at a step.
+func valueAt(c columns, step int64) (v float64, found bool) {
+	for i := c.len() - 1; i >= 0; i-- {
+		if c.steps[i] == step {
+			return math.Float64frombits(c.bits[i]), true
+		}
+	}
+	return 0, false
+}
+
+func appendJSON(dst []byte, c columns) []byte {
+	dst = append(dst, '[')
+	for i, step := range c.steps {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(append(dst, '['), step, 10)
+		dst = strconv.AppendInt(append(dst, ','), c.times[i], 10)
+		dst = append(dst, ',')
+		switch v := math.Float64frombits(c.bits[i]); {
+		case v != v:
+			dst = append(dst, "null"...)
+		case math.IsInf(v, 1):
+			dst = append(dst, "9e999"...) // JSON has no infinity; SQLite reads one from this
+		case math.IsInf(v, -1):
+			dst = append(dst, "-9e999"...)
+		default:
+			dst = strconv.AppendFloat(dst, v, 'e', -1, 64)
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, ']')
+}

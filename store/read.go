@@ -231,11 +231,11 @@ const metricColumns = `s.count, s.nans, s.pos_infs, s.neg_infs, s.last_bits, s.l
 
 // scanMetric scans metricColumns, after whatever else a row starts with.
 func scanMetric(rows *sql.Rows, before ...any) (m Metric, err error) {
-	var bits, time int64
+	var bits, at int64
 	var low, high, small, large sql.NullFloat64
-	err = rows.Scan(append(before, &m.Count, &m.NaNs, &m.PosInfs, &m.NegInfs, &bits, &m.LastStep, &time,
+	err = rows.Scan(append(before, &m.Count, &m.NaNs, &m.PosInfs, &m.NegInfs, &bits, &m.LastStep, &at,
 		&small, &large, &m.MinStep, &m.MaxStep, &low, &high)...)
-	m.Last, m.LastTime = math.Float64frombits(uint64(bits)), fromMicros(time)
+	m.Last, m.LastTime = math.Float64frombits(uint64(bits)), time.UnixMicro(at).UTC()
 	m.Min, m.Max, m.Low, m.High = float(small), float(large), float(low), float(high)
 	return m, err
 }

@@ -48,7 +48,7 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	s := &Store{path: path, writers: map[RunID]*Writer{}}
-	s.write = sql.OpenDB(connector{dsn(path, "_txlock=immediate", "_journal_mode=WAL")})
+	s.write = sql.OpenDB(connector{dsn(path, "_txlock=immediate", "_auto_vacuum=incremental", "_journal_mode=WAL", "_stmt_cache_size=64")})
 	s.write.SetMaxOpenConns(1)
 	if err := s.migrate(); err != nil {
 		s.write.Close()

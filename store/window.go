@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -92,9 +93,10 @@ func (w *walk) window(buckets int) ([]Bucket, error) {
 		}
 	}
 	cut := cutter{total: total, buckets: int64(buckets)}
-	if err := w.visit(count, level, true, cut.whole, cut.points); err != nil {
+	if err := w.visit(count, level, true, cut.add, cut.points); err != nil {
 		return nil, err
 	}
+	cut.close()
 	return cut.done, nil
 }
 
@@ -210,28 +212,30 @@ type cutter struct {
 func (c *cutter) add(a aggregate) {
 	c.open.merge(a)
 	c.seen += a.count
-	if next := c.index(); next != c.bucket || c.seen == c.total {
+	if next := c.index(); next != c.bucket {
 		c.close()
 		c.bucket = next
 	}
 }
 
-// index returns the bucket of the next point.
-func (c *cutter) index() int64 {
-	q, r := c.seen/c.total, c.seen%c.total // total·buckets may not fit
-	return q*c.buckets + int64(float64(r)/float64(c.total)*float64(c.buckets))
-}
-
-func (c *cutter) whole(a aggregate) { c.add(a) }
+// index returns the bucket of the next point: ⌊seen·buckets/total⌋.
+func (c *cutter) index() int64 { return muldiv(c.seen, c.buckets, c.total, 0) }
 
 func (c *cutter) points(p columns) {
 	for p.len() > 0 {
-		// The first place of the next bucket, or one more point where rounding hides it.
-		end := int64(math.Ceil(float64(c.bucket+1) / float64(c.buckets) * float64(c.total)))
-		n := int(min(max(end-c.seen, 1), int64(p.len())))
+		end := muldiv(c.bucket+1, c.total, c.buckets, c.buckets-1) // where the next bucket begins
+		n := int(min(end-c.seen, int64(p.len())))
 		c.add(aggregateOf(p.slice(0, n)))
 		p = p.slice(n, p.len())
 	}
+}
+
+// muldiv returns ⌊(a·b + c)/d⌋, which fits, of numbers that are not negative.
+func muldiv(a, b, d, c int64) int64 {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	lo, carry := bits.Add64(lo, uint64(c), 0)
+	q, _ := bits.Div64(hi+carry, lo, uint64(d))
+	return int64(q)
 }
 
 func (c *cutter) close() {
@@ -242,7 +246,7 @@ func (c *cutter) close() {
 	}
 	c.done = append(c.done, Bucket{
 		FirstStep: a.firstStep, LastStep: a.lastStep,
-		FirstTime: fromMicros(a.firstTime), LastTime: fromMicros(a.lastTime),
+		FirstTime: time.UnixMicro(a.firstTime).UTC(), LastTime: time.UnixMicro(a.lastTime).UTC(),
 		First: a.first, Last: a.last, Min: a.min, Max: a.max, Mean: a.mean,
 		Count: a.count, NaNs: a.nans, PosInfs: a.posInfs, NegInfs: a.negInfs,
 	})

@@ -41,9 +41,10 @@ create table run (
   archived   integer,
   trashed    integer
 );
-create index run_started on run (trashed, started);
-create index run_experiment on run (experiment, trashed, started);
+create index run_started on run (trashed, archived, started);
+create index run_experiment on run (experiment, trashed, archived, started);
 create index run_status on run (status);
+create index run_name on run (name);
 create index run_parent on run (parent) where parent is not null;
 create index run_rerun_of on run (rerun_of) where rerun_of is not null;
 create index run_grp on run (grp) where grp is not null;

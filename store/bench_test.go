@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// loss is a curve that falls and swings, as a loss does, with all its digits.
+func loss(i int) float64 { return math.Exp(-float64(i)/20000) + 0.01*math.Sin(float64(i)*0.37) }
+
+func BenchmarkStep(b *testing.B) {
+	for _, n := range []int{1, 10} {
+		b.Run(fmt.Sprintf("metrics=%d", n), func(b *testing.B) {
+			s := open(b)
+			w := start(b, s, NewRun{})
+			names, values := make([]string, n), make([]float64, n)
+			for i := range names {
+				names[i] = fmt.Sprintf("metric_%d", i)
+			}
+			b.ResetTimer()
+			for i := range b.N {
+				for j := range values {
+					values[j] = loss(i + j)
+				}
+				if err := w.Step(int64(i), names, values); err != nil {
+					b.Fatal(err)
+				}
+			}
+			check(b, w.End(Finished, "")) // all in the store, and synced
+			b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "points/s")
+		})
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	s := open(b)
+	w := start(b, s, NewRun{})
+	points := make([]Point, 10000)
+	now := time.Now()
+	b.ResetTimer()
+	for i := range b.N {
+		for j := range points {
+			n := i*len(points) + j
+			points[j] = Point{int64(n), now.Add(time.Duration(n) * 15 * time.Millisecond), loss(n)}
+		}
+		check(b, w.Append("loss", points))
+	}
+	check(b, w.End(Finished, ""))
+	b.ReportMetric(float64(b.N*len(points))/b.Elapsed().Seconds(), "points/s")
+}
+
+func BenchmarkWindow(b *testing.B) {
+	s := open(b)
+	w := start(b, s, NewRun{})
+	const n = 10_000_000
+	points := make([]Point, 100_000)
+	for i := 0; i < n; i += len(points) {
+		for j := range points {
+			points[j] = Point{int64(i + j), time.UnixMicro(int64(i+j) * 15000), loss(i + j)}
+		}
+		check(b, w.Append("loss", points))
+	}
+	check(b, w.End(Finished, ""))
+	for _, window := range []struct{ from, to int64 }{
+		{math.MinInt64, math.MaxInt64}, {1_234_567, 8_765_432}, {5_000_000, 5_500_000}, {7_000_001, 7_001_000},
+	} {
+		b.Run(fmt.Sprintf("%d..%d", window.from, window.to), func(b *testing.B) {
+			for b.Loop() {
+				got, err := s.Window(context.Background(), w.ID(), "loss", window.from, window.to, 2000)
+				check(b, err)
+				b.ReportMetric(float64(len(got)), "buckets")
+			}
+		})
+	}
+	b.Run("Series", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Series(context.Background(), w.ID(), "loss")
+			check(b, err)
+		}
+	})
+}
+
+// crowd fills a store with many runs, through SQL to be quick: 20 params, 10
+// metrics of perSeries points, 2 tags each.
+func crowd(tb testing.TB, s *Store, runs, perSeries int) {
+	tb.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	w := start(tb, s, NewRun{})
+	check(tb, w.End(Finished, ""))
+	check(tb, s.transact(context.Background(), func(tx *sql.Tx) error {
+		var k codec
+		for i := range 20 {
+			tx.Exec(internName, fmt.Sprintf("param_%d", i))
+			tx.Exec(internName, fmt.Sprintf("metric_%d", i))
+		}
+		tx.Exec(internName, "arm")
+		tx.Exec(internName, "site")
+		names := map[string]int64{}
+		rows, err := tx.Query(`select text, id from name`)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var text string
+			var id int64
+			rows.Scan(&text, &id)
+			names[text] = id
+		}
+		rows.Close()
+		for i := range runs {
+			at := time.Now().Add(-time.Duration(runs-i) * time.Minute)
+			result, err := tx.Exec(`insert into run (key, experiment, name, status, started, ended, host, pid, boot, birth, last_step, points, origin, env)
+				values (?, 1, ?, 'finished', ?, ?, '', 0, '', '', 99, 1000, '{}', '{}')`, newID(at), readableName(), at.UnixMicro(), at.UnixMicro()+6e7)
+			if err != nil {
+				return err
+			}
+			run, _ := result.LastInsertId()
+			for p := range 20 {
+				if _, err := tx.Exec(`insert into param (run, name, kind, value) values (?, ?, 'f', ?)`, run, names[fmt.Sprintf("param_%d", p)], rng.Float64()); err != nil {
+					return err
+				}
+			}
+			for _, tag := range []string{"arm", "site"} {
+				if _, err := tx.Exec(`insert into tag (run, name, value) values (?, ?, ?)`, run, names[tag], fmt.Sprint(rng.IntN(5))); err != nil {
+					return err
+				}
+			}
+			for m := range 10 {
+				var c columns
+				for j := range max(perSeries, 1) {
+					c.add(int64(j), at.UnixMicro()+int64(j)*15000, math.Float64bits(rng.Float64()))
+				}
+				if perSeries > 0 {
+					if _, err := foldSeries(tx, &k, run, fmt.Sprintf("metric_%d", m), c); err != nil {
+						return err
+					}
+				} else if _, err := tx.Exec(`insert into series (run, name, count, nans, pos_infs, neg_infs, last_step, last_time, last, last_bits, min_step, max_step, min, max, pieces)
+					values (?, ?, 1, 0, 0, 0, 0, ?, ?, ?, 0, 0, ?3, ?3, 0)`,
+					run, names[fmt.Sprintf("metric_%d", m)], at.UnixMicro(), math.Float64frombits(c.bits[0]), int64(c.bits[0])); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+func BenchmarkSearch(b *testing.B) {
+	s := open(b)
+	crowd(b, s, 100_000, 0)
+	f := func(q Query) {
+		b.Run(fmt.Sprint(q.Where, q.Sort), func(b *testing.B) {
+			for b.Loop() {
+				page, err := s.Runs(context.Background(), q)
+				check(b, err)
+				b.ReportMetric(float64(page.Total), "found")
+			}
+		})
+	}
+	f(Query{})
+	f(Query{Where: `metric.metric_3 > 0.9 and (param.param_7 < 0.2 or tag.arm = 3) and not status = failed and started > "7d ago"`})
+	f(Query{Where: `metric.metric_3 > 0.9 and (param.param_7 < 0.2 or tag.arm = 3) and not status = failed`})
+	f(Query{Where: `metric.metric_3 > 0.5 and param.param_7 < 0.5`})
+	f(Query{Where: `metric.metric_3 > 0.999`})
+	f(Query{Where: `name ~ heron`})
+	f(Query{Sort: []string{"-metric.metric_5"}})
+	f(Query{Where: `tag.site = 2`, Sort: []string{"-metric.metric_5"}})
+	f(Query{Sort: []string{"param.param_5"}})
+}
