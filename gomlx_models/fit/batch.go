@@ -21,6 +21,14 @@ type Source interface {
 	Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor, err error)
 }
 
+// Arranger is a Source that has a say in which rows share a batch, such as
+// texts of one length.
+type Arranger interface {
+	// Arrange reorders the rows of an epoch, which come in random order and
+	// will be cut into batches of size.
+	Arrange(order []int, size int)
+}
+
 // shuffled yields the batches of a training: for each epoch every row once, in
 // an order that seed and the epoch alone decide, cut into batches of one size.
 // What is left at the end of an epoch sits that epoch out, because a batch of
@@ -46,6 +54,9 @@ func (s shuffled) Iter() iter.Seq2[train.Batch, error] {
 		epoch, step := i/s.steps(), i%s.steps()
 		if step == 0 {
 			order = rand.New(rand.NewPCG(uint64(s.seed), uint64(epoch))).Perm(s.source.Len())
+			if a, ok := s.source.(Arranger); ok {
+				a.Arrange(order[:s.steps()*s.size], s.size)
+			}
 		}
 		return epoch, order[step*s.size : (step+1)*s.size]
 	}

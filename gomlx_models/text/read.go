@@ -304,7 +304,7 @@ func (rows Rows) Data(classes []string) (Data, error) {
 			split = "validation"
 		case "train", "validation", "test":
 		default:
-			return Data{}, fmt.Errorf(`row %d: split is %q: it must be "train", "validation" or "test" (Split cuts data that names none)`, i, split)
+			return Data{}, fmt.Errorf(`row %d: split is %q: it must be "train", "validation" or "test" (Cut divides data that names none)`, i, split)
 		}
 		parts[split] = append(parts[split], row)
 	}

@@ -24,10 +24,10 @@ func Pick(set Dataset, name string, rows []int) Dataset {
 	return picked
 }
 
-// Split cuts a data set in three by shares, so that all rows of a group are in
+// Cut divides a data set in three by shares, so that all rows of a group are in
 // one part, and each class is in every part in about the same share. The same
 // seed cuts alike.
-func Split(set Dataset, validation, test float64, seed int64) (Data, error) {
+func Cut(set Dataset, validation, test float64, seed int64) (Data, error) {
 	if !(validation >= 0 && test >= 0 && validation+test < 1) {
 		return Data{}, fmt.Errorf("shares of %g and %g for validation and test: they must not be negative and must leave some to train on", validation, test)
 	}

@@ -1,0 +1,120 @@
+package text
+
+import (
+	"cmp"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// source is the fit.Source of texts, padded to the length of the longest text
+// of a batch, rounded up to a power of two: XLA compiles a graph for each
+// length, and so for a handful.
+type source struct {
+	*fitted
+	ids            [][]int32
+	target, weight [][]float64 // of each class; nil to predict
+	training       bool        // hides words, and mixes texts of one length
+}
+
+func (f *fitted) source(words [][]string, target, weight [][]float64, training bool) *source {
+	s := &source{fitted: f, target: target, weight: weight, training: training}
+	for _, text := range words {
+		s.ids = append(s.ids, f.Vocabulary.encode(text))
+	}
+	return s
+}
+
+// Len implements fit.Source.
+func (s *source) Len() int { return len(s.ids) }
+
+// Batch implements fit.Source.
+//
+//	inputs  int32 [rows, length], padded with padID
+//	labels  float32 [rows, classes] targets, then [rows, classes] weights
+func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
+	tokens := padded(rows, s.ids, s.Config.MaxTokens)
+	if s.training && s.Config.WordDropout > 0 {
+		length := len(tokens) / len(rows)
+		for i, row := range rows {
+			// A stream of its own for each text and epoch: which goroutine makes
+			// the batch does not matter.
+			r := rand.New(rand.NewPCG(uint64(s.Config.Seed), uint64(epoch)<<32|uint64(row)))
+			for j := range s.ids[row] {
+				if r.Float64() < s.Config.WordDropout {
+					tokens[i*length+j] = unknownID
+				}
+			}
+		}
+	}
+	inputs = []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(rows), len(tokens)/len(rows))}
+	if s.target == nil {
+		return inputs, nil, nil
+	}
+	for _, of := range [][][]float64{s.target, s.weight} {
+		flat := make([]float32, 0, len(rows)*len(of[0]))
+		for _, row := range rows {
+			for _, v := range of[row] {
+				flat = append(flat, float32(v))
+			}
+		}
+		labels = append(labels, tensors.FromFlatDataAndDimensions(flat, len(rows), len(of[0])))
+	}
+	return inputs, labels, nil
+}
+
+// Arrange implements fit.Arranger.
+func (s *source) Arrange(order []int, size int) { arrange(order, size, s.ids) }
+
+// arrange reorders an epoch so that a batch holds texts of about one length,
+// while batches come in random order: rows are sorted by padded length, cut into
+// batches, and these sorted by where their first row was.
+func arrange(order []int, size int, ids [][]int32) {
+	place := make(map[int]int, len(order))
+	for i, row := range order {
+		place[row] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(paddedLength(len(ids[a])), paddedLength(len(ids[b])))
+	})
+	batches := slices.Collect(slices.Chunk(slices.Clone(order), size))
+	slices.SortFunc(batches, func(a, b []int) int { return cmp.Compare(place[a[0]], place[b[0]]) })
+	copy(order, slices.Concat(batches...))
+}
+
+// padded returns the texts of rows one after another at one length.
+func padded(rows []int, ids [][]int32, limit int) []int32 {
+	length := 0
+	for _, row := range rows {
+		length = max(length, len(ids[row]))
+	}
+	length = min(paddedLength(length), max(limit, length))
+	flat := make([]int32, len(rows)*length)
+	for i, row := range rows {
+		copy(flat[i*length:], ids[row])
+	}
+	return flat
+}
+
+// paddedLength rounds a length up to a power of two, at least 16.
+func paddedLength(length int) int { return max(16, 1<<bits.Len(uint(length-1))) }
+
+// byLength returns the indices of texts in order of length.
+func byLength(words [][]string) []int {
+	order := make([]int, len(words))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(words[a]), len(words[b])) })
+	return order
+}
+
+func rearranged[T any](from []T, order []int) []T {
+	to := make([]T, len(order))
+	for i, row := range order {
+		to[i] = from[row]
+	}
+	return to
+}

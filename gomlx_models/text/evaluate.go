@@ -1,0 +1,239 @@
+package text
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/score"
+)
+
+// Judging says how answers are judged. The zero value is the defaults.
+type Judging struct {
+	Classes    []string
+	Multilabel bool
+	Operating  score.Operating // the threshold of a binary model, chosen on validation; zero means 0.5
+	Baseline   Answers         // of the linear baseline on the same texts; what a network must be shown beside
+	Mistakes   int             // how many to show; 0 means 10, -1 none
+	Resamples  int             // of the bootstrap; 0 means 2000, negative means no intervals
+	Seed       int64           // of the bootstrap
+	Notes      []string        // for the report's reader: Data.Notes
+}
+
+// Answers are class probabilities, and the threshold they are called at.
+type Answers struct {
+	Probabilities [][]float64
+	Operating     score.Operating
+}
+
+// Evaluate judges class probabilities, whatever made them, against the labels
+// of set, with 95 % intervals that resample groups: two classes as positive
+// (the second) against negative, more as score.Multiclass or score.Multilabel
+// say. F1 macro and micro are among the metrics of the latter two; of classes
+// that exclude each other micro F1 is the accuracy.
+//
+// With a Baseline the report has a table of both side by side, and for two
+// classes the difference with its interval. Without one a note says so. A
+// last table holds the most confident mistakes with their text.
+func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, error) {
+	if len(probs) != set.Len() {
+		return models.Report{}, fmt.Errorf("text: there are %d answers for %d texts", len(probs), set.Len())
+	}
+	if err := checkLabels(set, judging); err != nil {
+		return models.Report{}, fmt.Errorf("text: %w", err)
+	}
+	report, err := judge(probs, set, judging, judging.Operating)
+	if err != nil {
+		return models.Report{}, fmt.Errorf("text: %w", err)
+	}
+	notes := slices.Clone(judging.Notes)
+	if judging.Baseline.Probabilities != nil {
+		beside, err := besideBaseline(report, probs, set, judging)
+		if err != nil {
+			return models.Report{}, fmt.Errorf("text: baseline: %w", err)
+		}
+		report.Tables = slices.Insert(report.Tables, 0, beside...)
+	} else {
+		notes = append(notes, "No baseline beside these answers: a network's figures mean little without those of TF-IDF with logistic regression.")
+	}
+	report.Notes = append(notes, report.Notes...)
+	if n := judging.mistakes(); n > 0 {
+		report.Tables = append(report.Tables, confidentMistakes(probs, set, judging, n))
+	}
+	return report, nil
+}
+
+func (j Judging) mistakes() int {
+	if j.Mistakes == 0 {
+		return 10
+	}
+	return j.Mistakes
+}
+
+func checkLabels(set Dataset, judging Judging) error {
+	for i, labels := range set.Y {
+		if len(labels) != 1 && !judging.Multilabel {
+			return fmt.Errorf("row %d has %d labels: exactly one is needed unless Multilabel is set", i, len(labels))
+		}
+		for _, class := range labels {
+			if class < 0 || class >= len(judging.Classes) {
+				return fmt.Errorf("row %d has label %d: there are %d classes, from 0", i, class, len(judging.Classes))
+			}
+		}
+	}
+	return nil
+}
+
+func (j Judging) options(set Dataset, at score.Operating) score.Options {
+	return score.Options{Name: set.Name, Classes: j.Classes, Group: set.Group, Operating: at, Resamples: j.Resamples, Seed: j.Seed}
+}
+
+// binary says that the second of two classes is judged against the first.
+func (j Judging) binary() bool { return len(j.Classes) == 2 && !j.Multilabel }
+
+func judge(probs [][]float64, set Dataset, judging Judging, at score.Operating) (models.Report, error) {
+	options := judging.options(set, at)
+	switch {
+	case judging.Multilabel:
+		truth := make([][]bool, set.Len())
+		for i, labels := range set.Y {
+			truth[i] = make([]bool, len(judging.Classes))
+			for _, class := range labels {
+				truth[i][class] = true
+			}
+		}
+		return score.Multilabel(truth, probs, options)
+	case judging.binary():
+		positive, p, err := positives(probs, set)
+		if err != nil {
+			return models.Report{}, err
+		}
+		return score.Binary(positive, p, options)
+	}
+	classes := make([]int, set.Len())
+	for i, labels := range set.Y {
+		classes[i] = labels[0]
+	}
+	return score.Multiclass(classes, probs, options)
+}
+
+// positives takes the second of two classes as positive.
+func positives(probs [][]float64, set Dataset) (positive []bool, p []float64, err error) {
+	for i, row := range probs {
+		if len(row) != 2 {
+			return nil, nil, fmt.Errorf("row %d has %d probabilities: two classes are needed", i, len(row))
+		}
+		positive, p = append(positive, set.Y[i][0] == 1), append(p, row[1])
+	}
+	return positive, p, nil
+}
+
+// Operating chooses the threshold of a binary model on the validation set, to
+// be frozen for the test set: Evaluate(…, Judging{Operating: o}).
+func Operating(probs [][]float64, validation Dataset, rule score.Rule) (score.Operating, error) {
+	if len(probs) != validation.Len() {
+		return score.Operating{}, fmt.Errorf("text: there are %d answers for %d texts", len(probs), validation.Len())
+	}
+	positive, p, err := positives(probs, validation)
+	if err != nil {
+		return score.Operating{}, fmt.Errorf("text: %w", err)
+	}
+	return score.ChooseThreshold(positive, p, rule)
+}
+
+// besideBaseline tabulates a report beside the same judgement of the baseline.
+func besideBaseline(report models.Report, probs [][]float64, set Dataset, judging Judging) ([]models.Table, error) {
+	base := judging.Baseline
+	if len(base.Probabilities) != set.Len() {
+		return nil, fmt.Errorf("there are %d answers for %d texts", len(base.Probabilities), set.Len())
+	}
+	of, err := judge(base.Probabilities, set, judging, base.Operating)
+	if err != nil {
+		return nil, err
+	}
+	beside := models.Table{Kind: "baseline", Title: "Beside the linear baseline", Columns: []string{"metric", "this model", "95 % interval", "baseline", "95 % interval"}}
+	for _, metric := range report.Metrics {
+		if other, ok := of.Metric(metric.Name); ok {
+			beside.Rows = append(beside.Rows, []string{metric.Name, figure(metric.Value), interval(metric), figure(other.Value), interval(other)})
+		}
+	}
+	tables := []models.Table{beside}
+	if judging.binary() {
+		positive, p, _ := positives(probs, set) // checked by judge
+		_, q, _ := positives(base.Probabilities, set)
+		compared, err := score.CompareBinary(positive, q, p, base.Operating, judging.Operating, judging.options(set, judging.Operating))
+		if err != nil {
+			return nil, err
+		}
+		difference := models.Table{Kind: "difference", Title: "This model less the baseline", Columns: []string{"metric", "difference", "95 % interval"}}
+		for _, metric := range compared.Metrics {
+			difference.Rows = append(difference.Rows, []string{metric.Name, figure(metric.Value), interval(metric)})
+		}
+		tables = append(tables, difference)
+	}
+	return tables, nil
+}
+
+func figure(v models.Number) string { return strconv.FormatFloat(float64(v), 'f', 4, 64) }
+
+func interval(m models.Metric) string { return figure(m.Low) + " to " + figure(m.High) }
+
+// confidentMistakes tabulates the texts of which the model was surest in error.
+func confidentMistakes(probs [][]float64, set Dataset, judging Judging, most int) models.Table {
+	type mistake struct {
+		row, said  int
+		confidence float64 // in what is wrong
+		truth      string
+	}
+	var mistakes []mistake
+	for i, p := range probs {
+		if !judging.Multilabel {
+			if said := mostProbable(p); said != set.Y[i][0] {
+				mistakes = append(mistakes, mistake{i, said, p[said], judging.Classes[set.Y[i][0]]})
+			}
+			continue
+		}
+		for class, v := range p {
+			has := slices.Contains(set.Y[i], class)
+			if has == (v >= 0.5) {
+				continue
+			}
+			m := mistake{i, class, v, "not " + judging.Classes[class]}
+			if has {
+				m.confidence, m.truth = 1-v, judging.Classes[class]
+			}
+			mistakes = append(mistakes, m)
+		}
+	}
+	slices.SortStableFunc(mistakes, func(a, b mistake) int {
+		switch {
+		case a.confidence > b.confidence:
+			return -1
+		case a.confidence < b.confidence:
+			return 1
+		}
+		return a.row - b.row
+	})
+	table := models.Table{Kind: "mistakes", Title: "The most confident mistakes", Columns: []string{"row", "true", "said", "confidence", "text"}}
+	for _, m := range mistakes[:min(most, len(mistakes))] {
+		said := judging.Classes[m.said]
+		if m.truth == said {
+			said = "not " + said
+		}
+		table.Rows = append(table.Rows, []string{strconv.Itoa(m.row), m.truth, said, strconv.FormatFloat(m.confidence, 'f', 3, 64), shorten(set.X[m.row], 300)})
+	}
+	return table
+}
+
+// shorten cuts a text after so many characters.
+func shorten(text string, most int) string {
+	runes := 0
+	for at := range text {
+		if runes == most {
+			return text[:at] + "…"
+		}
+		runes++
+	}
+	return text
+}
