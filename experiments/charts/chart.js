@@ -110,7 +110,7 @@
     option.tooltip = { confine: true, ...option.tooltip, formatter: tip(option) };
     option.aria = { enabled: false }; // the figure has its own label and table
     option.animation = false;
-    if (option.legend?.show !== false) option.legend = { icon: "roundRect", itemWidth: 14, itemHeight: 3, top: 0, left: 0, ...option.legend };
+    if (option.legend?.show !== false) option.legend = { itemWidth: 18, itemHeight: 10, itemStyle: { opacity: 0 }, top: 0, left: 0, padding: [4, 0], ...option.legend };
     if (option.legend?.show && option.grid) {
       for (const grid of [option.grid].flat()) grid.top = Math.max(Number(grid.top) || 0, 30) + (option.yAxis?.[0]?.name ? 18 : 0);
     }

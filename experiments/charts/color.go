@@ -2,11 +2,13 @@ package charts
 
 import "hash/fnv"
 
-// palette tells its members apart for every common kind of colour blindness and
-// reads on white and on near-black: the colours of Okabe and Ito (2008) without
-// black and yellow, then indigo and olive after Paul Tol's "muted" scheme.
+// palette tells its first eight members apart for every common kind of colour
+// blindness and reads on white and on near-black: the colours of Okabe and Ito
+// (2008) without black and yellow, the blue a little lighter for dark pages, then
+// indigo and olive after Paul Tol's "muted" scheme. The second eight are the same
+// hues, told from the first by their lightness.
 var palette = []string{
-	"#2080c4", // blue, a little lighter than theirs for dark pages
+	"#2080c4", // blue
 	"#d55e00", // vermilion
 	"#009e73", // green
 	"#cc79a7", // pink
@@ -14,6 +16,7 @@ var palette = []string{
 	"#56b4e9", // sky
 	"#7b68c8", // indigo
 	"#94942e", // olive
+	"#86bde6", "#97430a", "#6ccbb0", "#96376f", "#a57300", "#0f6489", "#b6abe6", "#c6c65c",
 }
 
 // Color returns the colour of a run, which is the same in every chart, table
@@ -24,6 +27,16 @@ func Color(run string) string {
 	// FNV's low bits barely mix for ids that differ in the last letter.
 	sum := h.Sum32()
 	return palette[(sum^sum>>15)%uint32(len(palette))]
+}
+
+// Contrast returns a colour of the palette that stands out from color, for a
+// second line of the same run.
+func Contrast(color string) string {
+	switch color {
+	case palette[0], palette[5], palette[6], palette[8], palette[13], palette[14]: // the blues
+		return palette[1]
+	}
+	return palette[0]
 }
 
 // dashes tell lines of one colour apart.

@@ -105,7 +105,7 @@ func metricsFigure(r models.Report) Figure {
 	if r.Method != "" {
 		alt = strings.TrimSuffix(alt, ".") + "; intervals: " + r.Method + "."
 	}
-	return Figure{ID: r.Name + "-metrics", Title: fmt.Sprintf("%s, %d rows", r.Name, r.Rows), Alt: alt, Table: t}
+	return Figure{ID: r.Name + "-metrics", Title: "Metrics on " + r.Name, Alt: alt, Table: t}
 }
 
 // Interval writes an interval for people, or nothing where there is none.

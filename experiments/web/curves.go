@@ -80,8 +80,9 @@ type curve struct {
 	Source string // the address of the figure; "" in files
 }
 
-// curveOf draws metrics of runs in one chart. A run has one colour; its second
-// metric (val_loss beside loss) is dashed.
+// curveOf draws metrics of runs in one chart. A run has one colour wherever it is
+// drawn; only where it is alone its second metric (val_loss beside loss) has
+// another.
 func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []string, a axes) (curve, error) {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
@@ -100,8 +101,8 @@ func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []st
 			}
 			odd += int(m.NaNs + m.PosInfs + m.NegInfs)
 			line := charts.Line{Name: lineName(run, metric, len(runs), len(metrics)), Color: styles[i].Color, Dash: styles[i].Dash}
-			if j > 0 {
-				line.Dash = "dashed"
+			if j > 0 && len(runs) == 1 {
+				line.Color = charts.Contrast(line.Color)
 			}
 			cut, err := cutOf(ctx, s, run.ID, metric, a, buckets)
 			if errors.Is(err, store.ErrNotFound) {
@@ -208,9 +209,10 @@ func draw(line charts.Line, cut []store.Bucket, run store.Run, a axes) []charts.
 	return []charts.Line{line, smooth}
 }
 
-// curveGroups returns the metrics of runs that make curves, those that belong
-// together in one group: a quantity on training and on validation data. Metrics
-// that are one number are none. search keeps those with the text in their name.
+// curveGroups returns the metrics of runs that make curves, one group a chart.
+// The chart of a run alone has a quantity on training and on validation data
+// together. Metrics that are one number make no curve. search keeps those with
+// the text in their name.
 func curveGroups(runs []store.Run, search string) [][]string {
 	points := map[string]int64{}
 	for _, run := range runs {
@@ -229,9 +231,9 @@ func curveGroups(runs []store.Run, search string) [][]string {
 	for _, name := range names {
 		base, validation := strings.CutPrefix(name, "val_")
 		switch {
-		case validation && slices.Contains(names, base):
+		case len(runs) == 1 && validation && slices.Contains(names, base):
 			// is with base
-		case slices.Contains(names, "val_"+name):
+		case len(runs) == 1 && slices.Contains(names, "val_"+name):
 			groups = append(groups, []string{name, "val_" + name})
 		default:
 			groups = append(groups, []string{name})

@@ -194,7 +194,7 @@ func sortField(key string) string {
 // choose sets the columns: those that the address names, or else the params
 // that differ and the foremost metrics.
 func (v *runsView) choose(runs []store.Run, named []string) {
-	params, differ := paramNames(runs)
+	params, _ := paramNames(runs)
 	metrics := metricNames(runs)
 	keys := []string{"started", "duration"}
 	if v.Experiment == "" {
@@ -216,7 +216,7 @@ func (v *runsView) choose(runs []store.Run, named []string) {
 	}
 	shown := 0
 	for _, name := range params {
-		if differ[name] && shown < most {
+		if shown < most && varied(runs, name) {
 			chosen = append(chosen, "param."+name)
 			shown++
 		}

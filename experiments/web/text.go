@@ -104,6 +104,23 @@ func paramNames(runs []store.Run) (all []string, differ map[string]bool) {
 	return slices.Sorted(maps.Keys(names)), differ
 }
 
+// varied reports whether two of runs have a param with different values; runs
+// without it do not count.
+func varied(runs []store.Run, name string) bool {
+	first := ""
+	for _, run := range runs {
+		value, ok := run.Params[name]
+		switch text := valueText(value); {
+		case !ok:
+		case first == "":
+			first = text
+		case text != first:
+			return true
+		}
+	}
+	return false
+}
+
 // metricNames returns the metrics of runs: final ones, which have an interval,
 // first.
 func metricNames(runs []store.Run) []string {

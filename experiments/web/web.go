@@ -66,7 +66,7 @@ func New(s *store.Store, o Options) http.Handler {
 		mux.HandleFunc("POST /runs", srv.editRuns)
 		mux.HandleFunc("POST /run/{id}", srv.editRun)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		srv.fail(w, r, fmt.Errorf("page %s: %w", r.URL.Path, store.ErrNotFound))
 	})
 	return srv.guard(mux)

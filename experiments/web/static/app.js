@@ -116,20 +116,25 @@ async function recut(figure) {
   if (answer.ok) assay().update(figure, (await answer.json()).option);
 }
 
-document.addEventListener("assay:drawn", (event) => {
-  const figure = event.target;
+const watched = new WeakSet(); // charts whose zoom is listened to
+
+function watchZoom(figure) {
   const source = figure.closest(".curve")?.dataset.source;
-  if (!source) return;
-  const chart = event.detail;
-  chart.group = "curves";
+  const chart = assay()?.chart(figure);
+  if (!source || !chart || watched.has(chart)) return;
+  watched.add(chart);
+  chart.group = "curves"; // they share cursor and zoom
+  window.echarts?.connect("curves");
   let wait;
   chart.on("datazoom", () => {
     clearTimeout(wait);
+    // Windows are cut by step; over time the curve stays as it was drawn.
     if (!new URL(source, location.href).searchParams.has("x")) wait = setTimeout(() => recut(figure), 120);
   });
   chart.getZr().on("dblclick", () => chart.dispatchAction({ type: "dataZoom", start: 0, end: 100 }));
-  window.echarts?.connect("curves");
-});
+}
+
+document.addEventListener("assay:drawn", (event) => watchZoom(event.target));
 
 // ---- choosing rows
 
@@ -288,6 +293,7 @@ function settle() {
     complete(box);
   }
   assay()?.draw();
+  document.querySelectorAll(".assay-figure[data-drawn]").forEach(watchZoom); // drawn before this script ran
   choose();
 }
 

@@ -1,0 +1,298 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/store"
+)
+
+// chromium returns a browser, or skips the test.
+func chromium(t *testing.T) string {
+	t.Helper()
+	names := []string{os.Getenv("ASSAY_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"}
+	for _, name := range names {
+		if file, err := exec.LookPath(name); name != "" && err == nil {
+			return file
+		}
+	}
+	t.Skip("no Chromium: install one, or name it with ASSAY_CHROMIUM")
+	return ""
+}
+
+// browser is a tab of a headless Chromium.
+type browser struct {
+	*testing.T
+	ctx      context.Context
+	mu       *sync.Mutex
+	problems *[]string // what the page complained of
+}
+
+type step = chromedp.Action[chromedp.Void]
+
+func open(t *testing.T) browser {
+	t.Helper()
+	if _, err := charts.Script(); err != nil {
+		t.Skipf("charts cannot be drawn: %v", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.WindowSize(1400, 1000))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := browser{t, ctx, new(sync.Mutex), new([]string)}
+	err := chromedp.Listen(ctx, func(event any) {
+		if e, ok := event.(*runtime.EventExceptionThrown); ok {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			*b.problems = append(*b.problems, fmt.Sprintf("%+v", e.ExceptionDetails))
+		}
+	})
+	must(t, err)
+	return b
+}
+
+// do runs steps, and then looks whether the page has complained.
+func (b browser) do(steps ...step) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	err := chromedp.Do(ctx, steps...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil || len(*b.problems) > 0 {
+		b.picture("failed")
+		b.Fatalf("error %v; the page complained: %q", err, *b.problems)
+	}
+}
+
+// eval returns the value of a JavaScript expression.
+func eval[T any](b browser, expression string) T {
+	b.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits for an expression to be true, also across a change of the page.
+func until(expression string) step {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		for {
+			ok, err := chromedp.Evaluate[bool](expression)(ctx, t)
+			if ok && err == nil {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("not within 10 s: %s (%v)", expression, err)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+}
+
+func call[P, R any](command cdp.Command[P, R], params P) step {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, command, params)
+		return err
+	})
+}
+
+// picture keeps a screenshot in the folder that ASSAY_SCREENSHOTS names.
+func (b browser) picture(name string) {
+	dir := os.Getenv("ASSAY_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, b.Name()+"-"+name+".png"), png, 0o644)
+	}
+	if err != nil {
+		b.Logf("picture: %v", err)
+	}
+}
+
+const allDrawn = `document.querySelectorAll(".assay-figure canvas").length > 0 &&
+	[...document.querySelectorAll(".assay-figure:has(> script)")].every((f) => f.dataset.drawn === "1")`
+
+// points is the number of points of the first series of a page's first chart.
+const points = `window.__assay.chart(document.querySelector(".curve .assay-figure")).getOption().series[0].data.length`
+
+func TestBrowserTable(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	home := serve(t, s, Options{})
+	b := open(t)
+	b.do(chromedp.Navigate(home+"/runs?experiment=pneumonia"), until(`!document.querySelector(".live").hidden`))
+	b.picture("table")
+
+	// A query, completed by the keyboard.
+	b.do(chromedp.KeyEvent("/"), until(`document.activeElement.id === "query"`), chromedp.Evaluate[chromedp.Void](`document.activeElement.value = ""`))
+	b.do(chromedp.SendKeys(chromedp.CSS("#query"), "learn"), until(`!document.querySelector(".suggest").hidden`),
+		chromedp.SendKeys(chromedp.CSS("#query"), kb.Tab), chromedp.SendKeys(chromedp.CSS("#query"), "= 0.001"+kb.Enter),
+		until(`document.querySelectorAll("tbody tr[data-run]").length === 3`))
+	b.do(chromedp.Navigate(home+"/runs?experiment=pneumonia&q=loss+%3E%3E"), chromedp.WaitVisible(chromedp.CSS("#wrong")))
+
+	// Choose two runs by keys and compare them.
+	b.do(chromedp.Navigate(home+"/runs?experiment=pneumonia&q=status+%3D+finished"), until(`!document.querySelector(".live").hidden`),
+		chromedp.KeyEvent("jjxjx"), until(`document.querySelector(".actions .chosen b").textContent === "2"`),
+		chromedp.KeyEvent("c"), chromedp.WaitVisible(chromedp.CSS("table.compare")), until(allDrawn))
+	b.picture("compare")
+
+	// Move a run to the trash, from its page.
+	b.do(chromedp.Navigate(home+"/run/"+string(ids[0])), chromedp.Click(chromedp.CSS(`button[value="trash"]`)), chromedp.WaitVisible(chromedp.CSS(`button[value="restore"]`)))
+	run, err := s.Run(t.Context(), ids[0])
+	must(t, err)
+	if run.Trashed.IsZero() {
+		t.Error("the run is not in the trash")
+	}
+}
+
+func TestBrowserZoomCutsFiner(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	// 100,000 points, one of them a spike that no coarse cut may hide.
+	const n, spike = 100_000, 54_321
+	long := make([]store.Point, n)
+	for i := range long {
+		long[i] = store.Point{Step: int64(i), Time: time.Now(), Value: float64(i % 7)}
+	}
+	long[spike].Value = 1000
+	must(t, w.Append("loss", long), w.End(store.Finished, ""))
+	b := open(t)
+	const chart = `window.__assay.chart(document.querySelector(".curve .assay-figure"))`
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/run/"+string(w.ID())), until(allDrawn))
+	if top := eval[float64](b, `Math.max(...`+chart+`.getOption().series[0].data.map((d) => d[1]))`); top != 1000 {
+		t.Errorf("the highest point drawn is %v, want the spike of 1000", top)
+	}
+	const inside = chart + `.getOption().series[0].data.filter((d) => d[0] >= 54300 && d[0] <= 54400).length`
+	before := eval[int](b, inside)
+	b.do(chromedp.Evaluate[chromedp.Void](chart+`.dispatchAction({ type: "dataZoom", startValue: 54300, endValue: 54400 })`), until(inside+` >= 100`))
+	after := eval[int](b, inside)
+	b.picture("zoomed")
+	t.Logf("%d points between steps 54300 and 54400 before the zoom, %d after", before, after)
+	if end := eval[float64](b, chart+`.getOption().dataZoom[0].endValue`); end < 54_390 || end > 54_410 {
+		t.Errorf("after the finer cut the window ends at %v, want 54400", end)
+	}
+}
+
+func TestBrowserFollowsARun(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	for i := range 5 {
+		must(t, w.Step(int64(i), []string{"loss"}, []float64{1 / float64(i+1)}))
+	}
+	must(t, w.Progress(5, 100))
+	must(t, w.Sync())
+	b := open(t)
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/run/"+string(w.ID())), until(allDrawn), until(`!document.querySelector(".live").hidden`), until(points+` === 5`))
+	worst := time.Duration(0)
+	for i := 5; i < 8; i++ {
+		time.Sleep(700 * time.Millisecond) // a training step of a slow model
+		logged := time.Now()
+		must(t, w.Step(int64(i), []string{"loss"}, []float64{1 / float64(i+1)}))
+		b.do(until(fmt.Sprintf(points+` === %d`, i+1)))
+		worst = max(worst, time.Since(logged))
+	}
+	t.Logf("a point is drawn at most %v after it was logged", worst.Round(time.Millisecond))
+	if worst > time.Second {
+		t.Errorf("a point took %v to be drawn, want less than a second", worst)
+	}
+	must(t, w.End(store.Finished, ""))
+	b.do(until(`document.querySelector(".head .status").textContent === "finished"`))
+}
+
+func TestBrowserFileFromDiskWithoutNetwork(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	file := filepath.Join(t.TempDir(), "compare.html")
+	f, err := os.Create(file)
+	must(t, err)
+	must(t, WriteCompare(t.Context(), f, s, ids[:3]), f.Close())
+	b := open(t)
+	b.do(chromedp.Navigate("file://"+file), until(allDrawn))
+	b.picture("file")
+	requests := eval[[]string](b, `performance.getEntriesByType("resource").map((e) => e.name).filter((n) => !/^(data|file):/.test(n))`)
+	if len(requests) > 0 {
+		t.Errorf("the file asks the network for %q", requests)
+	}
+}
+
+func TestBrowserDarkPhoneAndWithoutScripts(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	page := serve(t, s, Options{}) + "/run/" + string(ids[2])
+	b := open(t)
+	const background = `getComputedStyle(document.body).backgroundColor`
+	b.do(chromedp.Navigate(page), until(allDrawn))
+	paper := eval[string](b, background)
+	scheme := func(value string) step {
+		return call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}})
+	}
+	b.do(scheme("dark"))
+	again := eval[string](b, background)
+	b.picture("dark")
+	if paper != "rgb(255, 255, 255)" || again != "rgb(20, 23, 28)" {
+		t.Errorf("the page is %s, and %s in the dark", paper, again)
+	}
+	b.do(chromedp.KeyEvent("t"), until(background+` === "rgb(255, 255, 255)"`), scheme("light"))
+
+	b.do(chromedp.EmulateViewport(390, 844), chromedp.Reload(), until(allDrawn))
+	b.picture("phone")
+	wide := eval[[]string](b, `[...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll, .code, .assay-numbers > *") && e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML.slice(0, 80))`)
+	if len(wide) > 0 {
+		t.Errorf("on a phone these are wider than the page: %q", wide)
+	}
+
+	b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
+		chromedp.EmulateViewport(1400, 1000), chromedp.Navigate(page))
+	pictures := eval[int](b, `[...document.querySelectorAll(".assay-plot img")].filter((i) => i.complete && i.naturalWidth > 0).length`)
+	tables := eval[int](b, `document.querySelectorAll(".assay-figure table").length`)
+	b.picture("still")
+	if pictures < 4 || tables < 5 {
+		t.Errorf("without scripts the page has %d still charts and %d tables, want at least 4 and 5", pictures, tables)
+	}
+}
+
+func TestBrowserRunsNoNameAsCode(t *testing.T) {
+	s := openStore(t)
+	name := `<img src=x onerror=window.hacked=1></script><script>window.hacked=1</script>`
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: name, Name: name})
+	must(t, err)
+	must(t, w.Step(1, []string{name}, []float64{1}), w.Step(2, []string{name}, []float64{2}), w.End(store.Finished, name))
+	b := open(t)
+	home := serve(t, s, Options{})
+	for _, path := range []string{"/", "/runs", "/run/" + string(w.ID())} {
+		b.do(chromedp.Navigate(home+path), until(`!document.querySelector(".live").hidden`))
+		if strings.HasPrefix(path, "/run/") {
+			// A tooltip shows the name too.
+			b.do(until(allDrawn), chromedp.Evaluate[chromedp.Void](`window.__assay.chart(document.querySelector(".curve .assay-figure")).dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 1 })`))
+		}
+		b.do(chromedp.Sleep(200 * time.Millisecond))
+		if eval[bool](b, `window.hacked === 1`) {
+			t.Errorf("%s ran a name", path)
+		}
+	}
+}

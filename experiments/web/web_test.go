@@ -1,0 +1,459 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/store"
+)
+
+// serve serves the pages of s and returns their address.
+func serve(t testing.TB, s *store.Store, o Options) string {
+	t.Helper()
+	server := httptest.NewServer(New(s, o))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func get(t testing.TB, url string) (code int, body string, header http.Header) {
+	t.Helper()
+	answer, err := http.Get(url)
+	must(t, err)
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	must(t, err)
+	return answer.StatusCode, string(b), answer.Header
+}
+
+func TestPagesSayWhatIsRecorded(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	home := serve(t, s, Options{})
+	f := func(path string, wants ...string) {
+		t.Helper()
+		code, body, _ := get(t, home+path)
+		if code != http.StatusOK {
+			t.Fatalf("%s answers %d: %s", path, code, body)
+		}
+		for _, want := range wants {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s lacks %q", path, want)
+			}
+		}
+	}
+	f("/", "pneumonia", "failed")
+	f("/runs?experiment=pneumonia", "learning_rate", "test.auc", "1–8 of 8", `aria-label="Choose`)
+	f("/runs?q=param.dropout+%3D+0.5", "1–1 of 1")
+	f("/runs?sort=-metric.test.auc", `aria-sort="descending"`)
+	f("/runs?group=param.learning_rate", "By <bdi>learning_rate</bdi>", "±")
+	f("/run/"+string(ids[2]), "Best so far", "notebooks/imaging.ipynb", "assay rerun "+string(ids[2]), "pneumoniamnist.npz", `<span class="c1">`, "sensitivity", "checkpoint.bin", "0.9394 – 0.9704")
+	f("/run/"+string(ids[7]), "lower LearningRate (0.3)", "100 not finite")
+	f(fmt.Sprintf("/compare?run=%s&run=%s", ids[0], ids[1]), "learning_rate", "removed", "added", "ROC, test")
+	f("/leaderboard?experiment=pneumonia&metric=test.auc", "higher is better")
+	f("/leaderboard?metric=loss", "lower is better")
+	f("/run/"+string(ids[2])+"/card", "triage only", "By site")
+	f("/run/"+string(ids[7])+"/card", "intended use and limits: write them")
+}
+
+func TestWrongQueryIsShownUnderItsMistake(t *testing.T) {
+	s := openStore(t)
+	fill(t, s)
+	home := serve(t, s, Options{})
+	_, body, _ := get(t, home+"/runs?q="+url.QueryEscape("metric.loss >> 2"))
+	if want := "metric.loss &gt;&gt; 2\n             ^\n"; !strings.Contains(body, want) {
+		t.Errorf("no caret under the second > in:\n%s", body)
+	}
+	for _, path := range []string{"/runs.csv?q=%28", "/api/runs?where=%28", "/api/runs?limit=x", "/api/runs?limit=0", "/compare", "/run/a1/nothing", "/compare?run=zz"} {
+		if code, _, _ := get(t, home+path); code != http.StatusBadRequest && code != http.StatusNotFound {
+			t.Errorf("%s answers %d, want 400 or 404", path, code)
+		}
+	}
+}
+
+// names that try to leave where they stand.
+var nasty = []string{
+	"<script>alert(1)</script>",
+	"</script><script>alert(1)</script>",
+	`"><img src=x onerror=alert(1)>`,
+	"'onmouseover='alert(1)",
+	"\u202egnp.exe\u2066\u2028\u0000",
+	"{{.}}${alert(1)}`",
+	"javascript:alert(1)",
+	"../../etc/passwd",
+	strings.Repeat("long", 2500), // 10 KB
+	"ünï·çødé 🫁 خلیه",
+}
+
+func TestNamesAreText(t *testing.T) {
+	s := openStore(t)
+	var ids []store.RunID
+	for _, name := range nasty {
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: name, Name: name, Group: name, Tags: map[string]string{"k": name},
+			Origin: store.Origin{Notebook: name, Source: name}, Env: map[string]string{"e": name}})
+		must(t, err)
+		must(t, w.Params(map[string]store.Value{"p" + name: name}))
+		metric := name[:min(len(name), 200)]
+		must(t, w.Step(1, []string{metric}, []float64{1}), w.Step(2, []string{metric}, []float64{2}))
+		must(t, w.Note(name+"\n\n[x](javascript:alert(1)) <svg onload=alert(1)>"))
+		must(t, w.Output("stdout", name))
+		must(t, w.Figure(store.Figure{ID: name, Title: name, Alt: name, Option: json.RawMessage(`{"series":[]}`)}))
+		must(t, w.End(store.Failed, name))
+		ids = append(ids, w.ID())
+	}
+	home := serve(t, s, Options{})
+	q := url.Values{}
+	for _, id := range ids {
+		q.Add("run", string(id))
+	}
+	paths := []string{"/", "/runs", "/runs?differ=1", "/leaderboard", "/compare?all=1&" + q.Encode(), "/export?" + q.Encode()}
+	for i, id := range ids {
+		paths = append(paths, "/run/"+string(id), "/run/"+string(id)+"/card",
+			"/runs?"+url.Values{"experiment": {nasty[i]}, "q": {nasty[i]}, "sort": {nasty[i]}, "group": {nasty[i]}, "col": {nasty[i]}}.Encode())
+	}
+	for _, path := range paths {
+		code, body, _ := get(t, home+path)
+		if code != http.StatusOK {
+			t.Errorf("%.80s answers %d", path, code)
+		}
+		for _, bad := range []string{"<script>alert", "<img src=x", "<svg onload", `href="javascript:`} {
+			if i := strings.Index(body, bad); i >= 0 {
+				t.Errorf("%.80s contains %s: …%s…", path, bad, body[max(i-60, 0):i+40])
+			}
+		}
+	}
+}
+
+func TestArtifactsRunInASandboxAndPathsStayInside(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	evil := "<script>parent.alert(1)</script>"
+	for _, a := range [][2]string{{"page.html", "text/html"}, {"a b/ü.svg", "image/svg+xml"}, {"log.txt", "text/plain"}, {"x.png", "image/png"}} {
+		_, err := w.Artifact(t.Context(), a[0], a[1], strings.NewReader(evil))
+		must(t, err)
+	}
+	must(t, w.End(store.Finished, ""))
+	home := serve(t, s, Options{}) + "/run/" + string(w.ID()) + "/artifact/"
+	f := func(name, wantType, wantDisposition string) {
+		t.Helper()
+		code, body, h := get(t, home+name)
+		if code != http.StatusOK || body != evil {
+			t.Errorf("%s: %d %q", name, code, body)
+		}
+		if !strings.HasPrefix(h.Get("Content-Security-Policy"), "sandbox;") || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s is not in a sandbox: %v", name, h)
+		}
+		if h.Get("Content-Type") != wantType || !strings.HasPrefix(h.Get("Content-Disposition"), wantDisposition) {
+			t.Errorf("%s: %q %q, want %q %q", name, h.Get("Content-Type"), h.Get("Content-Disposition"), wantType, wantDisposition)
+		}
+	}
+	f("page.html", "application/octet-stream", "attachment")
+	f("a%20b/%C3%BC.svg", "application/octet-stream", "attachment")
+	f("log.txt", "text/plain; charset=utf-8", "inline")
+	f("log.txt?download=1", "application/octet-stream", "attachment")
+	f("x.png", "image/png", "inline")
+	for _, name := range []string{"..%2f..%2f..%2fetc%2fpasswd", "../../../etc/passwd", "%2fetc%2fpasswd", "log.txt%00", "nothing"} {
+		if code, body, _ := get(t, home+name); code == http.StatusOK && strings.Contains(body, "root:") || code == http.StatusInternalServerError {
+			t.Errorf("%s answers %d: %.80s", name, code, body)
+		}
+	}
+	base := strings.TrimSuffix(home, "/run/"+string(w.ID())+"/artifact/")
+	for _, path := range []string{"/static/..%2fweb.go", "/static/../web.go", "/static/nothing.js"} {
+		if code, _, _ := get(t, base+path); code != http.StatusNotFound {
+			t.Errorf("%s answers %d, want 404", path, code)
+		}
+	}
+}
+
+// ask sends a request with another Host and headers.
+func ask(t *testing.T, h http.Handler, method, target, host, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Host = host
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestOtherSitesAreKeptOut(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err, w.End(store.Finished, ""))
+	run := "/run/" + string(w.ID())
+	h := New(s, Options{})
+	f := func(want int, method, host string, headers ...string) {
+		t.Helper()
+		body := ""
+		if method == "POST" {
+			body = "do=note&note=hello"
+		}
+		if got := ask(t, h, method, run, host, body, headers...); got.Code != want {
+			t.Errorf("%s for %s with %v answers %d, want %d", method, host, headers, got.Code, want)
+		}
+	}
+	f(200, "GET", "127.0.0.1:7070")
+	f(200, "GET", "localhost:7070")
+	f(200, "GET", "[::1]:7070")
+	f(421, "GET", "evil.example") // its name leads to 127.0.0.1
+	f(421, "GET", "127.0.0.1.evil.example:7070")
+	f(421, "GET", "192.168.1.2:7070")
+	f(421, "GET", "")
+	f(303, "POST", "127.0.0.1:7070", "Origin", "http://127.0.0.1:7070")
+	f(303, "POST", "127.0.0.1:7070", "Sec-Fetch-Site", "same-origin")
+	f(403, "POST", "127.0.0.1:7070", "Origin", "http://evil.example")
+	f(403, "POST", "127.0.0.1:7070", "Origin", "null")
+	f(403, "POST", "127.0.0.1:7070", "Sec-Fetch-Site", "cross-site")
+	f(405, "DELETE", "127.0.0.1:7070")
+
+	readOnly := New(s, Options{ReadOnly: true})
+	if got := ask(t, readOnly, "POST", run, "127.0.0.1", "do=note&note=x"); got.Code != http.StatusMethodNotAllowed {
+		t.Errorf("a read-only server answers a change with %d", got.Code)
+	}
+	if got := ask(t, readOnly, "GET", run, "127.0.0.1", ""); strings.Contains(got.Body.String(), `method="post"`) {
+		t.Error("a read-only page has a form that changes something")
+	}
+	note, err := s.Run(t.Context(), w.ID())
+	must(t, err)
+	if note.Note != "hello" {
+		t.Errorf("note %q", note.Note)
+	}
+}
+
+func TestToken(t *testing.T) {
+	h := New(openStore(t), Options{Token: "s3cret"})
+	if got := ask(t, h, "GET", "/", "box.local:7070", ""); got.Code != http.StatusUnauthorized {
+		t.Errorf("without the token: %d", got.Code)
+	}
+	if got := ask(t, h, "GET", "/?token=wrong", "box.local:7070", ""); got.Code != http.StatusUnauthorized {
+		t.Errorf("with a wrong token: %d", got.Code)
+	}
+	got := ask(t, h, "GET", "/runs?token=s3cret&sort=name", "box.local:7070", "")
+	if got.Code != http.StatusSeeOther || got.Header().Get("Location") != "/runs?sort=name" {
+		t.Fatalf("with the token: %d to %q", got.Code, got.Header().Get("Location"))
+	}
+	cookie := got.Header().Get("Set-Cookie")
+	for _, want := range []string{"HttpOnly", "SameSite=Strict"} {
+		if !strings.Contains(cookie, want) {
+			t.Errorf("the cookie %q is not %s", cookie, want)
+		}
+	}
+	if got := ask(t, h, "GET", "/", "box.local:7070", "", "Cookie", strings.Split(cookie, ";")[0]); got.Code != http.StatusOK {
+		t.Errorf("with the cookie: %d", got.Code)
+	}
+	if got := ask(t, h, "GET", "/api/runs", "box.local:7070", "", "Authorization", "Bearer s3cret"); got.Code != http.StatusOK {
+		t.Errorf("with the token as bearer: %d", got.Code)
+	}
+}
+
+func TestPolicyAllowsNoInlineScript(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	home := serve(t, s, Options{})
+	_, body, h := get(t, home+"/run/"+string(ids[1]))
+	if got := h.Get("Content-Security-Policy"); !strings.Contains(got, "script-src 'self';") || strings.Contains(got, "unsafe") {
+		t.Errorf("policy %q", got)
+	}
+	// What the policy forbids would be missing on the page.
+	for _, inline := range []string{"<script>", " style=", " onclick=", " onload=", "<style"} {
+		if strings.Contains(body, inline) {
+			t.Errorf("the page has %q, which its policy forbids", inline)
+		}
+	}
+}
+
+func TestCSVKeepsDigitsAndRunsNoFormula(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e", Name: "=HYPERLINK(1)"})
+	must(t, err, w.Step(1, []string{"m"}, []float64{1.0 / 3}), w.End(store.Finished, ""))
+	_, body, _ := get(t, serve(t, s, Options{})+"/runs.csv?col=metric.m")
+	if want := "id,name,status,metric.m\n" + string(w.ID()) + ",'=HYPERLINK(1),finished,0.3333333333333333\n"; body != want {
+		t.Errorf("csv %q, want %q", body, want)
+	}
+}
+
+func TestAPI(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	home := serve(t, s, Options{})
+	var page struct {
+		Runs  []Run
+		Total int
+	}
+	decode := func(path string, v any) {
+		t.Helper()
+		code, body, h := get(t, home+path)
+		if code != http.StatusOK || h.Get("Content-Type") != "application/json" {
+			t.Fatalf("%s: %d %s %.200s", path, code, h.Get("Content-Type"), body)
+		}
+		must(t, json.Unmarshal([]byte(body), v))
+	}
+	decode("/api/runs?where="+url.QueryEscape("status = finished")+"&sort=-metric.test.auc&limit=2", &page)
+	if page.Total != 7 || len(page.Runs) != 2 || page.Runs[0].ID != ids[3] {
+		t.Errorf("found %d runs, %d on the page, first %v; want 7, 2, %s", page.Total, len(page.Runs), page.Runs, ids[3])
+	}
+	var failed Run
+	decode("/api/runs/"+string(ids[7]), &failed)
+	if loss := failed.Metrics["loss"]; !math.IsNaN(float64(loss.Last)) || loss.Step != 400 {
+		t.Errorf("loss of the failed run ends with %v at %d, want NaN at 400", loss.Last, loss.Step)
+	}
+	var cut []bucket
+	decode("/api/runs/"+string(ids[0])+"/metrics/loss?buckets=10&from=100&to=499", &cut)
+	var points int64
+	for _, b := range cut {
+		points += b.Count
+	}
+	if points != 400 || len(cut) > 10 {
+		t.Errorf("%d points in %d buckets, want 400 in at most 10", points, len(cut))
+	}
+	var doc struct {
+		OpenAPI string
+		Paths   map[string]map[string]any
+	}
+	decode("/api/openapi.json", &doc)
+	for path := range doc.Paths {
+		path = strings.NewReplacer("{id}", string(ids[0]), "{name}", "loss").Replace(path)
+		if code, body, _ := get(t, home+path); code != http.StatusOK {
+			t.Errorf("the document names %s, which answers %d: %s", path, code, body)
+		}
+	}
+	code, body, _ := get(t, home+"/api/runs/zzz")
+	var problem apiError
+	must(t, json.Unmarshal([]byte(body), &problem))
+	if code != http.StatusNotFound || problem.Error == "" {
+		t.Errorf("an unknown run answers %d %s", code, body)
+	}
+}
+
+func TestComparisonFileNeedsNoNetwork(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	var b bytes.Buffer
+	must(t, WriteCompare(t.Context(), &b, s, ids[:3]))
+	html := b.String()
+	for _, bad := range []string{` src="/`, ` href="/`, ` src="http`, "<form", "<link"} {
+		if strings.Contains(html, bad) {
+			t.Errorf("the file contains %q", bad)
+		}
+	}
+	for _, want := range []string{"learning_rate", "ROC, test", "data:image/svg"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the file lacks %q", want)
+		}
+	}
+	must(t, WriteRun(t.Context(), io.Discard, s, ids[2]), WriteCard(t.Context(), io.Discard, s, ids[2]))
+}
+
+func TestEventsTellOfAPointWithinASecond(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	must(t, w.Step(1, []string{"loss"}, []float64{0.5}))
+	answer, err := http.Get(serve(t, s, Options{}) + "/events")
+	must(t, err)
+	defer answer.Body.Close()
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		var b [4096]byte
+		for {
+			n, err := answer.Body.Read(b[:])
+			if n > 0 {
+				lines <- string(b[:n])
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	<-lines // hello
+	time.Sleep(400 * time.Millisecond)
+	drained := false
+	for !drained { // what the first step caused
+		select {
+		case <-lines:
+		case <-time.After(400 * time.Millisecond):
+			drained = true
+		}
+	}
+	logged := time.Now()
+	must(t, w.Step(2, []string{"loss"}, []float64{0.4}))
+	select {
+	case got := <-lines:
+		if !strings.Contains(got, "event: change") {
+			t.Errorf("the stream says %q", got)
+		}
+		t.Logf("told after %v", time.Since(logged))
+	case <-time.After(time.Second):
+		t.Error("no event within a second")
+	}
+	must(t, w.End(store.Finished, ""))
+}
+
+func TestPortInUseIsOneSentence(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	err = Serve(t.Context(), openStore(t), Options{Addr: l.Addr().String()})
+	if err == nil || !strings.Contains(err.Error(), "is in use: stop the program") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSmoothingIsDebiasedAndKeepsTheRawCurve(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	for i := range 4 {
+		must(t, w.Step(int64(i), []string{"m"}, []float64{5}))
+	}
+	must(t, w.End(store.Finished, ""))
+	run, err := s.Run(t.Context(), w.ID())
+	must(t, err)
+	a := wholeSeries
+	a.Smooth = 0.9
+	cut, err := cutOf(t.Context(), s, run.ID, "m", a, 100)
+	must(t, err)
+	lines := draw(charts.Line{Name: "m"}, cut, run, a)
+	if len(lines) != 2 || !lines[0].Faint {
+		t.Fatalf("lines %v, want the raw one, pale, and the smooth one", lines)
+	}
+	for i, y := range lines[1].Y {
+		if math.Abs(y-5) > 1e-12 {
+			t.Errorf("a constant of 5 is smoothed to %v at point %d", y, i)
+		}
+	}
+}
+
+func TestDiffLines(t *testing.T) {
+	f := func(from, to, want string) {
+		t.Helper()
+		var got strings.Builder
+		for _, line := range diffLines(from, to) {
+			fmt.Fprintf(&got, "%s%s|", line.Mark, line.Text)
+		}
+		if got.String() != want {
+			t.Errorf("diff of %q and %q is %q, want %q", from, to, got.String(), want)
+		}
+	}
+	f("a\nb\nc\n", "a\nB\nc\n", "a|−b|+B|c|")
+	f("", "x", "+x|")
+	f("x", "", "−x|")
+	f("1\n2\n3\n4\n5\n6\n", "1\n2\n3\n4\n5\n7\n", "…|3|4|5|−6|+7|")
+}
