@@ -65,7 +65,7 @@ func fill(t testing.TB, s *store.Store, seed uint64, runs int) {
 		start := time.UnixMicro(1.7e15 + int64(i)*1e9 + r.Int64N(1e6)).UTC()
 		n := store.NewRun{
 			Experiment: pick(r, []string{"pneumonia", "retina, \"left\"", "Größe"}), Name: pick(r, awkwardTexts), Group: pick(r, awkwardTexts),
-			Tags: map[string]string{}, Started: start, Host: "far", PID: r.IntN(1 << 20),
+			Tags: map[string]string{}, Started: start,
 			Origin: store.Origin{Notebook: "a.ipynb", Cell: "c1", Order: i, Source: "x := 1\r\n", Args: []string{"-n", "1"}},
 			Env:    map[string]string{"go": "1.27", "": "empty"},
 		}
@@ -120,6 +120,7 @@ func fill(t testing.TB, s *store.Store, seed uint64, runs int) {
 		}
 		check(t, w.Progress(3, 10))
 		check(t, w.EndAt(pick(r, []store.Status{store.Finished, store.Failed, store.Killed, store.Interrupted}), pick(r, awkwardTexts), start.Add(time.Hour)))
+		check(t, s.SetHost(ctx, w.ID(), "far", r.IntN(1<<20)))
 		if r.IntN(2) == 0 {
 			check(t, s.SetVerdict(ctx, w.ID(), pick(r, awkwardTexts)))
 			check(t, s.Archive(ctx, w.ID(), true))

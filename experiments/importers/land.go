@@ -354,7 +354,7 @@ func (c *carriage) end(ctx context.Context) error {
 	}
 	if ended.IsZero() && run.Status == store.Running {
 		ended = c.last
-		if ended.IsZero() {
+		if ended.Before(run.Started) {
 			ended = run.Started
 		}
 	}
