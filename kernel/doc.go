@@ -25,5 +25,6 @@
 //	ASSAY_CELL          its execution count
 //	ASSAY_CELL_SOURCE   a file with its source
 //	ASSAY_PROGRAM       a file with the program made of it
+//	ASSAY_HISTORY       a file with a Past a line: the cells executed before it
 //	ASSAY_DISPLAY       stdout: rich output may be printed, in frames
 package kernel

@@ -84,32 +84,32 @@ var (
 	outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory`)
 )
 
-func (f failure) error() *CellError {
+// of returns the error of the cell, without a place in it.
+func (f failure) of(kind Failure, message string) *CellError {
 	cell := f.cells[len(f.cells)-1]
-	e := &CellError{Cell: cell.count, CellID: cell.id}
+	e := &CellError{Failure: kind, Message: message, Cell: cell.count, CellID: cell.id}
+	e.Traceback = f.head(e)
+	return e
+}
+
+// error returns the error of the cell that gonb says has failed.
+func (f failure) error() *CellError {
 	value := strings.TrimSpace(f.value)
 	switch {
+	case value == "signal: killed" && f.oom:
+		return f.of(OutOfMemory, "the system killed the program: it used more memory than there is")
 	case endSignal.MatchString(value):
-		e.Failure, e.Message = Killed, value
-		if f.oom && value == "signal: killed" {
-			e.Failure, e.Message = OutOfMemory, "the system killed the program: it used more memory than there is"
-		}
-		e.Traceback = f.head(e)
+		return f.of(Killed, value)
 	case exitStatus.MatchString(value) && f.dying != "":
-		f.crash(e)
+		return f.crash()
+	case exitStatus.MatchString(value) && f.stderr != "":
+		return f.of(ExitError, value+": "+f.stderr)
 	case exitStatus.MatchString(value):
-		e.Failure, e.Message = ExitError, value
-		if f.stderr != "" {
-			e.Message += ": " + f.stderr
-		}
-		e.Traceback = f.head(e)
+		return f.of(ExitError, value)
 	case programLine.MatchString(value) || strings.Contains(value, importsFile):
-		f.compile(e, value)
-	default:
-		e.Failure, e.Message = CommandError, value
-		e.Traceback = f.head(e)
+		return f.compile(value)
 	}
-	return e
+	return f.of(CommandError, value)
 }
 
 // maxFrames is how many calls a traceback lists: endless recursion makes a hundred.
@@ -117,15 +117,14 @@ const maxFrames = 20
 
 // crash reads the runtime's last words: a message, then the stacks, the first
 // of which is of the goroutine that failed.
-func (f failure) crash(e *CellError) {
+func (f failure) crash() *CellError {
 	_, stacks, _ := strings.Cut(f.dying, "\n\ngoroutine ")
 	message, _, _ := strings.Cut(f.dying, "\n\n")
 	message, _, _ = strings.Cut(message, "\n[signal ")
 	if i := strings.LastIndex(message, "fatal error: "); i > 0 {
 		message = message[i:] // before it come the runtime's details
 	}
-	e.Failure = Panic
-	e.Message = strings.TrimPrefix(strings.TrimSpace(message), "panic: ")
+	e := f.of(Panic, strings.TrimPrefix(strings.TrimSpace(message), "panic: "))
 	if outOfMemory.MatchString(f.dying[:min(len(f.dying), 1000)]) {
 		e.Failure = OutOfMemory
 	}
@@ -154,11 +153,12 @@ func (f failure) crash(e *CellError) {
 		frames = append(frames, "  "+call, "      "+at)
 	}
 	e.Traceback = append(f.head(e), frames...)
+	return e
 }
 
 // compile reads the messages of the compiler, goimports or the parser.
-func (f failure) compile(e *CellError, value string) {
-	e.Failure = CompileError
+func (f failure) compile(value string) *CellError {
+	e := f.of(CompileError, "")
 	cell := f.cells[len(f.cells)-1]
 	var messages []string
 	for line := range strings.Lines(value) {
@@ -195,6 +195,7 @@ func (f failure) compile(e *CellError, value string) {
 		e.Message = messages[0]
 	}
 	e.Traceback = append(f.head(e), messages...)
+	return e
 }
 
 // Escape sequences that every front end shows.

@@ -8,7 +8,13 @@
 set -u
 start_program() { # FILE: gonb starts FILE, run.sh starts FILE.cell
 	cp "$ASSAY_KERNEL/run.sh" "$1"
+	: >"$ASSAY_KERNEL/build.end"
 }
+case "$*" in
+build* | test*)
+	: >"$ASSAY_KERNEL/build.start"
+	;;
+esac
 case "$*" in
 "mod init "*)
 	exec cp "$ASSAY_KERNEL/module/go.mod" "$ASSAY_KERNEL/module/go.sum" .

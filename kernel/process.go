@@ -60,21 +60,23 @@ func (g *group) signal(sig syscall.Signal) {
 func (g *group) stop() {
 	g.signal(syscall.SIGKILL)
 	<-g.gone
-	for range 100 {
-		if len(g.members()) == 0 {
-			break
-		}
-		g.signal(syscall.SIGKILL) // those forked since
-		time.Sleep(10 * time.Millisecond)
-	}
+	g.killMembers() // those forked since
 	io.WriteString(g.reaper, "done\n")
 	g.reaper.Close()
 }
 
-// killMembers kills all of the group but its leader.
+// killMembers kills all of the group but its leader, and waits a moment for
+// their end: a signal takes its time on a busy machine.
 func (g *group) killMembers() {
-	for _, pid := range g.members() {
-		syscall.Kill(pid, syscall.SIGKILL)
+	for range 50 {
+		pids := g.members()
+		if len(pids) == 0 {
+			return
+		}
+		for _, pid := range pids {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

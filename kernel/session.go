@@ -98,15 +98,44 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 	if !code.Silent {
 		s.count++
 	}
+	if strings.TrimSpace(code.Source) == timeCommand {
+		table, err := s.timeTable()
+		sink(Stream("stdout", table))
+		return err
+	}
+	started := time.Now()
+	failed, err := s.execute(ctx, code, sink)
+	if err != nil {
+		return fmt.Errorf("cell [%d]: %w", s.count, err)
+	}
+	status := "ok"
+	if failed != nil {
+		status = string(failed.Failure)
+		sink(failed.output())
+	}
+	if !code.Silent {
+		if err := s.note(code, started, status); err != nil {
+			sink(Stream("stderr", err.Error()+"\n")) // the cell did what it did
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	return nil
+}
+
+// execute runs code and tells how it failed, if it did. An error is of the
+// session itself.
+func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*CellError, error) {
 	cell := executed{count: s.count, id: code.CellID, lines: strings.Split(code.Source, "\n")}
 	s.cells = append(s.cells, cell)
 	if err := s.reviveGonb(ctx, sink); err != nil {
-		return err
+		return nil, err
 	}
 	imports := s.imports
 	source, err := s.prepareCell(code)
 	if err != nil {
-		return fmt.Errorf("cell [%d]: %w", s.count, err)
+		return nil, err
 	}
 	var lastLine lastLine
 	out, err := openOutlet(s.dir, s.shown, func(o Output) {
@@ -117,43 +146,31 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 		sink(o)
 	})
 	if err != nil {
-		return fmt.Errorf("cell [%d]: %w", s.count, err)
+		return nil, err
 	}
 	oomBefore := oomKills()
 	reply, err := s.run(ctx, source, code, out)
-	dying := out.close()
-
-	var cellErr *CellError
+	f := failure{cells: s.cells, value: reply.EValue, dying: out.close(), stderr: string(lastLine)}
 	switch {
 	case errors.Is(err, errInterrupted):
-		cellErr = &CellError{Failure: Interrupted, Message: "the cell was stopped", Cell: cell.count, CellID: cell.id}
-		cellErr.Traceback = failure{cells: s.cells}.head(cellErr)
+		return f.of(Interrupted, "the cell was stopped"), nil
 	case errors.Is(err, errGonbDied):
-		cellErr = &CellError{Failure: KernelDied, Cell: cell.count, CellID: cell.id,
-			Message: "gonb ended while the cell ran; it is started again for the next cell, without the declarations of the cells before"}
-		cellErr.Traceback = failure{cells: s.cells}.head(cellErr)
+		return f.of(KernelDied, "gonb ended while the cell ran; it is started again for the next cell, without the declarations of the cells before"), nil
 	case err != nil:
-		return fmt.Errorf("cell [%d]: %w", s.count, err)
-	case reply.Status != "ok":
-		cellErr = failure{
-			cells:   s.cells,
-			program: strings.Split(string(s.program()), "\n"),
-			value:   reply.EValue,
-			dying:   dying,
-			stderr:  string(lastLine),
-			oom:     oomKills() > oomBefore,
-		}.error()
-		if cellErr.Failure == CompileError {
-			s.imports = imports
+		return nil, err
+	case reply.Status == "ok":
+		if f.dying != "" { // it was not dying after all
+			sink(Stream("stderr", f.dying))
 		}
-	default:
-		if dying != "" { // it was not dying after all
-			sink(Stream("stderr", dying))
-		}
-		return nil
+		return nil, nil
 	}
-	sink(cellErr.output())
-	return cellErr
+	f.program = strings.Split(string(s.program()), "\n")
+	f.oom = oomKills() > oomBefore
+	failed := f.error()
+	if failed.Failure == CompileError {
+		s.imports = imports
+	}
+	return failed, nil
 }
 
 // lastLine is the last line that is not blank of what was written on stderr.
@@ -209,6 +226,7 @@ func (s *Session) prepareCell(code Code) (string, error) {
 		{"ASSAY_CELL_ID", code.CellID},
 		{"ASSAY_CELL", strconv.Itoa(s.count)},
 		{"ASSAY_CELL_SOURCE", sourceFile},
+		{"ASSAY_HISTORY", filepath.Join(s.dir, historyFile)},
 		{"ASSAY_DISPLAY", "stdout"},
 	} {
 		fmt.Fprintf(&env, "export %s='%s'\n", pair[0], strings.ReplaceAll(pair[1], "'", `'\''`))
@@ -347,6 +365,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		}
 	}
 	if interrupted { // also if its program ended well: it did not do all it should
+		s.gonb.group.killMembers() // what it started may not heed an interrupt
 		return reply, errInterrupted
 	}
 	return reply, nil

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -197,7 +198,7 @@ func TestCellsThatFail(t *testing.T) {
 	f("a := 1\nfmt.Println(a\n", CompileError, 2, "")
 	f("var n int = \"text\"", CompileError, 1, "cannot use")
 	f("m := make([]byte, 1<<48)\nfmt.Println(len(m))", OutOfMemory, 1, "out of memory")
-	f("func deep(n int) int {\n\treturn deep(n+1) + 1\n}\n%%\nfmt.Println(deep(0))", Panic, 1, "stack overflow")
+	f("func deep(n int) int {\n\treturn deep(n+1) + 1\n}\n%%\ndebug.SetMaxStack(1 << 20)\nfmt.Println(deep(0))", Panic, 1, "stack overflow")
 	f("%cd /no/such/folder", CommandError, 0, "no such")
 
 	if got := execute(t, s, "%%\nfmt.Println(\"still there\")"); got.err != nil || got.stdout != "still there\n" {
@@ -250,6 +251,29 @@ gonbui.Sync()`)
 	}
 	if got := execute(t, s, "%%\nfmt.Fprintln(os.Stderr, \"panic: not really\")"); got.err != nil || got.stderr != "panic: not really\n" {
 		t.Errorf("stderr is %q, %v", got.stderr, got.err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	s := testSession(t)
+	execute(t, s, "time.Sleep(300 * time.Millisecond)")
+	execute(t, s, "os.Exit(1)")
+	got := execute(t, s, "b, _ := os.ReadFile(os.Getenv(\"ASSAY_HISTORY\"))\nfmt.Print(string(b))")
+	if strings.Count(got.stdout, "\n") != 2 || !strings.Contains(got.stdout, `"id":"id-2"`) {
+		t.Errorf("the third cell sees the history %s", got.stdout)
+	}
+	all, err := s.History()
+	if err != nil || len(all) != 3 {
+		t.Fatalf("history: %v, %v", all, err)
+	}
+	if p := all[0]; p.Status != "ok" || p.Run < 300*time.Millisecond || p.Build <= 0 || p.Compose <= 0 || p.Source != fmt.Sprintf("%x", sha256.Sum256([]byte("time.Sleep(300 * time.Millisecond)"))) {
+		t.Errorf("the first cell: %+v", p)
+	}
+	if p := all[1]; p.Status != string(ExitError) || p.Cell != 2 {
+		t.Errorf("the second cell: %+v", p)
+	}
+	if got := execute(t, s, "%assay time"); got.err != nil || !strings.Contains(got.stdout, "[2]  ExitError") {
+		t.Errorf("%%assay time: %q, %v", got.stdout, got.err)
 	}
 }
 
