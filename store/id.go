@@ -10,8 +10,8 @@ const (
 	idLen  = 10
 	digits = "0123456789abcdefghijklmnopqrstuvwxyz"
 	// An id is the time since idEpoch in idUnits, in seven digits of which the
-	// first is a letter (26 · 36⁶ units reach into 2060), and three random ones.
-	idUnit   = 20 * time.Millisecond
+	// first is a letter (26 · 36⁶ units reach into 2068), and three random ones.
+	idUnit   = 25 * time.Millisecond
 	idRandom = 36 * 36 * 36
 )
 
