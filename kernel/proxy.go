@@ -8,6 +8,8 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,6 +30,9 @@ func Run(ctx context.Context, connectionFile string, w Workspace) error {
 	}
 	if w.Notebook == "" {
 		w.Notebook = os.Getenv("JPY_SESSION_NAME") // where Jupyter's server says it
+	}
+	if m := kernelFile.FindStringSubmatch(filepath.Base(connectionFile)); m != nil {
+		w.kernelID = m[1]
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -90,6 +95,9 @@ func Run(ctx context.Context, connectionFile string, w Workspace) error {
 	}
 }
 
+// kernelFile is how Jupyter names a connection file.
+var kernelFile = regexp.MustCompile(`^kernel-([0-9a-f-]+)\.json$`)
+
 // maxQueue is how many requests may wait: no notebook has as many cells.
 const maxQueue = 10000
 
@@ -149,7 +157,7 @@ func (p *proxy) closeSockets() {
 
 // start starts the session, and closes it when ctx ends.
 func (p *proxy) start(ctx context.Context, w Workspace) {
-	p.session, p.startErr = Start(ctx, w)
+	p.session, p.startErr = start(ctx, w, func(kind string, content json.RawMessage) { p.publish(kind, nil, content) })
 	if p.startErr != nil {
 		p.log.Print(p.startErr)
 		close(p.started)
@@ -257,13 +265,11 @@ func (p *proxy) answer(ctx context.Context, m *message, s *socket) {
 		json.Unmarshal(m.content, &shutdown) // a request without restart does not restart
 		p.reply(s, m, map[string]any{"status": "ok", "restart": shutdown.Restart})
 		p.cancel()
-	case "comm_msg", "comm_close": // of a comm that was refused
-	case "comm_open": // nothing here listens to it
-		var comm struct {
-			ID string `json:"comm_id"`
-		}
-		if json.Unmarshal(m.content, &comm) == nil {
-			p.publish("comm_close", m, map[string]any{"comm_id": comm.ID, "data": struct{}{}})
+	case "comm_open", "comm_msg", "comm_close":
+		if p.hasStarted(ctx) {
+			if err := p.session.sendComm(m.header.Type, m.content); err != nil {
+				p.log.Print(err)
+			}
 		}
 	default:
 		p.log.Printf("dropped a message: %s is not known", m.header.Type)

@@ -36,7 +36,7 @@ func testConnection(t *testing.T) testConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.file = filepath.Join(t.TempDir(), "connection.json")
+	c.file = filepath.Join(t.TempDir(), "kernel-12ab.json")
 	if err := os.WriteFile(c.file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -251,6 +251,25 @@ func TestInput(t *testing.T) {
 		return m.header.Type == "stream" && string(m.content) == `{"name":"stdout","text":"got żółw\n"}`
 	})
 	c.await(t, idle(id))
+}
+
+// What gonb's widgets say goes through in both directions. This plays the part
+// of the script that %widgets sends to the browser.
+func TestWidgets(t *testing.T) {
+	c := startKernel(t)
+	id := c.send(t, c.shell, "execute_request", map[string]any{"code": "%widgets"})
+	c.await(t, func(m *message) bool {
+		return m.header.Type == "display_data" && strings.Contains(string(m.content), "12ab")
+	})
+	c.send(t, c.shell, "comm_open", map[string]any{"comm_id": "c1", "target_name": "gonb_comm", "kernel_id": "12ab", "data": struct{}{}})
+	c.await(t, func(m *message) bool {
+		return m.header.Type == "comm_msg" && strings.Contains(string(m.content), "#comm_open_ack")
+	})
+	for _, m := range c.await(t, idle(id)) {
+		if m.header.Type == "error" {
+			t.Errorf("%%widgets: %s", m.content)
+		}
+	}
 }
 
 func TestIsComplete(t *testing.T) {

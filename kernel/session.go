@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,8 +29,10 @@ type Session struct {
 	dir       string
 	env       []string
 
+	gonb  atomic.Pointer[gonb]
+	aside func(kind string, content json.RawMessage) // told of what gonb says to widgets; or nil
+
 	executing sync.Mutex // held while a cell runs
-	gonb      *gonb
 	cells     []executed
 	count     int
 	shown     map[string]bool
@@ -49,14 +52,16 @@ type Code struct {
 }
 
 // Start starts gonb in the workspace. Close must be called.
-func Start(ctx context.Context, w Workspace) (*Session, error) {
+func Start(ctx context.Context, w Workspace) (*Session, error) { return start(ctx, w, nil) }
+
+func start(ctx context.Context, w Workspace, aside func(kind string, content json.RawMessage)) (*Session, error) {
 	dir, err := os.MkdirTemp("", "assay-kernel-")
 	if err != nil {
 		return nil, fmt.Errorf("workspace: %w", err)
 	}
-	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, interrupt: make(chan struct{}, 1)}
+	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, interrupt: make(chan struct{}, 1), aside: aside}
 	if s.env, err = w.prepare(ctx, dir); err == nil {
-		s.gonb, err = startGonb(ctx, w, dir, s.env)
+		err = s.startGonb(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -67,7 +72,7 @@ func Start(ctx context.Context, w Workspace) (*Session, error) {
 // Close stops what the session started and removes its folder. A cell that is
 // running fails.
 func (s *Session) Close() error {
-	s.gonb.stop()
+	s.gonb.Load().stop()
 	s.executing.Lock()
 	defer s.executing.Unlock()
 	return os.RemoveAll(s.dir)
@@ -188,20 +193,18 @@ func (l *lastLine) note(o Output) {
 // reviveGonb starts gonb again if it has ended.
 func (s *Session) reviveGonb(ctx context.Context, sink func(Output)) error {
 	select {
-	case <-s.gonb.group.gone:
+	case <-s.gonb.Load().group.gone:
 	default:
 		return nil
 	}
-	s.gonb.stop()
+	s.gonb.Load().stop()
 	os.RemoveAll(filepath.Join(s.dir, "tmp"))
 	if err := os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
-	g, err := startGonb(ctx, s.workspace, s.dir, s.env)
-	if err != nil {
+	if err := s.startGonb(ctx); err != nil {
 		return err
 	}
-	s.gonb = g
 	s.cells = s.cells[len(s.cells)-1:]
 	sink(Stream("stderr", "gonb was started again: run the cells above once more if this one needs what they declare.\n"))
 	return nil
@@ -210,7 +213,7 @@ func (s *Session) reviveGonb(ctx context.Context, sink func(Output)) error {
 // program returns the Go program that gonb made last.
 func (s *Session) program() []byte {
 	for _, name := range []string{"main.go", "main_test.go"} {
-		if data, err := os.ReadFile(filepath.Join(s.gonb.dir(), name)); err == nil {
+		if data, err := os.ReadFile(filepath.Join(s.gonb.Load().dir(), name)); err == nil {
 			return data
 		}
 	}
@@ -231,6 +234,9 @@ func (s *Session) prepareCell(code Code) (string, error) {
 	} {
 		fmt.Fprintf(&env, "export %s='%s'\n", pair[0], strings.ReplaceAll(pair[1], "'", `'\''`))
 	}
+	if captures.MatchString(code.Source) {
+		env.WriteString("ASSAY_CAPTURE=1; unset ASSAY_DISPLAY\n")
+	}
 	env.WriteString("export ASSAY_PROGRAM=\"$GONB_TMP_DIR/main.go\"\n")
 	if strings.Contains(code.Source, "%reset") {
 		s.imports = nil // as gonb forgets its declarations
@@ -244,12 +250,15 @@ func (s *Session) prepareCell(code Code) (string, error) {
 	)
 }
 
+// captures matches a cell whose output goes into a file by gonb's hand.
+var captures = regexp.MustCompile(`(?m)^(//gonb:)?%capture\b`)
+
 // importsFile is the file beside gonb's main.go that has the blank imports.
 const importsFile = "blank_imports.go"
 
 // writeImports writes the blank imports.
 func (s *Session) writeImports() error {
-	dir := s.gonb.dir()
+	dir := s.gonb.Load().dir()
 	file := filepath.Join(dir, importsFile)
 	if len(s.imports) == 0 || dir == "" {
 		return os.RemoveAll(file)
@@ -283,7 +292,8 @@ var endOfProgram = regexp.MustCompile(`^(\^C\n)?(exit status \d+|signal: .*)\n$`
 // run has gonb execute source and passes output on until gonb is idle again.
 func (s *Session) run(ctx context.Context, source string, code Code, out *outlet) (executeReply, error) {
 	var reply executeReply
-	request, err := s.gonb.request("execute_request", map[string]any{
+	g := s.gonb.Load()
+	request, err := g.request("execute_request", map[string]any{
 		"code":             source,
 		"silent":           code.Silent,
 		"store_history":    !code.Silent,
@@ -305,7 +315,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 	)
 	stop := func() {
 		interrupted = true
-		s.gonb.group.signal(syscall.SIGINT)
+		g.group.signal(syscall.SIGINT)
 		kill = time.After(grace)
 		giveUp = time.After(grace + answers)
 	}
@@ -317,16 +327,16 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		case <-s.interrupt:
 			stop()
 		case <-kill:
-			s.gonb.group.killMembers()
+			g.group.killMembers()
 			kill = time.After(50 * time.Millisecond) // gonb may be about to start another
 		case <-giveUp:
-			s.gonb.stop()
-		case <-s.gonb.group.gone:
+			g.stop()
+		case <-g.group.gone:
 			if interrupted {
 				return reply, errInterrupted
 			}
 			return reply, errGonbDied
-		case m := <-s.gonb.messages:
+		case m := <-g.messages:
 			if m.parentID() != request {
 				break
 			}
@@ -360,19 +370,19 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 				}
 				out.put(o)
 			case "input_request":
-				go s.answerInput(running, m, code)
+				go g.answerInput(running, m, code)
 			}
 		}
 	}
 	if interrupted { // also if its program ended well: it did not do all it should
-		s.gonb.group.killMembers() // what it started may not heed an interrupt
+		g.group.killMembers() // what it started may not heed an interrupt
 		return reply, errInterrupted
 	}
 	return reply, nil
 }
 
 // answerInput asks the user for what the cell's program asks for.
-func (s *Session) answerInput(ctx context.Context, m *message, code Code) {
+func (g *gonb) answerInput(ctx context.Context, m *message, code Code) {
 	var prompt struct {
 		Prompt   string `json:"prompt"`
 		Password bool   `json:"password"`
@@ -384,8 +394,8 @@ func (s *Session) answerInput(ctx context.Context, m *message, code Code) {
 	if err != nil {
 		return
 	}
-	if reply, err := newMessage("input_reply", s.gonb.session, m, map[string]string{"value": value}); err == nil {
-		s.gonb.stdin.send(reply)
+	if reply, err := newMessage("input_reply", g.session, m, map[string]string{"value": value}); err == nil {
+		g.stdin.send(reply)
 	}
 }
 
@@ -396,6 +406,7 @@ type gonb struct {
 	shell    *socket
 	stdin    *socket
 	messages chan *message // from all sockets
+	aside    func(kind string, content json.RawMessage)
 	session  string
 	cancel   context.CancelFunc
 	once     sync.Once
@@ -405,39 +416,41 @@ type gonb struct {
 // seconds.
 const startTime = time.Minute
 
-func startGonb(ctx context.Context, w Workspace, dir string, env []string) (*gonb, error) {
+// startGonb starts gonb in the session's folder.
+func (s *Session) startGonb(ctx context.Context) error {
 	key := newMessageID()
-	conn := connection{Transport: "ipc", IP: filepath.Join(dir, "tmp", "s"), Key: key, Scheme: "hmac-sha256",
+	conn := connection{Transport: "ipc", IP: filepath.Join(s.dir, "tmp", "s"), Key: key, Scheme: "hmac-sha256",
 		ShellPort: 1, IOPubPort: 2, StdinPort: 3, ControlPort: 4, HBPort: 5}
 	data, err := json.Marshal(conn)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	file := filepath.Join(dir, "connection.json")
+	file := filepath.Join(s.dir, "kernel-"+s.workspace.kernelID+".json") // gonb reads its id off the name
 	if err := os.WriteFile(file, data, 0o600); err != nil {
-		return nil, fmt.Errorf("gonb: %w", err)
+		return fmt.Errorf("gonb: %w", err)
 	}
-	logFile, err := os.Create(filepath.Join(dir, "gonb.log"))
+	logFile, err := os.Create(filepath.Join(s.dir, "gonb.log"))
 	if err != nil {
-		return nil, fmt.Errorf("gonb: %w", err)
+		return fmt.Errorf("gonb: %w", err)
 	}
 	defer logFile.Close()
-	cmd := exec.Command(filepath.Join(w.BinDir, "gonb"), "-kernel", file, "-raw_error")
-	cmd.Dir = w.Dir
-	cmd.Env = env
+	cmd := exec.Command(filepath.Join(s.workspace.BinDir, "gonb"), "-kernel", file, "-raw_error")
+	cmd.Dir = s.workspace.Dir
+	cmd.Env = s.env
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	g := &gonb{tmp: filepath.Join(dir, "tmp"), session: newMessageID(), messages: make(chan *message, 64)}
-	if g.group, err = startGroup(cmd, dir); err != nil {
-		return nil, fmt.Errorf("gonb: %w", err)
+	g := &gonb{tmp: filepath.Join(s.dir, "tmp"), session: newMessageID(), aside: s.aside, messages: make(chan *message, 64)}
+	if g.group, err = startGroup(cmd, s.dir); err != nil {
+		return fmt.Errorf("gonb: %w", err)
 	}
 	if err := g.connect(ctx, conn); err != nil {
 		g.stop()
 		if log, _ := os.ReadFile(logFile.Name()); len(log) > 0 {
 			err = fmt.Errorf("%w; it wrote: %s", err, lastPart(string(log), 400))
 		}
-		return nil, fmt.Errorf("gonb: %w", err)
+		return fmt.Errorf("gonb: %w", err)
 	}
-	return g, nil
+	s.gonb.Store(g)
+	return nil
 }
 
 func lastPart(s string, n int) string {
@@ -475,6 +488,9 @@ func (g *gonb) connect(ctx context.Context, conn connection) error {
 			return err
 		}
 		go s.receive(life, func(m *message) {
+			if g.isAside(m) {
+				return
+			}
 			select {
 			case g.messages <- m:
 			case <-life.Done():
@@ -504,6 +520,35 @@ func (g *gonb) connect(ctx context.Context, conn connection) error {
 			}
 		}
 	}
+}
+
+// commID starts the ids of messages that pass on what a widget says.
+const commID = "comm-"
+
+// sendComm passes on what a widget says to gonb.
+func (s *Session) sendComm(kind string, content json.RawMessage) error {
+	g := s.gonb.Load()
+	m, err := newMessage(kind, g.session, nil, content)
+	if err != nil {
+		return err
+	}
+	m.header.ID = commID + m.header.ID
+	if m.rawHeader, err = json.Marshal(m.header); err != nil {
+		return err
+	}
+	return g.shell.send(m)
+}
+
+// isAside reports whether m is part of a conversation with widgets, which no
+// cell waits for, and passes it on if it is.
+func (g *gonb) isAside(m *message) bool {
+	if !strings.HasPrefix(m.header.Type, "comm_") && !strings.HasPrefix(m.parentID(), commID) {
+		return false
+	}
+	if g.aside != nil {
+		g.aside(m.header.Type, m.content)
+	}
+	return true
 }
 
 // dir returns the folder in which gonb builds cells.

@@ -135,6 +135,11 @@ func TestCellsThatWork(t *testing.T) {
 	f("import (\n\t_ \"image/png\"\n\t_ \"image/jpeg\"\n\t_ \"image/gif\"\n)", "")
 	f("%%\n_, kind, err := image.DecodeConfig(strings.NewReader(\"GIF89a\\x01\\x00\\x01\\x00\\x00\\x00\\x00\"))\nfmt.Println(kind, err)", "gif <nil>\n")
 	f("%  \n!echo shell", "shell\n")
+	file := filepath.Join(t.TempDir(), "captured")
+	f("%capture "+file+"\n%%\nfmt.Println(\"kept\")", "kept\n")
+	if got, err := os.ReadFile(file); err != nil || string(got) != "kept\n" {
+		t.Errorf("%%capture wrote %q, %v", got, err)
+	}
 	f("import \"github.com/assay-ml/assay/home\"\n%%\nos.Setenv(\"ASSAY_HOME\", \"/h\")\nfmt.Println(home.Dir())", "/h <nil>\n")
 }
 
@@ -336,7 +341,7 @@ func TestInterrupt(t *testing.T) {
 func TestGonbDies(t *testing.T) {
 	s := testSession(t)
 	execute(t, s, "const kept = 1")
-	pid := s.gonb.group.leader.Process.Pid
+	pid := s.gonb.Load().group.leader.Process.Pid
 	time.AfterFunc(500*time.Millisecond, func() { syscall.Kill(pid, syscall.SIGKILL) })
 	if got := execute(t, s, "%%\ntime.Sleep(time.Hour)"); got.err == nil || got.err.Failure != KernelDied {
 		t.Errorf("gonb was killed: %v", got.err)
@@ -355,7 +360,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	var once sync.Once
 	go s.Execute(context.Background(), Code{Source: "%%\nexec.Command(\"sleep\", \"9876\").Start()\nfmt.Println(1)\ntime.Sleep(time.Hour)"}, func(Output) { once.Do(func() { close(running) }) })
 	<-running
-	pids := append(s.gonb.group.members(), s.gonb.group.leader.Process.Pid)
+	pids := append(s.gonb.Load().group.members(), s.gonb.Load().group.leader.Process.Pid)
 	if len(pids) < 3 {
 		t.Fatalf("processes %v, want gonb, the cell and its child", pids)
 	}

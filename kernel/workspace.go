@@ -32,6 +32,8 @@ type Workspace struct {
 	Dir string
 	// Env is added to the environment of gonb and the cells: key=value.
 	Env []string
+
+	kernelID string // that Jupyter gave the kernel, by which gonb's widgets find it
 }
 
 // Check returns an error that says what is missing and how to get it.
