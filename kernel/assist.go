@@ -43,7 +43,7 @@ func (s *Session) startAssistant(ctx context.Context) *assistant {
 		ready:     make(chan struct{}),
 	}
 	go func() {
-		if a.err = s.workspace.copyModule(s.dir, a.dir); a.err == nil {
+		if a.err = copyModule(filepath.Join(s.dir, "module"), a.dir); a.err == nil {
 			a.gopls, a.err = startGopls(ctx, filepath.Join(s.workspace.BinDir, "gopls"), a.dir, a.env)
 		}
 		close(a.ready)
@@ -379,13 +379,13 @@ func completionKind(kind int) string {
 	return "text"
 }
 
-// copyModule makes a folder that is a module as cells are.
-func (w Workspace) copyModule(session, dir string) error {
+// copyModule makes dir a module like the one in from.
+func copyModule(from, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
-		data, err := os.ReadFile(filepath.Join(session, "module", name))
+		data, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), data, 0o600)
 		}

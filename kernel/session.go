@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,8 +15,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/go-zeromq/zmq4"
 )
 
 // Session executes cells: it owns a gonb process, which makes a Go program of
@@ -29,8 +26,9 @@ type Session struct {
 	dir       string
 	env       []string
 
-	gonb  atomic.Pointer[gonb]
-	aside func(kind string, content json.RawMessage) // told of what gonb says to widgets; or nil
+	gonb   atomic.Pointer[gonb]
+	closed atomic.Bool
+	aside  func(kind string, content json.RawMessage) // told of what gonb says to widgets; or nil
 
 	executing sync.Mutex // held while a cell runs
 	cells     []executed
@@ -72,9 +70,11 @@ func start(ctx context.Context, w Workspace, aside func(kind string, content jso
 // Close stops what the session started and removes its folder. A cell that is
 // running fails.
 func (s *Session) Close() error {
+	s.closed.Store(true)
 	s.gonb.Load().stop()
 	s.executing.Lock()
 	defer s.executing.Unlock()
+	s.gonb.Load().stop() // one that was being started again meanwhile
 	return os.RemoveAll(s.dir)
 }
 
@@ -133,6 +133,9 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 // session itself.
 func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*CellError, error) {
 	cell := executed{count: s.count, id: code.CellID, lines: strings.Split(code.Source, "\n")}
+	if code.Silent {
+		cell.count = 0 // that of no cell
+	}
 	s.cells = append(s.cells, cell)
 	if err := s.reviveGonb(ctx, sink); err != nil {
 		return nil, err
@@ -197,6 +200,9 @@ func (s *Session) reviveGonb(ctx context.Context, sink func(Output)) error {
 	default:
 		return nil
 	}
+	if s.closed.Load() {
+		return errors.New("the session is closed")
+	}
 	s.gonb.Load().stop()
 	os.RemoveAll(filepath.Join(s.dir, "tmp"))
 	if err := os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
@@ -260,7 +266,10 @@ const importsFile = "blank_imports.go"
 func (s *Session) writeImports() error {
 	dir := s.gonb.Load().dir()
 	file := filepath.Join(dir, importsFile)
-	if len(s.imports) == 0 || dir == "" {
+	if dir == "" {
+		return nil // gonb has ended, which its next reply would say
+	}
+	if len(s.imports) == 0 {
 		return os.RemoveAll(file)
 	}
 	paths := slices.Compact(slices.Sorted(slices.Values(s.imports)))
@@ -314,6 +323,9 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		done          = ctx.Done()
 	)
 	stop := func() {
+		if interrupted {
+			return // it has not longer because it is asked twice
+		}
 		interrupted = true
 		g.group.signal(syscall.SIGINT)
 		kill = time.After(grace)
@@ -379,202 +391,4 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		return reply, errInterrupted
 	}
 	return reply, nil
-}
-
-// answerInput asks the user for what the cell's program asks for.
-func (g *gonb) answerInput(ctx context.Context, m *message, code Code) {
-	var prompt struct {
-		Prompt   string `json:"prompt"`
-		Password bool   `json:"password"`
-	}
-	if json.Unmarshal(m.content, &prompt) != nil || code.Input == nil {
-		return
-	}
-	value, err := code.Input(ctx, prompt.Prompt, prompt.Password)
-	if err != nil {
-		return
-	}
-	if reply, err := newMessage("input_reply", g.session, m, map[string]string{"value": value}); err == nil {
-		g.stdin.send(reply)
-	}
-}
-
-// gonb is a gonb process and the sockets to it.
-type gonb struct {
-	tmp      string // its folder for temporary files
-	group    *group
-	shell    *socket
-	stdin    *socket
-	messages chan *message // from all sockets
-	aside    func(kind string, content json.RawMessage)
-	session  string
-	cancel   context.CancelFunc
-	once     sync.Once
-}
-
-// startTime is how long gonb may take to start; on a loaded machine it is
-// seconds.
-const startTime = time.Minute
-
-// startGonb starts gonb in the session's folder.
-func (s *Session) startGonb(ctx context.Context) error {
-	key := newMessageID()
-	conn := connection{Transport: "ipc", IP: filepath.Join(s.dir, "tmp", "s"), Key: key, Scheme: "hmac-sha256",
-		ShellPort: 1, IOPubPort: 2, StdinPort: 3, ControlPort: 4, HBPort: 5}
-	data, err := json.Marshal(conn)
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(s.dir, "kernel-"+s.workspace.kernelID+".json") // gonb reads its id off the name
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		return fmt.Errorf("gonb: %w", err)
-	}
-	logFile, err := os.Create(filepath.Join(s.dir, "gonb.log"))
-	if err != nil {
-		return fmt.Errorf("gonb: %w", err)
-	}
-	defer logFile.Close()
-	cmd := exec.Command(filepath.Join(s.workspace.BinDir, "gonb"), "-kernel", file, "-raw_error")
-	cmd.Dir = s.workspace.Dir
-	cmd.Env = s.env
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	g := &gonb{tmp: filepath.Join(s.dir, "tmp"), session: newMessageID(), aside: s.aside, messages: make(chan *message, 64)}
-	if g.group, err = startGroup(cmd, s.dir); err != nil {
-		return fmt.Errorf("gonb: %w", err)
-	}
-	if err := g.connect(ctx, conn); err != nil {
-		g.stop()
-		if log, _ := os.ReadFile(logFile.Name()); len(log) > 0 {
-			err = fmt.Errorf("%w; it wrote: %s", err, lastPart(string(log), 400))
-		}
-		return fmt.Errorf("gonb: %w", err)
-	}
-	s.gonb.Store(g)
-	return nil
-}
-
-func lastPart(s string, n int) string {
-	s = strings.TrimSpace(s)
-	if len(s) > n {
-		return "…" + strings.ToValidUTF8(s[len(s)-n:], "")
-	}
-	return s
-}
-
-// connect connects to gonb's sockets and waits until it answers on both those
-// that matter: its publisher drops what it sends before a subscription arrives.
-func (g *gonb) connect(ctx context.Context, conn connection) error {
-	var life context.Context
-	life, g.cancel = context.WithCancel(context.Background())
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	go func() {
-		select {
-		case <-g.group.gone: // do not wait for what has ended
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	options := []zmq4.Option{quiet, zmq4.WithID(zmq4.SocketIdentity(g.session)), zmq4.WithDialerMaxRetries(0), zmq4.WithDialerRetry(time.Millisecond)}
-	sign := signer{key: []byte(conn.Key)}
-	g.shell = &socket{signer: sign, zmq: zmq4.NewDealer(life, options...), name: "shell"}
-	g.stdin = &socket{signer: sign, zmq: zmq4.NewDealer(life, options...), name: "stdin"}
-	iopub := &socket{signer: sign, zmq: zmq4.NewSub(life, options...), name: "iopub"}
-	for _, s := range []struct {
-		*socket
-		port int
-	}{{g.shell, conn.ShellPort}, {g.stdin, conn.StdinPort}, {iopub, conn.IOPubPort}} {
-		if err := s.dial(ctx, conn.endpoint(s.port)); err != nil {
-			return err
-		}
-		go s.receive(life, func(m *message) {
-			if g.isAside(m) {
-				return
-			}
-			select {
-			case g.messages <- m:
-			case <-life.Done():
-			}
-		}, func(error) {})
-	}
-	if err := iopub.zmq.SetOption(zmq4.OptionSubscribe, ""); err != nil {
-		return fmt.Errorf("iopub socket: %w", err)
-	}
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		if _, err := g.request("kernel_info_request", struct{}{}); err != nil {
-			return err
-		}
-	wait:
-		for {
-			select {
-			case m := <-g.messages:
-				if m.header.Type == "status" {
-					return nil
-				}
-			case <-again.C:
-				break wait
-			case <-ctx.Done():
-				return fmt.Errorf("it does not answer: %w", ctx.Err())
-			}
-		}
-	}
-}
-
-// commID starts the ids of messages that pass on what a widget says.
-const commID = "comm-"
-
-// sendComm passes on what a widget says to gonb.
-func (s *Session) sendComm(kind string, content json.RawMessage) error {
-	g := s.gonb.Load()
-	m, err := newMessage(kind, g.session, nil, content)
-	if err != nil {
-		return err
-	}
-	m.header.ID = commID + m.header.ID
-	if m.rawHeader, err = json.Marshal(m.header); err != nil {
-		return err
-	}
-	return g.shell.send(m)
-}
-
-// isAside reports whether m is part of a conversation with widgets, which no
-// cell waits for, and passes it on if it is.
-func (g *gonb) isAside(m *message) bool {
-	if !strings.HasPrefix(m.header.Type, "comm_") && !strings.HasPrefix(m.parentID(), commID) {
-		return false
-	}
-	if g.aside != nil {
-		g.aside(m.header.Type, m.content)
-	}
-	return true
-}
-
-// dir returns the folder in which gonb builds cells.
-func (g *gonb) dir() string {
-	files, _ := filepath.Glob(filepath.Join(g.tmp, "gonb_*", "go.mod"))
-	if len(files) == 0 {
-		return ""
-	}
-	return filepath.Dir(files[0])
-}
-
-// request sends a request on the shell socket and returns its id.
-func (g *gonb) request(kind string, content any) (string, error) {
-	m, err := newMessage(kind, g.session, nil, content)
-	if err != nil {
-		return "", err
-	}
-	return m.header.ID, g.shell.send(m)
-}
-
-// stop kills gonb and all that it started.
-func (g *gonb) stop() {
-	g.once.Do(func() {
-		g.group.stop()
-		if g.cancel != nil {
-			g.cancel()
-		}
-	})
 }
