@@ -59,6 +59,7 @@ func root() *cobra.Command {
 		kernelCommand(), execCommand(), newCommand(),
 		uiCommand(), runsCommand(), compareCommand(),
 		dataCommand(),
+		exportCommand(), importCommand(), backupCommand(), fsckCommand(), gcCommand(), sqlCommand(),
 	)
 	return c
 }

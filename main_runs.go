@@ -18,7 +18,6 @@ import (
 
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/experiments/web"
-	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -57,13 +56,9 @@ func compareCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			var ids []store.RunID
-			for _, arg := range args {
-				id, err := s.Resolve(c.Context(), arg)
-				if err != nil {
-					return err
-				}
-				ids = append(ids, id)
+			ids, err := resolve(c.Context(), s, args)
+			if err != nil {
+				return err
 			}
 			if out == "" {
 				return printComparison(c.Context(), os.Stdout, s, ids)
@@ -85,7 +80,7 @@ func compareCommand() *cobra.Command {
 
 func runsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "runs", Short: "List, show and change recorded runs"}
-	c.AddCommand(runsListCommand(), runsShowCommand(), runsRemoveCommand(), runsTagCommand())
+	c.AddCommand(runsListCommand(), runsShowCommand(), runsRemoveCommand(), runsRestoreCommand(), runsTagCommand())
 	return c
 }
 
@@ -135,60 +130,10 @@ func runsListCommand() *cobra.Command {
 	return c
 }
 
-// listedRun is a run as `runs ls --json` writes it.
-type listedRun struct {
-	ID         store.RunID             `json:"id"`
-	Experiment string                  `json:"experiment"`
-	Name       string                  `json:"name"`
-	Status     store.Status            `json:"status"`
-	Message    string                  `json:"message,omitempty"`
-	Started    time.Time               `json:"started"`
-	Ended      *time.Time              `json:"ended"` // null while it runs
-	Params     map[string]store.Value  `json:"params"`
-	Metrics    map[string]listedMetric `json:"metrics"`
-	Tags       map[string]string       `json:"tags"`
-	RerunOf    store.RunID             `json:"rerun_of"`
-	Rerun      string                  `json:"rerun"` // the verdict
-}
-
-type listedMetric struct {
-	Last models.Number `json:"last"`
-	Min  models.Number `json:"min"`
-	Max  models.Number `json:"max"`
-	Step int64         `json:"step"` // of Last
-	Low  models.Number `json:"low"`  // 95 % interval; NaN if there is none
-	High models.Number `json:"high"`
-}
-
-func listed(run store.Run) listedRun {
-	l := listedRun{
-		ID: run.ID, Experiment: run.Experiment, Name: run.Name, Status: run.Status, Message: run.Message,
-		Started: run.Started, Params: map[string]store.Value{}, Metrics: map[string]listedMetric{},
-		Tags: map[string]string{}, RerunOf: run.RerunOf, Rerun: run.Verdict,
-	}
-	maps.Copy(l.Params, run.Params)
-	for name, value := range l.Params {
-		if number, ok := value.(float64); ok {
-			l.Params[name] = models.Number(number) // NaN has no JSON of its own
-		}
-	}
-	maps.Copy(l.Tags, run.Tags)
-	if !run.Ended.IsZero() {
-		l.Ended = &run.Ended
-	}
-	for name, m := range run.Metrics {
-		l.Metrics[name] = listedMetric{
-			Last: models.Number(m.Last), Min: models.Number(m.Min), Max: models.Number(m.Max), Step: m.LastStep,
-			Low: models.Number(m.Low), High: models.Number(m.High),
-		}
-	}
-	return l
-}
-
 func writeRunsJSON(w io.Writer, runs []store.Run) error {
-	list := make([]listedRun, 0, len(runs))
+	list := make([]web.Run, 0, len(runs))
 	for _, run := range runs {
-		list = append(list, listed(run))
+		list = append(list, web.RunOf(run))
 	}
 	return writeJSON(w, list)
 }
@@ -340,7 +285,7 @@ func runsShowCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return writeJSON(os.Stdout, listed(run))
+				return writeJSON(os.Stdout, web.RunOf(run))
 			}
 			artifacts, err := s.Artifacts(c.Context(), id)
 			if err != nil {
@@ -396,6 +341,17 @@ func runsRemoveCommand() *cobra.Command {
 	}
 }
 
+func runsRestoreCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore RUN...",
+		Short: "Take runs out of the trash",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Restore(c.Context(), id) })
+		},
+	}
+}
+
 func runsTagCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "tag RUN KEY=VALUE...",
@@ -431,13 +387,9 @@ func onRuns(ctx context.Context, args []string, change func(*store.Store, store.
 		return err
 	}
 	defer s.Close()
-	var ids []store.RunID
-	for _, arg := range args {
-		id, err := s.Resolve(ctx, arg)
-		if err != nil {
-			return err
-		}
-		ids = append(ids, id)
+	ids, err := resolve(ctx, s, args)
+	if err != nil {
+		return err
 	}
 	for _, id := range ids {
 		if err := change(s, id); err != nil {
@@ -445,4 +397,17 @@ func onRuns(ctx context.Context, args []string, change func(*store.Store, store.
 		}
 	}
 	return nil
+}
+
+// resolve returns the ids of the runs that args name by id or the start of one.
+func resolve(ctx context.Context, s *store.Store, args []string) ([]store.RunID, error) {
+	var ids []store.RunID
+	for _, arg := range args {
+		id, err := s.Resolve(ctx, arg)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }

@@ -209,7 +209,8 @@ func (r *Run) record(step int64, names []string, values []float64) error {
 func (r *Run) Plan(steps int64) { r.planned.Store(steps) }
 
 // Report records a report. Its metrics, with their intervals, become final
-// metrics of the run under the report's name: "test.auc". Its figures follow.
+// metrics of the run under the report's name: "test.auc". Its figures need not be
+// recorded: pages draw them from the report.
 //
 // It takes what an Evaluate function returns, a report and an error, and returns
 // that error if there is one:
@@ -232,17 +233,16 @@ func (r *Run) Report(report models.Report, evaluation ...error) error {
 			return fmt.Errorf("metric %s: %w", name, err)
 		}
 	}
-	for _, figure := range charts.FromReport(report) {
-		if err := r.Figure(figure); err != nil {
-			return err
-		}
-	}
 	r.view.report(report)
 	return nil
 }
 
-// Figure records a figure. A figure of the same id takes its place.
+// Figure records a figure. A figure of the same id takes its place. One without a
+// chart is an error: tables belong into a report.
 func (r *Run) Figure(f charts.Figure) error {
+	if f.Option == nil {
+		return fmt.Errorf("figure %s has no chart: put its table into a models.Report", f.ID)
+	}
 	err := r.writer.Figure(store.Figure{ID: f.ID, Title: f.Title, Option: f.Option, Alt: f.Alt, Height: f.Height})
 	if err != nil {
 		return fmt.Errorf("figure %s: %w", f.ID, err)

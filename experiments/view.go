@@ -179,22 +179,26 @@ func (v *view) state(status store.Status, message string) state {
 // curves returns one figure a quantity, with training and validation in it
 // together. v.mu is held.
 func (v *view) curves() []charts.Figure {
-	const limit = 6 // more would push the cell's text off the screen; the run's page has them all
+	const limit = 4 // more would push the cell's text off the screen; the run's page has them all
 	var figures []charts.Figure
-	seen := map[string]bool{}
+	seen := map[string]bool{"epoch": true, "learning_rate": true, "moving_average_loss": true} // known without a curve
 	for _, name := range v.order {
 		base := strings.TrimPrefix(name, "val_")
 		if seen[base] || len(figures) == limit {
 			continue
 		}
 		seen[base] = true
+		title := base
+		if v.traces[base] == nil {
+			title = name
+		}
 		var lines []charts.Line
 		for _, name := range []string{base, "val_" + base} {
 			if t := v.traces[name]; t != nil {
 				lines = append(lines, charts.Line{Name: name, X: t.x, Y: t.y, Dots: len(t.x) < 30})
 			}
 		}
-		f := charts.Curves(v.run.ID()+"-"+base, base, lines, charts.CurveOptions{})
+		f := charts.Curves(v.run.ID()+"-"+base, title, lines, charts.CurveOptions{})
 		f.Height = 220
 		figures = append(figures, f)
 	}

@@ -115,7 +115,10 @@ func kernelspec(_ context.Context, o Options) (string, error) {
 
 // warmCells compiles what cells import with the flags that cells are built with.
 func warmCells(ctx context.Context, o Options) (string, error) {
-	fmt.Fprintln(o.Out, "  … what cells import; compiling it the first time takes a few minutes")
+	slow := time.AfterFunc(3*time.Second, func() {
+		fmt.Fprintln(o.Out, "  … compiling what cells import; the first time takes a few minutes")
+	})
+	defer slow.Stop()
 	fresh, err := Workspace(o.Root).Warm(ctx)
 	if err != nil {
 		return "", err

@@ -53,12 +53,10 @@ func (t tool) built(root string) string {
 	if err != nil || info.Path != t.path {
 		return ""
 	}
-	for _, dep := range info.Deps {
-		if dep.Path == t.module {
-			return dep.Version
-		}
+	if info.Main.Path != t.module {
+		return ""
 	}
-	return ""
+	return info.Main.Version
 }
 
 // install builds the tool into the bin folder unless it is there already.

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/assay-ml/assay/experiments/export"
+	"github.com/assay-ml/assay/experiments/importers"
+	"github.com/assay-ml/assay/experiments/web"
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/store"
+)
+
+func fsckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "fsck",
+		Short: "Check the store for damage: pages, chunks, artifacts, journals",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			found, err := s.Fsck(c.Context())
+			if err != nil {
+				return failure{err}
+			}
+			for _, damage := range found {
+				fmt.Println(damage)
+			}
+			if len(found) > 0 {
+				return failure{fmt.Errorf("%s: %d fault(s)", s.Path(), len(found))}
+			}
+			fmt.Println("no fault found")
+			return nil
+		},
+	}
+}
+
+func gcCommand() *cobra.Command {
+	var really bool
+	c := &cobra.Command{
+		Use:   "gc",
+		Short: "Say what is in the trash and unused; with --delete, delete it for good",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := openStore(false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			g, err := s.GC(c.Context(), !really)
+			if err != nil {
+				return failure{err}
+			}
+			what := fmt.Sprintf("%d run(s) in the trash, and %d file(s) that no other run has, %s", len(g.Runs), g.Blobs, humanize.IBytes(uint64(g.Bytes)))
+			if !really {
+				fmt.Println("would delete " + what + ": `assay gc --delete` does")
+				return nil
+			}
+			fmt.Printf("deleted %s; the store is %s smaller\n", what, humanize.IBytes(uint64(g.Freed)))
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&really, "delete", false, "delete it, rather than only say so")
+	return c
+}
+
+func backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the store to a new file, also while runs are writing",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if err := s.Backup(c.Context(), args[0]); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+}
+
+func sqlCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "sql QUERY",
+		Short: "Run a read-only SQL query; views: runs, params, tags, metrics, points, artifacts, data",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if asJSON {
+				rows := []map[string]any{}
+				err := s.SQL(c.Context(), args[0], func(columns []string, values []any) error {
+					if values == nil {
+						return nil
+					}
+					row := map[string]any{}
+					for i, name := range columns {
+						row[name] = values[i]
+						if number, ok := values[i].(float64); ok {
+							row[name] = models.Number(number)
+						}
+					}
+					rows = append(rows, row)
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+				return writeJSON(os.Stdout, rows)
+			}
+			w := csv.NewWriter(os.Stdout)
+			err = s.SQL(c.Context(), args[0], func(columns []string, values []any) error {
+				if values == nil {
+					return w.Write(columns)
+				}
+				record := make([]string, len(values))
+				for i, v := range values {
+					record[i] = cellText(v)
+				}
+				return w.Write(record)
+			})
+			w.Flush()
+			return errors.Join(err, w.Error())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of CSV")
+	return c
+}
+
+// cellText writes a value that SQL gave, "" for null.
+func cellText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return fmt.Sprintf("%x", v)
+	case float64:
+		if math.IsInf(v, 1) {
+			return "+Inf" // as elsewhere, not SQLite's word
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
+
+func exportCommand() *cobra.Command {
+	var (
+		options export.Options
+		format  string
+		html    bool
+	)
+	options.Query.Limit = -1
+	c := &cobra.Command{
+		Use:   "export DIR|FILE.html [RUN...]",
+		Short: "Write runs with all they hold as CSV, JSON lines or Parquet; or as one HTML file",
+		Long: `Write runs with all they hold as tables in a new folder, which 'assay import'
+reads back bit for bit. With --html, write one run, or several side by side, as
+one HTML file that opens without a network.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := openStore(true)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			ids, err := resolve(c.Context(), s, args[1:])
+			if err != nil {
+				return err
+			}
+			if html {
+				return exportHTML(c, s, args[0], ids)
+			}
+			if len(ids) > 0 {
+				if options.Query.Where != "" {
+					return errors.New("name runs, or say which with --where, not both")
+				}
+				options.Query.Where = idIn(ids)
+			}
+			options.Format = export.Format(format)
+			summary, err := export.Write(c.Context(), s, args[0], options)
+			if err != nil {
+				return failure{err}
+			}
+			fmt.Fprintf(os.Stderr, "%d run(s), %s points, %s of files in %s\n",
+				summary.Runs, humanize.Comma(summary.Points), humanize.IBytes(uint64(summary.Bytes)), args[0])
+			return nil
+		},
+	}
+	c.Flags().StringVar(&format, "format", string(export.CSV), "csv, jsonl or parquet")
+	c.Flags().StringVar(&options.Query.Experiment, "experiment", "", "only runs of this experiment")
+	c.Flags().StringVar(&options.Query.Where, "where", "", "only runs for which this holds")
+	c.Flags().BoolVar(&options.NoArtifacts, "no-artifacts", false, "leave the runs' files out")
+	c.Flags().BoolVar(&html, "html", false, "write one HTML file of the runs named")
+	return c
+}
+
+func exportHTML(c *cobra.Command, s *store.Store, file string, ids []store.RunID) error {
+	if len(ids) == 0 {
+		return errors.New("--html needs the runs to write: assay export --html FILE.html RUN...")
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if len(ids) == 1 {
+		err = web.WriteRun(c.Context(), f, s, ids[0])
+	} else {
+		err = web.WriteCompare(c.Context(), f, s, ids)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return failure{err}
+	}
+	return nil
+}
+
+// idIn returns the query for the runs with these ids.
+func idIn(ids []store.RunID) string {
+	query := "id in ("
+	for i, id := range ids {
+		if i > 0 {
+			query += ", "
+		}
+		query += strconv.Quote(string(id))
+	}
+	return query + ")"
+}
+
+func importCommand() *cobra.Command {
+	c := &cobra.Command{Use: "import", Short: "Bring runs of other trackers, or of an export, into the store"}
+	for _, source := range []struct {
+		name, what string
+		read       func(context.Context, *store.Store, string, importers.Progress) (importers.Result, error)
+	}{
+		{"mlflow", "an MLflow store: its SQLite file, or an mlruns folder", importers.MLflow},
+		{"tensorboard", "TensorBoard event files: a log folder", importers.TensorBoard},
+		{"assay", "a folder that `assay export` wrote", importers.Assay},
+	} {
+		c.AddCommand(&cobra.Command{
+			Use:   source.name + " PATH",
+			Short: "Import " + source.what,
+			Args:  cobra.ExactArgs(1),
+			RunE: func(c *cobra.Command, args []string) error {
+				if _, err := os.Stat(args[0]); err != nil {
+					return err
+				}
+				s, err := openStore(false)
+				if err != nil {
+					return err
+				}
+				defer s.Close()
+				said := time.Now()
+				result, err := source.read(c.Context(), s, args[0], func(done, total int) {
+					if time.Since(said) > time.Second {
+						said = time.Now()
+						fmt.Fprintf(os.Stderr, "%d of %d runs\n", done, total)
+					}
+				})
+				if err != nil {
+					return failure{err}
+				}
+				fmt.Fprintln(os.Stderr, result)
+				return nil
+			},
+		})
+	}
+	return c
+}
