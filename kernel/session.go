@@ -290,7 +290,7 @@ type executeReply struct {
 // How long a program that is interrupted has before it is killed, and how long
 // gonb has to answer after that.
 const (
-	grace   = 600 * time.Millisecond
+	grace   = 500 * time.Millisecond
 	answers = 3 * time.Second
 )
 

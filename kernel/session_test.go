@@ -282,6 +282,10 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// busy is how much slower than a quiet machine one may be that runs tests: an
+// interrupt takes 0.5 s at most on a quiet one.
+const busy = 3
+
 func TestInterrupt(t *testing.T) {
 	s := testSession(t)
 	stop := func(source, until string) outcome {
@@ -300,7 +304,7 @@ func TestInterrupt(t *testing.T) {
 		if !errors.As(err, &got.err) || got.err.Failure != Interrupted {
 			t.Errorf("%q: %v, want it interrupted", source, err)
 		}
-		if took := time.Since(stopped); took > time.Second {
+		if took := time.Since(stopped); took > busy*time.Second {
 			t.Errorf("%q: it took %s to stop", source, took)
 		}
 		return got
@@ -330,8 +334,8 @@ func TestInterrupt(t *testing.T) {
 	if got := executeContext(t, ctx, s, b.String()); got.err == nil || got.err.Failure != Interrupted {
 		t.Errorf("compiling ended with %v, want it interrupted", got.err)
 	}
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("it took %s to stop compiling", took-2*time.Second)
+	if took := time.Since(start) - 2*time.Second; took > busy*time.Second {
+		t.Errorf("it took %s to stop compiling", took)
 	}
 	if got := execute(t, s, "%%\nfmt.Println(\"on\")"); got.err != nil || got.stdout != "on\n" {
 		t.Errorf("after interrupts a cell printed %q, %v", got.stdout, got.err)
