@@ -139,9 +139,9 @@ func crowd(tb testing.TB, s *Store, runs, perSeries int) {
 					if _, err := foldSeries(tx, &k, run, fmt.Sprintf("metric_%d", m), c); err != nil {
 						return err
 					}
-				} else if _, err := tx.Exec(`insert into series (run, name, count, nans, pos_infs, neg_infs, last_step, last_time, last, last_bits, min_step, max_step, min, max, pieces)
-					values (?, ?, 1, 0, 0, 0, 0, ?, ?, ?, 0, 0, ?3, ?3, 0)`,
-					run, names[fmt.Sprintf("metric_%d", m)], at.UnixMicro(), math.Float64frombits(c.bits[0]), int64(c.bits[0])); err != nil {
+				} else if _, err := tx.Exec(`insert into series (id, run, name, count, nans, pos_infs, neg_infs, last_step, last_time, last, last_bits, min_step, max_step, min, max, pieces)
+					values (?, ?, ?, 1, 0, 0, 0, 0, ?, ?, ?, 0, 0, ?5, ?5, 0)`,
+					run*10+int64(m), run, names[fmt.Sprintf("metric_%d", m)], at.UnixMicro(), math.Float64frombits(c.bits[0]), int64(c.bits[0])); err != nil {
 					return err
 				}
 			}
@@ -171,4 +171,31 @@ func BenchmarkSearch(b *testing.B) {
 	f(Query{Sort: []string{"-metric.metric_5"}})
 	f(Query{Where: `tag.site = 2`, Sort: []string{"-metric.metric_5"}})
 	f(Query{Sort: []string{"param.param_5"}})
+}
+
+func BenchmarkMetricColumns(b *testing.B) {
+	s := open(b)
+	crowd(b, s, 10_000, 100)
+	ctx := context.Background()
+	var runs []RunID
+	for r, err := range s.Each(ctx, Query{Limit: -1}) {
+		check(b, err)
+		runs = append(runs, r.ID)
+	}
+	var names []string
+	for i := range 10 {
+		names = append(names, fmt.Sprintf("metric_%d", i))
+	}
+	b.Run("last,min,max", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.MetricColumns(ctx, runs, names)
+			check(b, err)
+		}
+	})
+	b.Run("at", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.ValuesAt(ctx, runs, names, 50)
+			check(b, err)
+		}
+	})
 }

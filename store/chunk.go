@@ -23,14 +23,15 @@ import (
 // that their order is that of the numbers. A column is count 64-bit integers.
 // It is differenced as often as makes it smallest (a steady step: twice; a
 // smooth curve: up to maxOrder times), all in wrapping integer arithmetic, so
-// that every bit comes back on any machine. What is left is small and mostly
-// noise; it loses the low zero bits that all share (the 29 of a float32), is
-// zigzagged, and written as planes of bytes, the lowest first:
+// that every bit comes back on any machine; or, if that is smaller, each value
+// is predicted from the ones before it (see predict.go). What is left is small
+// and mostly noise; it loses the low zero bits that all share (the 29 of a
+// float32), is zigzagged, and written as planes of bytes, the lowest first:
 //
-//	┌───────┬───────┬────────┬──────────────────┬─────────┐
-//	│ order │ shift │ planes │ seeds            │ plane … │
-//	│ 1     │ 1     │ 1      │ 8 each, LE       │         │
-//	└───────┴───────┴────────┴──────────────────┴─────────┘
+//	┌───────┬───────┬────────┬────────────┬──────────────┬─────────┐
+//	│ order │ shift │ planes │ seeds      │ coefficients │ plane … │
+//	│ 1     │ 1     │ 1      │ 8 each, LE │ 8 each, LE   │         │
+//	└───────┴───────┴────────┴────────────┴──────────────┴─────────┘
 //	plane: ┌───┬──────┐   one byte over and over
 //	       │ 0 │ byte │
 //	       ├───┼──────┴────────┐
@@ -40,11 +41,13 @@ import (
 //	       └───┴──────┴────────┘
 //
 // There are max(order, 1) seeds, the first values of the column; order 0 takes
-// the difference from the seed. The planes hold what follows the seeds.
+// the difference from the seed. The planes hold what follows the seeds. An order
+// of predicted means taps seeds and as many coefficients, which others lack.
 const (
 	chunkKind = 1
 	chunkSize = 4096 // points in a full chunk
 	maxOrder  = 8
+	predicted = 0x80
 
 	planeConstant = 0
 	planeRaw      = 1
@@ -52,6 +55,8 @@ const (
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
 
 var errChunk = errors.New("damaged chunk")
 
@@ -80,10 +85,11 @@ func (c *columns) reset() {
 
 // codec has the scratch space for coding chunks. It is not safe for concurrent use.
 type codec struct {
-	fse   fse.Scratch
-	words []int64
-	diffs []int64
-	plane []byte
+	fse    fse.Scratch
+	words  []int64
+	diffs  []int64
+	plane  []byte
+	values []float64
 }
 
 // appendChunk appends the chunk of 1 to chunkSize points to dst.
@@ -91,15 +97,15 @@ func (k *codec) appendChunk(dst []byte, c columns) []byte {
 	start := len(dst)
 	dst = append(dst, chunkKind)
 	dst = binary.AppendUvarint(dst, uint64(c.len()))
-	dst = k.appendColumn(dst, c.steps)
-	dst = k.appendColumn(dst, c.times)
+	dst = k.appendDifferences(dst, c.steps)
+	dst = k.appendDifferences(dst, c.times)
 	words := k.words[:0]
 	for _, b := range c.bits {
 		words = append(words, ordered(b))
 	}
 	k.words = words
-	dst = k.appendColumn(dst, words)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	dst = k.appendValues(dst, words)
+	return binary.LittleEndian.AppendUint32(dst, checksum(dst[start:]))
 }
 
 // readChunk appends the points of a chunk to dst. Any damage is an error, and
@@ -140,7 +146,7 @@ func openChunk(chunk []byte) (body []byte, n int, err error) {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errChunk, len(chunk))
 	}
 	body, sum := chunk[:len(chunk)-4], binary.LittleEndian.Uint32(chunk[len(chunk)-4:])
-	if crc32.Checksum(body, castagnoli) != sum {
+	if checksum(body) != sum {
 		return nil, 0, fmt.Errorf("%w: wrong checksum", errChunk)
 	}
 	if body[0] != chunkKind {
@@ -166,30 +172,48 @@ func zigzag(x int64) uint64 { return uint64(x<<1) ^ uint64(x>>63) }
 
 func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
-// appendColumn appends a column of at least one integer.
-func (k *codec) appendColumn(dst []byte, xs []int64) []byte {
-	order := k.bestOrder(xs)
-	seeds := max(order, 1)
-	rest := difference(append(k.diffs[:0], xs...), order)
-	k.diffs = rest[:0]
+// appendDifferences appends a column of at least one integer.
+func (k *codec) appendDifferences(dst []byte, xs []int64) []byte {
+	order, _ := k.bestOrder(xs)
+	return k.appendOrder(dst, xs, order)
+}
+
+// appendValues appends a column of at least one value, made ordered.
+func (k *codec) appendValues(dst []byte, xs []int64) []byte {
+	order, cost := k.bestOrder(xs)
+	if p, found := k.fit(xs); found {
+		k.diffs = p.residuals(k.diffs[:0], xs, k.values)
+		if 64*2*taps+size(k.diffs) < cost {
+			dst = append(dst, predicted, byte(p.shift))
+			return k.appendRest(dst, xs[:taps], p.coefficients[:], k.diffs, p.shift)
+		}
+	}
+	return k.appendOrder(dst, xs, order)
+}
+
+func (k *codec) appendOrder(dst []byte, xs []int64, order int) []byte {
+	diffs := append(k.diffs[:0], xs...)
+	k.diffs = diffs
+	rest := difference(diffs, order)
+	shift := sharedZeros(rest)
+	return k.appendRest(append(dst, byte(order), byte(shift)), xs[:max(order, 1)], nil, rest, shift)
+}
+
+// appendRest appends what follows shift. It uses rest up.
+func (k *codec) appendRest(dst []byte, seeds []int64, coefficients []float64, rest []int64, shift int) []byte {
 	var all uint64
-	for _, d := range rest {
-		all |= uint64(d)
-	}
-	shift := 0
-	if all != 0 {
-		shift = bits.TrailingZeros64(all)
-	}
-	all = 0
 	for i, d := range rest {
 		u := zigzag(d >> shift)
 		rest[i] = int64(u)
 		all |= u
 	}
 	planes := (bits.Len64(all) + 7) / 8
-	dst = append(dst, byte(order), byte(shift), byte(planes))
-	for _, x := range xs[:seeds] {
+	dst = append(dst, byte(planes))
+	for _, x := range seeds {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(x))
+	}
+	for _, c := range coefficients {
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(c))
 	}
 	for p := range planes {
 		plane := k.plane[:0]
@@ -202,9 +226,27 @@ func (k *codec) appendColumn(dst []byte, xs []int64) []byte {
 	return dst
 }
 
-// bestOrder returns how often to difference xs: what leaves the fewest bits.
-func (k *codec) bestOrder(xs []int64) int {
-	best, order := math.MaxInt, 0
+// sharedZeros returns how many low bits of all xs are zero, 0 if all bits are.
+func sharedZeros(xs []int64) int {
+	var all uint64
+	for _, x := range xs {
+		all |= uint64(x)
+	}
+	return bits.TrailingZeros64(all) % 64
+}
+
+// size returns how many bits xs need, without what coding by frequency saves.
+func size(xs []int64) int {
+	n := 0
+	for _, x := range xs {
+		n += bits.Len64(zigzag(x))
+	}
+	return n
+}
+
+// bestOrder returns how often to difference xs, and the bits that this leaves.
+func (k *codec) bestOrder(xs []int64) (order, least int) {
+	least = math.MaxInt
 	diffs := append(k.diffs[:0], xs...)
 	k.diffs = diffs
 	for o := range min(maxOrder, len(xs)-1) + 1 {
@@ -217,15 +259,13 @@ func (k *codec) bestOrder(xs []int64) int {
 			for i := len(diffs) - 1; i >= o; i-- {
 				diffs[i] -= diffs[i-1]
 			}
-			for _, d := range diffs[o:] {
-				cost += bits.Len64(zigzag(d))
-			}
+			cost += size(diffs[o:])
 		}
-		if cost < best {
-			best, order = cost, o
+		if cost < least {
+			order, least = o, cost
 		}
 	}
-	return order
+	return order, least
 }
 
 // difference replaces xs by its differences of the order, and returns them
@@ -296,40 +336,59 @@ func (k *codec) readColumn(dst []int64, data []byte, n int) ([]int64, []byte, er
 	if len(data) < 3 {
 		return nil, nil, errChunk
 	}
-	order, shift, planes := int(data[0]), data[1], int(data[2])
-	seeds := max(order, 1)
+	order, shift, planes := int(data[0]), int(data[1]), int(data[2])
+	seeds, coefficients := max(order, 1), 0
+	if order == predicted {
+		seeds, coefficients = taps, taps
+	} else if order > maxOrder {
+		return nil, nil, errChunk
+	}
 	data = data[3:]
-	if order > maxOrder || shift > 63 || planes > 8 || seeds > n || len(data) < 8*seeds {
+	if shift > 63 || planes > 8 || seeds > n || len(data) < 8*(seeds+coefficients) {
 		return nil, nil, errChunk
 	}
 	start := len(dst)
-	for i := range seeds {
-		dst = append(dst, int64(binary.LittleEndian.Uint64(data[8*i:])))
+	for range seeds {
+		dst = append(dst, int64(binary.LittleEndian.Uint64(data)))
+		data = data[8:]
 	}
-	data = data[8*seeds:]
+	p := predictor{first: dst[start], shift: shift}
+	for i := range coefficients {
+		p.coefficients[i] = math.Float64frombits(binary.LittleEndian.Uint64(data))
+		data = data[8:]
+	}
 	for range n - seeds {
 		dst = append(dst, 0)
 	}
 	rest := dst[start+seeds:]
-	for p := range planes {
+	var same uint64 // of the planes that are one byte over and over
+	for i := range planes {
 		plane, after, err := k.readPlane(data, len(rest))
 		if err != nil {
 			return nil, nil, err
 		}
-		for i, b := range plane {
-			rest[i] |= int64(uint64(b) << (8 * p))
-		}
 		data = after
+		if len(plane) == 1 {
+			same |= uint64(plane[0]) << (8 * i)
+			continue
+		}
+		for j, b := range plane {
+			rest[j] |= int64(uint64(b) << (8 * i))
+		}
 	}
 	for i, u := range rest {
-		rest[i] = unzigzag(uint64(u)) << shift
+		rest[i] = unzigzag(uint64(u)|same) << shift
 	}
-	integrate(dst[start:start+seeds], rest, order)
+	if order == predicted {
+		p.restore(dst[start:])
+	} else {
+		integrate(dst[start:start+seeds], rest, order)
+	}
 	return dst, data, nil
 }
 
-// readPlane returns the n bytes of the plane that data starts with, valid until
-// the next call, and what follows it.
+// readPlane returns the n bytes of the plane that data starts with, or one byte
+// for all of them, valid until the next call, and what follows it.
 func (k *codec) readPlane(data []byte, n int) (plane, after []byte, err error) {
 	if len(data) < 2 {
 		return nil, nil, errChunk
@@ -337,12 +396,7 @@ func (k *codec) readPlane(data []byte, n int) (plane, after []byte, err error) {
 	kind, data := data[0], data[1:]
 	switch kind {
 	case planeConstant:
-		plane = k.plane[:0]
-		for range n {
-			plane = append(plane, data[0])
-		}
-		k.plane = plane
-		return plane, data[1:], nil
+		return data[:1], data[1:], nil
 	case planeRaw:
 		if len(data) < n {
 			return nil, nil, errChunk

@@ -178,8 +178,9 @@ func openSeries(tx *sql.Tx, run int64, name string) (id, count, pieces int64, a 
 		return
 	}
 	err = tx.QueryRow(`
-		insert into series (run, name, count, nans, pos_infs, neg_infs, pieces)
-		values (?, (select id from name where text = ?), 0, 0, 0, 0, 0) returning id`, run, name).Scan(&id)
+		insert into series (id, run, name, count, nans, pos_infs, neg_infs, pieces)
+		values ((select coalesce(max(id), 0) + 1 from series), ?, (select id from name where text = ?), 0, 0, 0, 0, 0)
+		returning id`, run, name).Scan(&id)
 	return
 }
 

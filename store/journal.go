@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"math"
 	"os"
@@ -114,7 +113,7 @@ func (j *journal) name(name string) {
 // commit writes the record. When the disk cannot take it, it waits in memory.
 func (j *journal) commit(points int64) {
 	binary.LittleEndian.PutUint32(j.buf, uint32(len(j.buf)-recordHead))
-	binary.LittleEndian.PutUint32(j.buf[4:], crc32.Checksum(j.buf[recordHead:], castagnoli))
+	binary.LittleEndian.PutUint32(j.buf[4:], checksum(j.buf[recordHead:]))
 	if len(j.backlog) == 0 {
 		if j.write(j.buf) {
 			j.points += points
@@ -231,7 +230,7 @@ func (b *batch) read(data []byte) int {
 			return used
 		}
 		body := rest[recordHead : recordHead+size]
-		if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(rest[4:]) {
+		if checksum(body) != binary.LittleEndian.Uint32(rest[4:]) {
 			return used
 		}
 		b.record(reader{data: body})

@@ -81,7 +81,7 @@ func (w *walk) window(buckets int) ([]Bucket, error) {
 
 	// First count the points: only the edges of the window are looked at closely.
 	var total int64
-	err = w.visit(count, everything, false, func(a aggregate) { total += a.count }, func(c columns) { total += int64(c.len()) })
+	err = w.visit(count, everything, func(a aggregate) { total += a.count }, func(c columns) { total += int64(c.len()) })
 	if err != nil || total == 0 {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (w *walk) window(buckets int) ([]Bucket, error) {
 		}
 	}
 	cut := cutter{total: total, buckets: int64(buckets)}
-	if err := w.visit(count, level, true, cut.add, cut.points); err != nil {
+	if err := w.visit(count, level, cut.add, cut.points); err != nil {
 		return nil, err
 	}
 	cut.close()
@@ -101,9 +101,8 @@ func (w *walk) window(buckets int) ([]Bucket, error) {
 }
 
 // visit calls whole for the largest aggregates up to level that lie in the
-// window, and points for the rest of it, in order. If not exact, a block at the
-// edge counts as whole.
-func (w *walk) visit(count int64, level int, exact bool, whole func(aggregate), points func(columns)) error {
+// window, and points for the rest of it, in order.
+func (w *walk) visit(count int64, level int, whole func(aggregate), points func(columns)) error {
 	full := count / chunkSize * chunkSize
 	top, size := 0, int64(blockSize)
 	for full/size > fanout {
@@ -114,7 +113,7 @@ func (w *walk) visit(count int64, level int, exact bool, whole func(aggregate), 
 	// level below.
 	row := int64(0)
 	for l := top; l >= 0; l-- {
-		if err := w.visitRow(l, row, level, exact, whole, points); err != nil {
+		if err := w.visitRow(l, row, level, whole, points); err != nil {
 			return err
 		}
 		row = full / size
@@ -123,7 +122,7 @@ func (w *walk) visit(count int64, level int, exact bool, whole func(aggregate), 
 	return w.visitTail(full, points)
 }
 
-func (w *walk) visitRow(l int, row int64, level int, exact bool, whole func(aggregate), points func(columns)) error {
+func (w *walk) visitRow(l int, row int64, level int, whole func(aggregate), points func(columns)) error {
 	var data []byte
 	err := w.rows.QueryRowContext(w.ctx, w.series, l, row).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -139,10 +138,10 @@ func (w *walk) visitRow(l int, row int64, level int, exact bool, whole func(aggr
 		}
 		inside := a.lowStep >= w.from && a.highStep <= w.to
 		switch {
-		case inside && l <= level, l == 0 && !exact:
+		case inside && l <= level:
 			whole(a)
 		case l > 0:
-			err = w.visitRow(l-1, row*fanout+i, level, exact, whole, points)
+			err = w.visitRow(l-1, row*fanout+i, level, whole, points)
 		default:
 			err = w.visitBlock((row*fanout+i)*blockSize, points)
 		}

@@ -67,8 +67,8 @@ create table tag (
 ) without rowid;
 create index tag_value on tag (name, value, run);
 
-create table series (
-  id        integer primary key,
+create table series (                  -- beside one another: one metric of many runs
+  id        integer not null unique,
   run       integer not null references run on delete cascade,
   name      integer not null references name,
   count     integer not null,
@@ -86,13 +86,13 @@ create table series (
   low       real,                      -- interval of a final metric
   high      real,
   pieces    integer not null,          -- rows of chunk since the last full one
-  unique (name, run)
-);
+  primary key (name, run)
+) without rowid;
 create index series_run on series (run);
 create index series_last on series (name, last, run);
 
 create table chunk (                   -- points, in order of logging; see chunk.go
-  series integer not null references series on delete cascade,
+  series integer not null references series (id) on delete cascade,
   start  integer not null,             -- ordinal of the first point
   count  integer not null,
   low    integer not null,             -- smallest and largest step
@@ -102,7 +102,7 @@ create table chunk (                   -- points, in order of logging; see chunk
 );
 
 create table pyramid (                 -- aggregates of full blocks; see pyramid.go
-  series integer not null references series on delete cascade,
+  series integer not null references series (id) on delete cascade,
   level  integer not null,
   idx    integer not null,
   data   blob not null,
