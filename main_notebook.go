@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -83,7 +84,8 @@ func kernelCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := kernel.Run(c.Context(), connection, setup.Workspace(root)); err != nil {
+			// An interrupt is for the cell that runs, so it must not end the context.
+			if err := kernel.Run(context.WithoutCancel(c.Context()), connection, setup.Workspace(root)); err != nil {
 				return failure{err}
 			}
 			return nil
