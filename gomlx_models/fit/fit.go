@@ -31,7 +31,8 @@ type Options struct {
 	Seed         int64   `json:"seed"`          // of everything random
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with its zero values replaced by what they mean.
+func (o Options) WithDefaults() Options {
 	if o.Epochs == 0 {
 		o.Epochs = 30
 	}
@@ -103,7 +104,7 @@ var errEarly = errors.New("validation no longer gets better")
 // "epoch", "learning_rate" and, with a validation set, "val_loss" and what
 // Judge adds.
 func Train(ctx context.Context, job Job, watching ...models.Observer) (*Network, error) {
-	job.Options = job.Options.withDefaults()
+	job.Options = job.Options.WithDefaults()
 	if job.Train == nil || job.Train.Len() == 0 {
 		return nil, errors.New("there are no rows to train on")
 	}

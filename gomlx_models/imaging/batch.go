@@ -131,9 +131,6 @@ func (f *fitted) moments(set Dataset) (mean, deviation []float64, err error) {
 // holdOut moves whole patients, chosen by seed, from train to validation until
 // it has its share of the films.
 func holdOut(train Dataset, share float64, seed int64) (rest, validation Dataset) {
-	if share == 0 {
-		share = 0.1
-	}
 	if share < 0 {
 		return train, Dataset{}
 	}

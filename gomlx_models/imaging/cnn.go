@@ -67,10 +67,31 @@ type fitted struct {
 var _ models.Model[Film, int, []float64] = (*CNN)(nil)
 
 // New returns a network to be fitted.
-func New(config Config) *CNN { return &CNN{config: config} }
+func New(config Config) *CNN { return &CNN{config: config.withDefaults()} }
 
-// Config returns what New or the saved model was given.
+// Config returns the configuration with the defaults filled in: what a run
+// records, so that it is known when a later version has other defaults.
 func (m *CNN) Config() Config { return m.config }
+
+func (c Config) withDefaults() Config {
+	if c.Network == "" {
+		c.Network = "cnn"
+	}
+	if c.Filters == nil {
+		c.Filters = []int{32, 64, 128}
+		if c.Network == "resnet18" {
+			c.Filters = []int{64, 128, 256, 512}
+		}
+	}
+	if c.Dense == 0 && c.Network == "cnn" {
+		c.Dense = 1024
+	}
+	if c.HoldOut == 0 {
+		c.HoldOut = 0.1
+	}
+	c.Options = c.Options.WithDefaults()
+	return c
+}
 
 // ValidateOn names the films that choose the best epoch, and returns m.
 // Without it, Fit holds out a share of the training patients.
@@ -168,7 +189,7 @@ func (c Config) check() error {
 		return fmt.Errorf("size is %d pixels: it must not be negative", c.Size)
 	case c.Channels != 0 && c.Channels != 1 && c.Channels != 3:
 		return fmt.Errorf("channels is %d: it must be 1 (grey) or 3 (colour)", c.Channels)
-	case c.Network != "" && c.Network != "cnn" && c.Network != "resnet18":
+	case c.Network != "cnn" && c.Network != "resnet18":
 		return fmt.Errorf(`network is %q: it must be "cnn" or "resnet18"`, c.Network)
 	case slices.ContainsFunc(c.Filters, func(n int) bool { return n < 1 }):
 		return fmt.Errorf("filters is %d: every block needs at least one", c.Filters)
@@ -182,7 +203,7 @@ func (c Config) check() error {
 		return fmt.Errorf(`class weights is %q: it must be empty or "balanced"`, c.ClassWeights)
 	case !(c.Focal >= 0):
 		return fmt.Errorf("focal is %g: it must not be negative", c.Focal)
-	case c.HoldOut != -1 && !(c.HoldOut >= 0 && c.HoldOut < 1):
+	case c.HoldOut != -1 && !(c.HoldOut > 0 && c.HoldOut < 1):
 		return fmt.Errorf("hold-out is %g: it must be at least 0 and below 1, or -1 for none", c.HoldOut)
 	}
 	return c.Augment.check()

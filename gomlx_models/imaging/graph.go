@@ -21,17 +21,6 @@ func unit(pixels *Node) *Node {
 	return DivScalar(ConvertDType(pixels, dtypes.Float32), 255)
 }
 
-// filters returns the channels of each block.
-func (f *fitted) filters() []int {
-	switch {
-	case f.Config.Filters != nil:
-		return f.Config.Filters
-	case f.Config.Network == "resnet18":
-		return []int{64, 128, 256, 512}
-	}
-	return []int{32, 64, 128}
-}
-
 // checkSize finds films too small for the blocks, each of which leaves less
 // than half of the height and width.
 func (f *fitted) checkSize() error {
@@ -39,12 +28,12 @@ func (f *fitted) checkSize() error {
 		return nil // pads at the edges
 	}
 	side := min(f.Height, f.Width)
-	for range f.filters() {
+	for range f.Config.Filters {
 		side = (side - 2) / 2
 	}
 	if side < 1 {
 		return fmt.Errorf("films of %d×%d pixels are too small for %d blocks of convolution and pooling: use larger films, a larger size, or fewer filters",
-			f.Height, f.Width, len(f.filters()))
+			f.Height, f.Width, len(f.Config.Filters))
 	}
 	return nil
 }
@@ -78,7 +67,7 @@ func (f *fitted) features(scope *model.Scope, x *Node) *Node {
 	if f.Config.Network == "resnet18" {
 		return f.residual(scope, x)
 	}
-	for i, filters := range f.filters() {
+	for i, filters := range f.Config.Filters {
 		scope := scope.In("conv%d", i)
 		if i > 0 {
 			x = layer.MaxPool2(x)
@@ -102,11 +91,7 @@ func (f *fitted) head(scope *model.Scope, x *Node) *Node {
 	} else {
 		x = layer.MaxPool2(x)
 		x = Reshape(x, x.Shape().Dimensions[0], -1)
-		width := f.Config.Dense
-		if width == 0 {
-			width = 1024
-		}
-		x = activation.Relu(layers.DenseWithBias(scope.In("dense"), x, width)) // [batch, width]
+		x = activation.Relu(layers.DenseWithBias(scope.In("dense"), x, f.Config.Dense)) // [batch, dense]
 	}
 	x = layers.DropoutStatic(scope.In("dropout"), x, f.Config.Dropout)
 	return layers.DenseWithBias(scope.In("classes"), x, len(f.Config.Classes))
@@ -119,7 +104,7 @@ func (f *fitted) head(scope *model.Scope, x *Node) *Node {
 //	x       [batch, height, width, channels]
 //	returns [batch, height', width', last filters]
 func (f *fitted) residual(scope *model.Scope, x *Node) *Node {
-	filters := f.filters()
+	filters := f.Config.Filters
 	entry := layer.Conv{Channels: filters[0], Kernel: 3, Same: true, NoBias: true}
 	small := max(f.Height, f.Width) <= 64
 	if !small {
