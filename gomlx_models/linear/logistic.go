@@ -229,7 +229,7 @@ func (f *logits) curvature(prob []float64, hess *mat.SymDense) {
 				weight[i] *= weightAt(f.weights, i) / f.total
 			}
 			block.Zero()
-			gram(block, nil, f.z, nil, nil, weight)
+			AddGram(block, f.z, weight)
 			for a := range f.q {
 				block.SetSym(a, a, block.At(a, a)+f.anchor[a])
 				for b := range f.q {

@@ -59,6 +59,14 @@ func totalWeight(weights []float64, n int) float64 {
 	return floats.Sum(weights)
 }
 
+// AddGram adds Σᵢ wᵢ xᵢ xᵢᵀ over the rows of x to dst, on all cores and with the
+// same bits on any number of them.
+//
+//	x [n, p], weights [n], dst [p, p]
+func AddGram(dst *mat.SymDense, x *mat.Dense, weights []float64) {
+	gram(dst, nil, x, nil, nil, weights)
+}
+
 // gram adds Σᵢ wᵢ zᵢ zᵢᵀ to the upper triangle of dst, where zᵢ is row i of x
 // less center (nil means zero), and, if y is not nil, Σᵢ wᵢ yᵢ zᵢ to xy.
 //
