@@ -68,6 +68,14 @@ func curveFigures(runs []Judged) []Figure {
 		if !known {
 			how = manner{title: kind, axes: CurveOptions{X: "-"}}
 		}
+		labels := map[string]bool{} // runs are told apart by name alone where each has one curve
+		for _, run := range runs {
+			for _, curve := range run.Report.Curves {
+				if curve.Kind == kind {
+					labels[curve.Label] = true
+				}
+			}
+		}
 		var lines []Line
 		for _, run := range runs {
 			for _, curve := range run.Report.Curves {
@@ -75,7 +83,13 @@ func curveFigures(runs []Judged) []Figure {
 					continue
 				}
 				line := how.line
-				line.Name = strings.Trim(run.Name+" · "+curve.Label, " ·")
+				line.Name = curve.Label
+				switch {
+				case run.Name != "" && len(labels) > 1:
+					line.Name = run.Name + " · " + curve.Label
+				case run.Name != "":
+					line.Name = run.Name
+				}
 				line.Color, line.Dash = run.Style.Color, run.Style.Dash
 				line.X, line.Y = floats(curve.X), floats(curve.Y)
 				lines = append(lines, line)

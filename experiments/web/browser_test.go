@@ -21,16 +21,17 @@ import (
 	"github.com/assay-ml/assay/store"
 )
 
-// chromium returns a browser, or skips the test.
+// chromium returns a browser, or skips the test. testdata/chromium.mjs unpacks
+// one where none is installed.
 func chromium(t *testing.T) string {
 	t.Helper()
-	names := []string{os.Getenv("ASSAY_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"}
+	names := []string{os.Getenv("ASSAY_CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "../../node_modules/.cache/chromium/start"}
 	for _, name := range names {
 		if file, err := exec.LookPath(name); name != "" && err == nil {
 			return file
 		}
 	}
-	t.Skip("no Chromium: install one, or name it with ASSAY_CHROMIUM")
+	t.Skip("no Chromium: install one, name it with ASSAY_CHROMIUM, or run node experiments/web/testdata/chromium.mjs")
 	return ""
 }
 
@@ -97,7 +98,10 @@ func until(expression string) step {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		for {
-			ok, err := chromedp.Evaluate[bool](expression)(ctx, t)
+			// An answer can get lost when the page changes under the question.
+			once, cancel := context.WithTimeout(ctx, time.Second)
+			ok, err := chromedp.Evaluate[bool](expression)(once, t)
+			cancel()
 			if ok && err == nil {
 				return nil
 			}

@@ -28,6 +28,12 @@ if (!existsSync(start)) {
   const binary = await chromium.executablePath();
   const missing = execFileSync("ldd", [binary], { encoding: "utf8" }).includes("not found");
   const libraries = missing ? `LD_LIBRARY_PATH='${join(dir, "al2023", "lib")}' ` : "";
-  writeFileSync(start, `#!/bin/sh\nFONTCONFIG_PATH='${join(dir, "fonts")}' ${libraries}exec '${binary}' "$@"\n`, { mode: 0o755 });
+  // Without any font a page with text kills the renderer.
+  const fonts = join(dir, "fonts.conf");
+  writeFileSync(fonts, `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>${join(dir, "fonts", "fonts")}</dir><dir>/usr/share/fonts</dir><cachedir>${join(dir, "fontcache")}</cachedir></fontconfig>
+`);
+  writeFileSync(start, `#!/bin/sh\nFONTCONFIG_FILE='${fonts}' ${libraries}exec '${binary}' "$@"\n`, { mode: 0o755 });
 }
 console.log(start);
