@@ -60,10 +60,12 @@ func Run(ctx context.Context, connectionFile string, w Workspace) error {
 	wg.Go(func() {
 		p.serve(ctx, p.queue, func(ctx context.Context, m *message) {
 			p.status(m, "busy")
-			failed := p.execute(ctx, m)
+			aborted := p.execute(ctx, m)
 			p.status(m, "idle")
-			if failed {
-				p.abortQueue()
+			for _, m := range aborted {
+				p.status(m, "busy")
+				p.reply(p.shell, m, map[string]any{"status": "aborted"})
+				p.status(m, "idle")
 			}
 		})
 	})
@@ -295,9 +297,9 @@ func errorReply(name, value string, traceback []string) map[string]any {
 	return map[string]any{"status": "error", "ename": name, "evalue": value, "traceback": traceback}
 }
 
-// execute answers an execute_request. It reports whether the requests that wait
-// behind it should not be executed, because it failed.
-func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
+// execute answers an execute_request. If that fails, it returns the requests that
+// waited behind it, which are not to be executed.
+func (p *proxy) execute(ctx context.Context, m *message) (aborted []*message) {
 	request := struct {
 		Code         *string `json:"code"`
 		Silent       bool    `json:"silent"`
@@ -307,18 +309,18 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 	}{}
 	if err := json.Unmarshal(m.content, &request); err != nil || request.Code == nil {
 		p.reply(p.shell, m, errorReply("BadRequest", "the execute_request has no code", nil))
-		return false
+		return nil
 	}
 	select {
 	case <-p.started:
 	case <-ctx.Done():
-		return false
+		return nil
 	}
 	if p.startErr != nil {
 		content := errorReply(string(KernelDied), p.startErr.Error(), nil)
 		p.publish("error", m, content)
 		p.reply(p.shell, m, content)
-		return false
+		return nil
 	}
 	var cell struct {
 		ID string `json:"cellId"`
@@ -345,6 +347,7 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 		p.publish("execute_input", m, map[string]any{"code": code.Source, "execution_count": count})
 	}
 	var err error
+	started := time.Now()
 	payload := []any{}
 	switch {
 	case help != nil:
@@ -369,21 +372,27 @@ func (p *proxy) execute(ctx context.Context, m *message) (abort bool) {
 	if err == nil {
 		p.assistant.learn(p.session.program())
 	}
+	if err != nil && (request.StopOnError == nil || *request.StopOnError) {
+		time.Sleep(arrivals - time.Since(started)) // a cell may fail while those behind it are still on their way
+		aborted = p.waiting()                      // what comes after the reply was sent knowing of it
+	}
 	content["execution_count"] = count
 	p.reply(p.shell, m, content)
-	return err != nil && (request.StopOnError == nil || *request.StopOnError)
+	return aborted
 }
 
-// abortQueue answers the requests that wait behind one that failed.
-func (p *proxy) abortQueue() {
+// arrivals is how long the requests of a notebook that is run as a whole may
+// take to arrive.
+const arrivals = 100 * time.Millisecond
+
+// waiting takes the requests that wait out of the queue.
+func (p *proxy) waiting() (all []*message) {
 	for {
 		select {
 		case m := <-p.queue:
-			p.status(m, "busy")
-			p.reply(p.shell, m, map[string]any{"status": "aborted"})
-			p.status(m, "idle")
+			all = append(all, m)
 		default:
-			return
+			return all
 		}
 	}
 }
