@@ -59,7 +59,7 @@ $(VENV)/test: requirements-test.txt
 	@touch $@
 
 lab: setup $(VENV)/lab
-	bin/assay ui & trap 'kill $$!' EXIT; $(VENV)/bin/jupyter lab --notebook-dir=notebooks
+	bin/assay ui & trap 'kill $$!' EXIT; $(VENV)/bin/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 ui: build
 	bin/assay ui --open
