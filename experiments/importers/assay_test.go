@@ -264,3 +264,76 @@ func sameFiles(t *testing.T, got, want string) {
 		return nil
 	}))
 }
+
+// TestImportCutShort imports an export of which an artifact is damaged, mends it
+// and imports again: the run that was cut short is made whole.
+func TestImportCutShort(t *testing.T) {
+	ctx := context.Background()
+	from, to := newStore(t), newStore(t)
+	fill(t, from, 7, 2)
+	dir := filepath.Join(t.TempDir(), "out")
+	_, err := export.Write(ctx, from, dir, export.Options{Format: export.CSV, Query: store.Query{Archived: true}})
+	check(t, err)
+	blobs, err := filepath.Glob(filepath.Join(dir, "blobs", "*"))
+	check(t, err)
+	good, err := os.ReadFile(blobs[0])
+	check(t, err)
+	check(t, os.WriteFile(blobs[0], append(slices.Clone(good), 'x'), 0o644))
+	_, err = Assay(ctx, to, dir, nil)
+	if err == nil || !strings.Contains(err.Error(), "its content is damaged") {
+		t.Fatalf("error %v, want one that says that content is damaged", err)
+	}
+	check(t, os.WriteFile(blobs[0], good, 0o644))
+	result, err := Assay(ctx, to, dir, nil)
+	check(t, err)
+	if result.Updated+result.New != 2 {
+		t.Errorf("%v, want 2 runs new or made whole", result)
+	}
+	if got, want := inventory(t, to), inventory(t, from); got != want {
+		t.Errorf("what came back differs: %s", firstDifference(got, want))
+	}
+}
+
+// TestExportOfLiveRun exports a run while it is written, and again when it has
+// ended: the second import adds what is new.
+func TestExportOfLiveRun(t *testing.T) {
+	ctx := context.Background()
+	from, to := newStore(t), newStore(t)
+	w, err := from.Start(ctx, store.NewRun{Experiment: "e"})
+	check(t, err)
+	bring := func() Result {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "out")
+		_, err := export.Write(ctx, from, dir, export.Options{Format: export.JSONL})
+		check(t, err)
+		result, err := Assay(ctx, to, dir, nil)
+		check(t, err)
+		return result
+	}
+	check(t, w.Step(1, []string{"loss"}, []float64{0.5}))
+	bring()
+	if run := allRuns(t, to)[0]; run.Status != store.Killed || run.Points != 1 || run.Ended.Before(run.Started) {
+		t.Errorf("the live run came as %s with %d points, ended %v; want killed with 1", run.Status, run.Points, run.Ended)
+	}
+	check(t, w.Step(2, []string{"loss", "acc"}, []float64{0.25, 1}))
+	check(t, w.Tag("late", "yes"))
+	check(t, w.End(store.Finished, ""))
+	if result := bring(); result.Updated != 1 || result.Points != 2 {
+		t.Errorf("then: %v, want 1 run with 2 more points", result)
+	}
+	if got, want := inventory(t, to), inventory(t, from); got != want {
+		t.Errorf("what came differs: %s", firstDifference(got, want))
+	}
+
+	// What goes on here is not undone.
+	w, err = to.Resume(ctx, allRuns(t, to)[0].ID)
+	check(t, err)
+	check(t, w.Step(3, []string{"loss"}, []float64{0.125}))
+	check(t, w.End(store.Failed, "later"))
+	if result := bring(); result.Unchanged != 1 {
+		t.Errorf("after it went on here: %v, want it unchanged", result)
+	}
+	if run := allRuns(t, to)[0]; run.Status != store.Failed || run.Points != 4 {
+		t.Errorf("after it went on here it is %s with %d points, want failed with 4", run.Status, run.Points)
+	}
+}
