@@ -6,12 +6,25 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // loss is a curve that falls and swings, as a loss does, with all its digits.
 func loss(i int) float64 { return math.Exp(-float64(i)/20000) + 0.01*math.Sin(float64(i)*0.37) }
+
+// cpu returns a function that reports the processor time of an operation, which
+// says more than the clock on a machine with other work to do.
+func cpu(b *testing.B) func() {
+	used := func() float64 {
+		var r syscall.Rusage
+		check(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+		return float64(r.Utime.Nano()+r.Stime.Nano()) / 1e6
+	}
+	before := used()
+	return func() { b.ReportMetric((used()-before)/float64(b.N), "cpu-ms/op") }
+}
 
 func BenchmarkStep(b *testing.B) {
 	for _, n := range []int{1, 10} {
@@ -70,6 +83,7 @@ func BenchmarkWindow(b *testing.B) {
 		{math.MinInt64, math.MaxInt64}, {1_234_567, 8_765_432}, {5_000_000, 5_500_000}, {7_000_001, 7_001_000},
 	} {
 		b.Run(fmt.Sprintf("%d..%d", window.from, window.to), func(b *testing.B) {
+			defer cpu(b)()
 			for b.Loop() {
 				got, err := s.Window(context.Background(), w.ID(), "loss", window.from, window.to, 2000)
 				check(b, err)
@@ -78,6 +92,7 @@ func BenchmarkWindow(b *testing.B) {
 		})
 	}
 	b.Run("Series", func(b *testing.B) {
+		defer cpu(b)()
 		for b.Loop() {
 			_, err := s.Series(context.Background(), w.ID(), "loss")
 			check(b, err)
@@ -155,6 +170,7 @@ func BenchmarkSearch(b *testing.B) {
 	crowd(b, s, 100_000, 0)
 	f := func(q Query) {
 		b.Run(fmt.Sprint(q.Where, q.Sort), func(b *testing.B) {
+			defer cpu(b)()
 			for b.Loop() {
 				page, err := s.Runs(context.Background(), q)
 				check(b, err)
@@ -187,12 +203,14 @@ func BenchmarkMetricColumns(b *testing.B) {
 		names = append(names, fmt.Sprintf("metric_%d", i))
 	}
 	b.Run("last,min,max", func(b *testing.B) {
+		defer cpu(b)()
 		for b.Loop() {
 			_, err := s.MetricColumns(ctx, runs, names)
 			check(b, err)
 		}
 	})
 	b.Run("at", func(b *testing.B) {
+		defer cpu(b)()
 		for b.Loop() {
 			_, err := s.ValuesAt(ctx, runs, names, 50)
 			check(b, err)

@@ -26,7 +26,7 @@ type MetricColumn struct {
 // NaN.
 func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string) ([]MetricColumn, error) {
 	s.catchUpAll()
-	rows, list, err := s.places(ctx, runs)
+	p, err := s.places(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
@@ -35,15 +35,14 @@ func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string)
 		c := MetricColumn{names[n], nans(len(runs)), nans(len(runs)), nans(len(runs))}
 		columns[n] = c
 		return s.scanFast(ctx, func(v []driver.Value) error {
-			for _, i := range rows[v[0].(int64)] {
+			for _, i := range p.at[v[0].(int64)] {
 				c.Last[i] = math.Float64frombits(uint64(v[1].(int64)))
 				if low, finite := v[2].(float64); finite {
 					c.Min[i], c.Max[i] = low, v[3].(float64)
 				}
 			}
 			return nil
-		}, `select x.run, x.last_bits, x.min, x.max from json_each(?) j cross join series x
-			on x.name = (select id from name where text = ?) and x.run = j.value`, list, names[n])
+		}, `select x.run, x.last_bits, x.min, x.max from `+p.series, p.args(names[n])...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
@@ -55,7 +54,7 @@ func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string)
 // step; NaN where it logged none.
 func (s *Store) ValuesAt(ctx context.Context, runs []RunID, names []string, step int64) ([][]float64, error) {
 	s.catchUpAll()
-	rows, list, err := s.places(ctx, runs)
+	p, err := s.places(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +69,14 @@ func (s *Store) ValuesAt(ctx context.Context, runs []RunID, names []string, step
 				return err
 			}
 			if value, found := valueAt(c, step); found {
-				for _, i := range rows[v[0].(int64)] {
+				for _, i := range p.at[v[0].(int64)] {
 					values[n][i] = value // of several chunks, the last counts
 				}
 			}
 			return nil
-		}, `select x.run, c.data from json_each(?) j cross join series x
-			on x.name = (select id from name where text = ?) and x.run = j.value
-			cross join chunk c on c.series = x.id and c.low <= ? and c.high >= ? order by j.key, c.start`,
-			list, names[n], step, step)
+		}, `select x.run, c.data from (select x.run, x.id from `+p.series+`) x
+			cross join chunk c on c.series = x.id and c.low <= ? and c.high >= ? order by x.run, c.start`,
+			append(p.args(names[n]), step, step)...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("values at step %d: %w", step, err)
@@ -86,29 +84,45 @@ func (s *Store) ValuesAt(ctx context.Context, runs []RunID, names []string, step
 	return values, nil
 }
 
-// places returns where in runs each row is, and the rows as JSON, in order.
-func (s *Store) places(ctx context.Context, runs []RunID) (map[int64][]int, string, error) {
-	at := make(map[RunID][]int, len(runs))
+// places is where runs are, in the store and among those asked for.
+type places struct {
+	at     map[int64][]int // row → indices
+	series string          // the SQL of the series of these runs, and perhaps others
+	first  any             // arguments of series, with the name between them
+	last   []any
+}
+
+func (p places) args(name string) []any { return append([]any{name, p.first}, p.last...) }
+
+func (s *Store) places(ctx context.Context, runs []RunID) (places, error) {
+	asked := make(map[RunID][]int, len(runs))
 	for i, id := range runs {
-		at[id] = append(at[id], i)
+		asked[id] = append(asked[id], i)
 	}
 	ids, err := json.Marshal(runs)
 	if err != nil {
-		return nil, "", err
+		return places{}, err
 	}
-	rows := make(map[int64][]int, len(runs))
-	var found []int64
+	p := places{at: make(map[int64][]int, len(runs))}
+	var rows []int64
 	err = s.scanFast(ctx, func(v []driver.Value) error {
 		row := v[0].(int64)
-		rows[row] = at[RunID(v[1].(string))]
-		found = append(found, row)
+		p.at[row] = asked[RunID(v[1].(string))]
+		rows = append(rows, row)
 		return nil
 	}, `select distinct r.id, r.key from json_each(?) j cross join run r on r.key = j.value order by r.id`, string(ids))
 	if err != nil {
-		return nil, "", fmt.Errorf("runs: %w", err)
+		return places{}, fmt.Errorf("runs: %w", err)
 	}
-	list, err := json.Marshal(found)
-	return rows, string(list), err
+	// Most of the runs in a stretch are read as one; a few are looked up.
+	const name = `series x where x.name = (select id from name where text = ?) and `
+	if n := len(rows); n > 0 && rows[n-1]-rows[0] < 8*int64(n) {
+		p.series, p.first, p.last = name+`x.run between ? and ?`, rows[0], []any{rows[n-1]}
+		return p, nil
+	}
+	list, err := json.Marshal(rows)
+	p.series, p.first = name+`x.run in (select value from json_each(?))`, string(list)
+	return p, err
 }
 
 func nans(n int) []float64 {

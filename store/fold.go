@@ -16,13 +16,13 @@ import (
 // before they are joined.
 const maxPieces = 32
 
-// foldSegment puts one segment of a run's journal into the store, and deletes
-// it. Doing it again does nothing.
-func (s *Store) foldSegment(run RunID, segment int64) error {
+// foldSegment puts one segment of a run's journal into the store, deletes it,
+// and returns how many points it held. Doing it again does nothing.
+func (s *Store) foldSegment(run RunID, segment int64) (points int64, err error) {
 	file := segmentFile(liveDir(s.path), run, segment)
 	data, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("journal: %w", err)
 	}
 	var b batch
 	b.read(data)
@@ -36,14 +36,11 @@ func (s *Store) foldSegment(run RunID, segment int64) error {
 		}
 		return fold(tx, row, segment, &b)
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil // the run was deleted for good
-	}
-	if err != nil {
-		return err
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // without its row, the run was deleted for good
+		return 0, err
 	}
 	os.Remove(file) // if it stays, its number says that it is done with
-	return nil
+	return b.points, nil
 }
 
 // fold writes what a segment holds.

@@ -327,3 +327,42 @@ func TestVisible(t *testing.T) {
 	cmd.Process.Kill()
 	cmd.Wait()
 }
+
+// A run whose store was closed is as one whose process is gone, and links to
+// the file are the file.
+func TestClosed(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "assay.db"), filepath.Join(dir, "link.db")
+	s, err := Open(path)
+	check(t, err)
+	check(t, os.Symlink(path, link))
+	w := start(t, s, NewRun{})
+	check(t, w.Step(5, []string{"loss"}, []float64{1}))
+	other := openAt(t, link)
+	if r, err := other.Run(ctx, w.ID()); err != nil || r.Status != Running {
+		t.Errorf("through a link: %+v, %v", r, err)
+	}
+	check(t, s.Close())
+	time.Sleep(reapEvery)
+	if r, err := other.Run(ctx, w.ID()); err != nil || r.Status != Killed || r.LastStep != 5 {
+		t.Errorf("after Close: %+v, %v", r, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*-live")); len(left) != 0 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+func TestRemovedJournal(t *testing.T) {
+	s := open(t)
+	w := start(t, s, NewRun{})
+	w.OnWarning(func(error) {})
+	check(t, w.Step(5, []string{"loss", "acc"}, []float64{1, 2}))
+	check(t, os.RemoveAll(liveDir(s.Path())))
+	if err := w.End(Finished, ""); err == nil || !strings.Contains(err.Error(), "2 points were lost") {
+		t.Errorf("End without the journal: %v", err)
+	}
+	if r, err := s.Run(context.Background(), w.ID()); err != nil || r.Status != Finished {
+		t.Errorf("End without the journal: %+v, %v", r, err)
+	}
+}

@@ -340,9 +340,9 @@ func (s *Store) edit(ctx context.Context, id RunID, f func(tx *sql.Tx, row int64
 	return nil
 }
 
-func (s *Store) update(ctx context.Context, id RunID, set string, value any) error {
+func (s *Store) update(ctx context.Context, id RunID, set string, values ...any) error {
 	return s.edit(ctx, id, func(tx *sql.Tx, row int64) error {
-		_, err := tx.Exec(`update run set `+set+` where id = ?`, value, row)
+		_, err := tx.Exec(`update run set `+set+` where id = ?`, append(values, row)...)
 		return err
 	})
 }
@@ -387,7 +387,7 @@ func (s *Store) Trash(ctx context.Context, id RunID) error {
 
 // Restore takes a run out of the trash.
 func (s *Store) Restore(ctx context.Context, id RunID) error {
-	return s.update(ctx, id, `trashed = ?`, nil)
+	return s.update(ctx, id, `trashed = null`)
 }
 
 // SetExperimentNote sets an experiment's note.

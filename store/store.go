@@ -47,6 +47,7 @@ func Open(path string) (*Store, error) {
 	if err := writable(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
+	path = withoutLinks(path)
 	s := &Store{path: path, writers: map[RunID]*Writer{}}
 	s.write = sql.OpenDB(connector{dsn(path, "_txlock=immediate", "_auto_vacuum=incremental", "_journal_mode=WAL", "_stmt_cache_size=64")})
 	s.write.SetMaxOpenConns(1)
@@ -70,6 +71,7 @@ func OpenReadOnly(path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, errors.Unwrap(err))
 	}
+	path = withoutLinks(path)
 	s := &Store{path: path, readOnly: true, read: sql.OpenDB(connector{dsn(path, "mode=ro", "_query_only=true")})}
 	s.read.SetMaxIdleConns(8)
 	if err := s.checkVersion(); err != nil {
@@ -82,8 +84,8 @@ func OpenReadOnly(path string) (*Store, error) {
 // Path returns the absolute path of the store file.
 func (s *Store) Path() string { return s.path }
 
-// Close closes the store. Runs of this process that have not ended stay open to
-// be resumed, as if the process had gone: what was logged is kept.
+// Close closes the store. Runs of this process that have not ended are killed,
+// as if the process had gone: what they logged is kept, and they can be resumed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	var open []*Writer
@@ -130,6 +132,18 @@ func (s *Store) Version(ctx context.Context) (int64, error) {
 		v.count++
 	}
 	return v.count, nil
+}
+
+// withoutLinks returns the one path of a file that may have several: processes
+// must agree on where its journals are.
+func withoutLinks(path string) string {
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		return file
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path)) // a file that is to be made
+	}
+	return path
 }
 
 // transact calls f in a write transaction.

@@ -21,8 +21,9 @@ type Bucket struct {
 }
 
 // Window returns the points of a series with steps from through to, cut into at
-// most so many buckets of about the same number of points. Every point in the
-// window is in exactly one bucket. Where there are few points a bucket is one
+// most so many buckets, and not less than an eighth of that if there are as many
+// points, of about the same number of points. Every point in the window is in
+// exactly one bucket. Where there are few points a bucket is one
 // point; where there are many it is made of blocks that were summed up when they
 // were written, so that the time it takes hardly depends on the number of points.
 // math.MinInt64 and math.MaxInt64 mean the whole series.
@@ -85,8 +86,10 @@ func (w *walk) window(buckets int) ([]Bucket, error) {
 	if err != nil || total == 0 {
 		return nil, err
 	}
+	// Whole blocks if they make an eighth of the buckets: unpacking more points
+	// than that takes longer than a page should wait.
 	level := never
-	if total >= blockSize*int64(buckets)/4 {
+	if total >= blockSize*int64(buckets)/8 {
 		level = 0
 		for size := int64(blockSize * fanout); total/int64(buckets) >= size; size *= fanout {
 			level++

@@ -256,7 +256,11 @@ func (w *Writer) loop() {
 			os.Chtimes(w.lock.Name(), time.Time{}, now) // a missed heartbeat only matters to other machines
 		case <-w.full:
 		}
-		if err := w.fold(); err != nil {
+		began := time.Now()
+		err := w.fold()
+		// A run of very many metrics folds less often: it may take a quarter of a processor.
+		ticker.Reset(max(tick, 3*time.Since(began)))
+		if err != nil {
 			w.warnOnce(err)
 			select { // a broken store is left alone for a while
 			case <-w.stop:
@@ -440,15 +444,16 @@ func (w *Writer) fold() error {
 	}
 	first, next, err := w.folded, j.segment, j.err
 	progress, told := w.progress, w.told
-	w.told = true
 	w.mu.Unlock()
 
 	for segment := first; segment < next; segment++ {
-		if err := w.s.foldSegment(w.id, segment); err != nil {
+		points, err := w.s.foldSegment(w.id, segment)
+		if err != nil {
 			return err
 		}
 		w.folded = segment + 1
 		w.mu.Lock()
+		w.journal.lost += w.pending[segment] - points // of a journal that somebody removed
 		delete(w.pending, segment)
 		w.mu.Unlock()
 	}
@@ -457,6 +462,9 @@ func (w *Writer) fold() error {
 		if err != nil {
 			return hint(err)
 		}
+		w.mu.Lock()
+		w.told = w.progress == progress
+		w.mu.Unlock()
 	}
 	if !flushed {
 		return fmt.Errorf("journal: %w", err)
@@ -502,7 +510,7 @@ func (w *Writer) EndAt(status Status, message string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return w.finish(patience)
+	return w.finish(patience, &ending{micros(at), status, message})
 }
 
 // abandon leaves the run as a process that is gone would, with its points safe.
@@ -514,10 +522,12 @@ func (w *Writer) abandon() error {
 	if ended {
 		return nil
 	}
-	return w.finish(0)
+	return w.finish(0, nil)
 }
 
-func (w *Writer) finish(patience time.Duration) error {
+// finish stops the folding and folds a last time. ending is nil if the run is
+// abandoned.
+func (w *Writer) finish(patience time.Duration, ending *ending) error {
 	close(w.stop)
 	<-w.idle
 	w.s.mu.Lock()
@@ -541,12 +551,19 @@ func (w *Writer) finish(patience time.Duration) error {
 		return fmt.Errorf("run %s: %d points are not in the store (%w): %d of them are kept in %s and go in when the store is next used, %d are lost",
 			w.id, kept+lost, err, kept, w.journal.dir, lost)
 	case lost > 0:
-		err = fmt.Errorf("run %s: %d points were lost because the disk was full for too long", w.id, lost)
+		if ending != nil { // its record may be lost too
+			err = w.s.update(context.Background(), w.id, `status = ?, message = ?, ended = ?`, ending.status, ending.message, ending.time)
+		}
+		err = errors.Join(err, fmt.Errorf("run %s: %d points were lost: the disk was full for too long, or their journal was removed", w.id, lost))
 	}
 	if syncErr := w.s.flush(); syncErr != nil {
 		err = errors.Join(err, fmt.Errorf("run %s: %w", w.id, syncErr))
 	}
-	w.unlock()
+	if ending == nil {
+		w.lock.Close() // a file that nobody has locked is that of a run that is dead
+	} else {
+		w.unlock()
+	}
 	return err
 }
 
