@@ -68,21 +68,25 @@ func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor,
 // Arrange implements fit.Arranger.
 func (s *source) Arrange(order []int, size int) { arrange(order, size, s.ids) }
 
-// arrange reorders an epoch so that a batch holds texts of about one length,
-// while batches come in random order: rows are sorted by padded length, cut into
-// batches, and these sorted by where their first row was.
+// arrange reorders an epoch so that a batch holds long texts of about one
+// length, while batches come in random order: rows are sorted by padded length,
+// cut into batches, and these sorted by where their first row was. Texts of up
+// to mixedLength words stay mixed: batches of one length are not alike, which
+// costs more than padding saves there (on the ADE corpus 0.02 of the validation
+// loss after an epoch).
 func arrange(order []int, size int, ids [][]int32) {
 	place := make(map[int]int, len(order))
 	for i, row := range order {
 		place[row] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(paddedLength(len(ids[a])), paddedLength(len(ids[b])))
-	})
+	bucket := func(row int) int { return max(mixedLength, paddedLength(len(ids[row]))) }
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(bucket(a), bucket(b)) })
 	batches := slices.Collect(slices.Chunk(slices.Clone(order), size))
 	slices.SortFunc(batches, func(a, b []int) int { return cmp.Compare(place[a[0]], place[b[0]]) })
 	copy(order, slices.Concat(batches...))
 }
+
+const mixedLength = 64
 
 // padded returns the texts of rows one after another at one length.
 func padded(rows []int, ids [][]int32, limit int) []int32 {

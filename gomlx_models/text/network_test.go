@@ -2,11 +2,17 @@ package text_test
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/text"
 )
@@ -20,30 +26,286 @@ func needsXLA(t testing.TB) {
 }
 
 // TestSyntheticNotes: a bag of words is no better than chance, an LSTM solves
-// them.
+// them, and the explanation of its answer is complete.
 func TestSyntheticNotes(t *testing.T) {
 	needsXLA(t)
+	ctx := context.Background()
 	data := text.Synthetic(text.SyntheticConfig{})
-	auc := func(m models.Model[string, []int, []float64]) float64 {
+	answers := func(m models.Model[string, []int, []float64]) (probs [][]float64, auc float64) {
 		t.Helper()
 		start := time.Now()
-		if err := m.Fit(context.Background(), data.Train); err != nil {
+		if err := m.Fit(ctx, data.Train); err != nil {
 			t.Fatal(err)
 		}
-		probs, err := m.Predict(context.Background(), data.Test.X)
+		probs, err := m.Predict(ctx, data.Test.X)
 		if err != nil {
 			t.Fatal(err)
 		}
 		positive, p := positives(data.Test, probs)
-		t.Logf("%T: AUC %.4f in %v", m, score.AUC(positive, p), time.Since(start).Round(time.Millisecond))
-		return score.AUC(positive, p)
+		auc = score.AUC(positive, p)
+		t.Logf("%T: AUC %.4f in %v", m, auc, time.Since(start).Round(time.Millisecond))
+		return probs, auc
 	}
-	if got := auc(text.NewBaseline(text.BaselineConfig{Classes: data.Classes})); got > 0.6 {
-		t.Errorf("the baseline has AUC %.3f, want chance", got)
+	base, auc := answers(text.NewBaseline(text.BaselineConfig{Classes: data.Classes}))
+	if auc > 0.6 {
+		t.Errorf("the baseline has AUC %.3f, want chance", auc)
 	}
-	lstm := text.New(text.Config{Classes: data.Classes, Embedding: 32, Units: 32,
-		Options: fit.Options{Epochs: 12, LearningRate: 0.005, Seed: 1, Patience: 3}}).ValidateOn(data.Validation)
-	if got := auc(lstm); got < 0.95 {
-		t.Errorf("the LSTM has AUC %.3f, want at least 0.95", got)
+	lstm := text.New(text.Config{Classes: data.Classes, Embedding: 32, Units: 32, Pool: "max",
+		Options: fit.Options{Epochs: 6, LearningRate: 0.005, Seed: 1}}).ValidateOn(data.Validation)
+	probs, auc := answers(lstm)
+	if auc < 0.99 {
+		t.Errorf("the LSTM has AUC %.3f, want at least 0.99", auc)
+	}
+
+	report, err := text.Evaluate(probs, data.Test, text.Judging{Classes: data.Classes, Baseline: text.Answers{Probabilities: base}, Notes: data.Notes, Resamples: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, table := range report.Tables {
+		kinds = append(kinds, table.Kind)
+	}
+	if want := []string{"baseline", "difference"}; !slices.Equal(kinds[:2], want) || kinds[len(kinds)-1] != "mistakes" {
+		t.Errorf("tables %q", kinds)
+	}
+	if !strings.Contains(report.Notes[0], "Synthetic") {
+		t.Errorf("notes %q", report.Notes)
+	}
+
+	note := "Patient denies fever, dyspnea or rash. Patient reports cough, nausea or headache."
+	explanation, err := lstm.IntegratedGradients(ctx, note, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := lstm.Predict(ctx, []string{note})
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, err := lstm.IntegratedGradients(ctx, note, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The logits add up; their difference is the log odds.
+	sum := func(e models.Explanation) float64 {
+		s := e.Base
+		for _, v := range e.Values {
+			s += v
+		}
+		return s
+	}
+	if got, want := sum(explanation)-sum(empty), math.Log(p[0][1]/p[0][0]); math.Abs(got-want) > 0.05*math.Abs(want) {
+		t.Errorf("integrated gradients add up to log odds of %.3f, want %.3f", got, want)
+	}
+	occlusion, err := lstm.Occlusion(ctx, note, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for i, v := range occlusion.Values {
+		if v > occlusion.Values[most] {
+			most = i
+		}
+	}
+	if name := occlusion.Names[most]; name != "denies" && name != "dyspnea" {
+		t.Errorf("%q matters most for %q, want the verb or the finding", name, occlusion.Answer)
+	}
+}
+
+// notes are few synthetic notes with short training, for what does not depend
+// on how well a model does.
+func notes(multilabel bool) text.Dataset {
+	set := text.Synthetic(text.SyntheticConfig{Notes: 128}).Train
+	set.Group = nil
+	if multilabel {
+		for i, note := range set.X {
+			set.Y[i] = nil
+			for class, word := range []string{"denies", "aspirin", "cough"} {
+				if strings.Contains(note, word) {
+					set.Y[i] = append(set.Y[i], class)
+				}
+			}
+		}
+	}
+	return set
+}
+
+func TestModelsKeepTheirPromises(t *testing.T) {
+	numbers := func(p []float64) []float64 { return p }
+	bad := func(y ...int) map[string]text.Dataset {
+		set := notes(false)
+		set.Y[3] = y
+		return map[string]text.Dataset{fmt.Sprintf("labels %d", y): set}
+	}
+	t.Run("baseline", func(t *testing.T) {
+		modeltest.Check(t, modeltest.Case[string, []int, []float64]{
+			New: func(int64) models.Model[string, []int, []float64] {
+				return text.NewBaseline(text.BaselineConfig{Classes: []string{"a", "b"}})
+			},
+			Train: notes(false), Numbers: numbers, Steps: true, BadFit: bad(2),
+			Load: func(r io.Reader) (models.Model[string, []int, []float64], error) { return text.LoadBaseline(r) },
+		})
+	})
+	for name, config := range map[string]text.Config{
+		"lstm":        {Direction: "both", WordDropout: 0.1, ClassWeights: "balanced"},
+		"gru":         {Network: "gru", Layers: 2, Pool: "mean"},
+		"transformer": {Network: "transformer", Layers: 1, Pool: "max"},
+		"multilabel":  {Network: "gru", Classes: []string{"denies", "aspirin", "cough"}, Multilabel: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needsXLA(t)
+			config.Embedding, config.Units = 8, 8
+			config.Options = fit.Options{Epochs: 2, Batch: 16, Seed: 1}
+			if config.Classes == nil {
+				config.Classes = []string{"a", "b"}
+			}
+			modeltest.Check(t, modeltest.Case[string, []int, []float64]{
+				New: func(seed int64) models.Model[string, []int, []float64] {
+					c := config
+					c.Seed = seed
+					return text.New(c)
+				},
+				Train: notes(config.Multilabel), Numbers: numbers, Steps: true, Tolerance: 1e-5, BadFit: bad(0, 0, 7),
+				Load: func(r io.Reader) (models.Model[string, []int, []float64], error) { return text.Load(r) },
+			})
+		})
+	}
+}
+
+func TestConfigMistakes(t *testing.T) {
+	set := notes(false)
+	f := func(want string, c text.Config) {
+		t.Helper()
+		if c.Classes == nil {
+			c.Classes = []string{"a", "b"}
+		}
+		if err := text.New(c).Fit(context.Background(), set); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one with %q", c, err, want)
+		}
+	}
+	f("two or more", text.Config{Classes: []string{"a"}})
+	f(`network is "cnn"`, text.Config{Network: "cnn"})
+	f(`pool is "last"`, text.Config{Network: "transformer", Pool: "last"})
+	f("multiple of the 4 heads", text.Config{Network: "transformer", Embedding: 30})
+	f("dropout is 2", text.Config{Dropout: 2})
+	f(`direction is "up"`, text.Config{Direction: "up"})
+	f(`tokens is "x"`, text.Config{Analysis: text.Analysis{Tokens: "x"}})
+	f(`class "c" has no text`, text.Config{Classes: []string{"a", "b", "c"}})
+	f("no word occurs 9999 times", text.Config{MinCount: 9999})
+}
+
+// TestStarts: vectors and pretraining give training its start.
+func TestStarts(t *testing.T) {
+	needsXLA(t)
+	ctx := context.Background()
+	set := notes(false)
+	config := text.Config{Classes: []string{"a", "b"}, Network: "transformer", Layers: 1, Embedding: 8, Heads: 2, HoldOut: -1,
+		Options: fit.Options{Epochs: 1, LearningRate: 1e-9, Seed: 1}}
+	predict := func(m *text.Network) []float64 {
+		t.Helper()
+		if err := m.Fit(ctx, set); err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.Predict(ctx, set.X[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers, err := m.Attention(ctx, set.X[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := layers[0].Shape[0]
+		for row := range n {
+			total := 0.0
+			for _, v := range layers[0].Values[row*n : (row+1)*n] {
+				total += v
+			}
+			if math.Abs(total-1) > 1e-5 {
+				t.Fatalf("attention of word %d adds up to %g", row, total)
+			}
+		}
+		return p[0]
+	}
+	plain := predict(text.New(config))
+	vectors := &text.Vectors{Width: 8, Of: map[string][]float32{"dyspnea": {9, 0, 9, 0, 9, 0, 9, 0}}}
+	if p := predict(text.New(config).StartFrom(vectors)); p[0] == plain[0] {
+		t.Error("the vectors change nothing")
+	}
+	if p := predict(text.New(config).PretrainOn(set.X, fit.Options{Epochs: 2, Seed: 1})); p[0] == plain[0] {
+		t.Error("pretraining changes nothing")
+	}
+	wrong := &text.Vectors{Width: 5, Of: map[string][]float32{}}
+	if err := text.New(config).StartFrom(wrong).Fit(ctx, set); err == nil || !strings.Contains(err.Error(), "width 5") {
+		t.Errorf("vectors of another width: error %v", err)
+	}
+}
+
+func ExampleHTML() {
+	fmt.Println(text.HTML(models.Explanation{Method: "occlusion", Names: []string{"<b>", "pain"}, Values: []float64{-0.1, 0.2}}))
+	// Output: <p class="assay-text" data-method="occlusion" style="line-height:1.9"><span title="-0.1" style="background:rgba(33,102,172,0.35);padding:.1em .15em;border-radius:.2em">&lt;b&gt;</span> <span title="+0.2" style="background:rgba(178,24,43,0.70);padding:.1em .15em;border-radius:.2em">pain</span> </p>
+}
+
+// TestBaselineExplanationAddsUp: the parts of the words and the constant are
+// the log odds.
+func TestBaselineExplanationAddsUp(t *testing.T) {
+	ctx := context.Background()
+	set := notes(false)
+	m := text.NewBaseline(text.BaselineConfig{Classes: []string{"a", "b"}, Terms: text.TFIDF{CharNGrams: [2]int{3, 4}}})
+	if err := m.Fit(ctx, set); err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.Predict(ctx, set.X[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := m.Explain(ctx, set.X[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := e.Base
+	for _, v := range e.Values {
+		sum += v
+	}
+	odds := math.Log(p[0][1] / p[0][0])
+	if e.Answer == "a" {
+		odds = -odds
+	}
+	if math.Abs(sum-odds) > 1e-9 {
+		t.Errorf("the parts add up to %g, want %g", sum, odds)
+	}
+	top, err := m.Weights(1, 5)
+	if err != nil || len(top) != 5 || top[0].Weight < top[4].Weight {
+		t.Errorf("weights %+v, %v", top, err)
+	}
+}
+
+// TestEvaluate judges each kind of labels.
+func TestEvaluate(t *testing.T) {
+	three := text.Dataset{Name: "test", X: []string{"x", "y", "z", "w"}, Y: [][]int{{0}, {1}, {2}, {0}}}
+	probs := [][]float64{{.8, .1, .1}, {.1, .8, .1}, {.2, .7, .1}, {.6, .2, .2}}
+	report, err := text.Evaluate(probs, three, text.Judging{Classes: []string{"a", "b", "c"}, Resamples: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := report.Metric("accuracy"); !ok || m.Value != 0.75 {
+		t.Errorf("accuracy %v", m)
+	}
+	mistakes := report.Tables[len(report.Tables)-1]
+	if want := []string{"2", "c", "b", "0.700", "z"}; len(mistakes.Rows) != 1 || !slices.Equal(mistakes.Rows[0], want) {
+		t.Errorf("mistakes %q, want %q", mistakes.Rows, want)
+	}
+	if !strings.Contains(report.Notes[0], "No baseline") {
+		t.Errorf("notes %q", report.Notes)
+	}
+	several := text.Dataset{X: []string{"x", "y"}, Y: [][]int{{0, 1}, nil}}
+	report, err = text.Evaluate([][]float64{{.9, .2}, {.1, .1}}, several, text.Judging{Classes: []string{"a", "b"}, Multilabel: true, Resamples: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mistakes = report.Tables[len(report.Tables)-1]
+	if want := []string{"0", "b", "not b", "0.800", "x"}; len(mistakes.Rows) != 1 || !slices.Equal(mistakes.Rows[0], want) {
+		t.Errorf("mistakes %q, want %q", mistakes.Rows, want)
+	}
+	if _, err := text.Evaluate(probs[:1], three, text.Judging{Classes: []string{"a", "b", "c"}}); err == nil {
+		t.Error("too few answers are no error")
 	}
 }

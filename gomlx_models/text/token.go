@@ -3,6 +3,7 @@ package text
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Token is a piece of a text. text[Start:End] is what it was made of.
@@ -26,13 +27,13 @@ var tokenPattern = regexp.MustCompile(strings.Join([]string{
 	`\d+/\d+`,                           // 120/80
 	`\d+(?:[.,]\d+)*`,                   // 1,250.5
 	`(?:\pL\.){2,}`,                     // p.o., q.i.d.
-	`[\pL\pN]+(?:['’\-+][\pL\pN]+)*\+?`, // beta-blocker, CD4+, patient's
+	`[\pL\pN]+(?:['’\-+][\pL\pN]+)*\+?`, // X-ray, CD4+, patient's
 	`[<>≤≥=]=?|\+/-|[±~]|\++`,           // grades and comparisons
 	`[^\s\pL\pN]`,                       // any other sign alone
 }, "|"))
 
-// Tokenize cuts a clinical text into tokens: words with their hyphens and
-// apostrophes, numbers, doses and measurements with their units ("0.5 mg/kg",
+// Tokenize cuts a clinical text into tokens: words with their apostrophes and
+// the hyphens of short ones ("X-ray"; longer compounds fall into their parts), numbers, doses and measurements with their units ("0.5 mg/kg",
 // which becomes "0.5mg/kg"), dates, times, blood pressures ("120/80"),
 // abbreviations with dots ("p.o."), and every other sign by itself.
 func Tokenize(text string) []Token {
@@ -48,10 +49,29 @@ func Tokenize(text string) []Token {
 		if c := text[start]; c >= '0' && c <= '9' {
 			end = start + len(doseEnd(text[start:end]))
 		}
-		tokens = append(tokens, Token{squeeze(text[start:end]), start, end})
+		for _, part := range compound(text, start, end) {
+			tokens = append(tokens, Token{squeeze(text[part[0]:part[1]]), part[0], part[1]})
+		}
 		at = end
 	}
 	return tokens
+}
+
+// compound cuts text[start:end] at the hyphens of a compound of words, such as
+// "methotrexate-induced", whose parts say more than the whole, which is rare.
+// Where a part has fewer than three characters ("X-ray", "IL-2", "follow-up"),
+// or begins with a digit ("35-year-old", dates), it stays whole.
+func compound(text string, start, end int) [][2]int {
+	parts, from := [][2]int{}, start
+	for i := start; i <= end; i++ {
+		if i == end || text[i] == '-' {
+			if utf8.RuneCountInString(text[from:i]) < 3 || text[from] <= '9' {
+				return [][2]int{{start, end}}
+			}
+			parts, from = append(parts, [2]int{from, i}), i+1
+		}
+	}
+	return parts
 }
 
 // doseEnd drops the sign after a unit that the pattern had to see.
