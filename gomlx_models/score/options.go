@@ -20,6 +20,7 @@ type Options struct {
 	Resamples int        // of the bootstrap; 0 means 2000, negative means no intervals
 	Seed      int64      // of the bootstrap
 	Bins      int        // of calibration; 0 means 10
+	Horizon   float64    // of survival calibration, one of the forecast's times; 0 means the last
 }
 
 // Subgroup is one way of dividing the rows: by sex, age band, device, view.
