@@ -38,7 +38,7 @@ demo: export ASSAY_STORE := $(CURDIR)/demo/assay.db
 demo: setup
 	mkdir -p demo
 	bin/assay exec notebooks/imaging.ipynb -p learningRate=1e-3 -o demo/imaging-1e-3.ipynb
-	bin/assay exec notebooks/imaging.ipynb -p learningRate=1e-4 -o demo/imaging-1e-4.ipynb
+	bin/assay exec notebooks/imaging.ipynb -p learningRate=5e-4 -o demo/imaging-5e-4.ipynb
 	bin/assay runs ls
 	bin/assay compare $$(bin/assay runs ls --sort -started --limit 2 --ids) -o demo/compare.html
 	@echo
@@ -71,8 +71,10 @@ test: setup $(VENV)/test
 	go vet ./...
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" go test -timeout 15m ./...
 
+# The peers are installed into .venv on first use; BENCH=-quick only looks whether it works.
 bench: setup
 	bin/assay version
+	go run ./bench $(BENCH)
 	go test -run '^$$' -bench . -benchmem ./store/ ./gomlx_models/...
 
 clean:
