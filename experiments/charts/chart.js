@@ -72,6 +72,11 @@
       const list = (Array.isArray(params) ? params : [params]).filter((p) => !band(option.series[p.seriesIndex] ?? {}));
       const box = element("div", undefined, { fontVariantNumeric: "tabular-nums" });
       if (list.length === 0) return box;
+      if (option.parallelAxis) {
+        box.append(element("b", list[0].name, { fontWeight: 600 }));
+        option.parallelAxis.forEach((axis, i) => box.append(element("div", `${axis.name} ${format(list[0].value[i])}`, {})));
+        return box;
+      }
       const first = list[0];
       const pair = Array.isArray(first.value) && first.value.length === 2;
       const axisName = option.xAxis?.[0]?.name ?? "";
@@ -107,6 +112,11 @@
       if (series.type === "line") Object.assign(series, { symbolSize: 5, emphasis: { disabled: true } });
       if (series.type === "heatmap" && series.label?.show) series.label = { ...series.label, formatter: (p) => format(p.value[2]) };
     }
+    // go-echarts leaves out a dimension that is 0.
+    option.parallelAxis?.forEach((axis, i) => {
+      axis.dim = i;
+      if (axis.type === "value") Object.assign(axis, { scale: true, axisLabel: { formatter: tick } });
+    });
     option.tooltip = { confine: true, ...option.tooltip, formatter: tip(option) };
     option.aria = { enabled: false }; // the figure has its own label and table
     option.animation = false;
@@ -120,6 +130,39 @@
   function optionOf(figure) {
     const script = figure.querySelector(":scope > script[type='application/json']");
     return script && dress(JSON.parse(script.textContent));
+  }
+
+  // offer adds buttons that save a drawn figure as a file.
+  function offer(figure, chart, option) {
+    const caption = figure.querySelector("figcaption");
+    if (!caption || caption.querySelector(".assay-save")) return;
+    const save = (url, type) => {
+      const link = document.createElement("a");
+      link.href = url;
+      link.download = `${figure.dataset.figure.replaceAll(/[^\w.-]+/g, "_")}.${type}`;
+      link.click();
+    };
+    const saves = {
+      png: () => save(chart.getDataURL({ type: "png", pixelRatio: 3, backgroundColor: onDark(figure) ? "#14171c" : "#ffffff" }), "png"),
+      svg: () => {
+        const paper = echarts.init(null, theme(false), { renderer: "svg", ssr: true, width: chart.getWidth(), height: chart.getHeight() });
+        paper.setOption({ ...option, ...chart.getOption(), animation: false, tooltip: undefined });
+        const url = URL.createObjectURL(new Blob([paper.renderToSVGString()], { type: "image/svg+xml" }));
+        save(url, "svg");
+        setTimeout(() => URL.revokeObjectURL(url), 10000);
+        paper.dispose();
+      },
+    };
+    const box = element("span", undefined, {});
+    box.className = "assay-save";
+    for (const [type, act] of Object.entries(saves)) {
+      const button = element("button", type.toUpperCase(), {});
+      button.type = "button";
+      button.ariaLabel = `Save ${caption.textContent} as ${type.toUpperCase()}`;
+      button.addEventListener("click", act);
+      box.append(button);
+    }
+    caption.append(box);
   }
 
   function drawOne(figure) {
@@ -144,6 +187,7 @@
     plot.replaceChildren(entry.host);
     entry.figure = figure;
     entry.chart.setOption(option, { notMerge: true });
+    offer(figure, entry.chart, option);
     figure.dispatchEvent(new CustomEvent("assay:drawn", { bubbles: true, detail: entry.chart }));
   }
 

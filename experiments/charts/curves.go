@@ -176,7 +176,7 @@ func addBand(chart *charts.Line, line Line, o CurveOptions) {
 		data []point
 		area types.Float
 	}{{low, opts.Float(0)}, {height, opts.Float(0.18)}} {
-		chart.AddSeries(line.Name, nil, charts.WithSeriesOpts(func(s *charts.SingleSeries) {
+		chart.AddSeries(stack, nil, charts.WithSeriesOpts(func(s *charts.SingleSeries) {
 			s.Data = edge.data
 			s.Stack = stack
 			s.Color = line.Color

@@ -300,3 +300,43 @@ func TestBrowserRunsNoNameAsCode(t *testing.T) {
 		}
 	}
 }
+
+// TestBrowserCell plays a notebook: outputs that are replaced while a run goes
+// on, in a page that has a module loader of its own.
+func TestBrowserCell(t *testing.T) {
+	f := func(points int) charts.Figure {
+		var line charts.Line
+		for i := range points {
+			line.X, line.Y = append(line.X, float64(i)), append(line.Y, 1/float64(i+1))
+		}
+		line.Name = "loss"
+		return charts.Curves("k3-loss", "Loss", []charts.Line{line}, charts.CurveOptions{})
+	}
+	page := filepath.Join(t.TempDir(), "notebook.html")
+	must(t, os.WriteFile(page, []byte(`<!doctype html><meta charset="utf-8"><script>window.define = () => { throw new Error("the notebook's loader was called") }; window.define.amd = {}</script>`+
+		`<body><div id="out"></div>`), 0o644))
+	// show does what JupyterLab does with HTML that it trusts.
+	show := func(html string) step {
+		return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(() => {
+			const out = document.getElementById("out");
+			out.innerHTML = %q;
+			for (const old of out.querySelectorAll("script:not([type])")) {
+				const script = document.createElement("script");
+				script.textContent = old.textContent;
+				old.replaceWith(script);
+			}
+		})()`, html))
+	}
+	b := open(t)
+	const count = `window.__assay.chart(document.querySelector("#out .assay-figure")).getOption().series[0].data.length`
+	b.do(chromedp.Navigate("file://"+page), show(f(3).Cell(false)))
+	if !eval[bool](b, `document.querySelector("#out img").naturalWidth > 0 || !document.querySelector("#out img").complete`) {
+		t.Error("before the library is there the cell has no still picture")
+	}
+	b.do(show(f(5).Cell(true)), until(count+` === 5`), chromedp.Evaluate[chromedp.Void](`window.first = document.querySelector("#out canvas"); undefined`))
+	b.do(show(f(6).Cell(false)))
+	if !eval[bool](b, count+` === 6 && document.querySelector("#out canvas") === window.first && !document.querySelector("#out img")`) {
+		t.Error("an update does not take over the canvas at once, so it flickers")
+	}
+	b.picture("cell")
+}

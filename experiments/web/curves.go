@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -21,6 +22,7 @@ type axes struct {
 	X          string  // "step", "relative" (seconds since the run began) or "wall"
 	Smooth     float64 // weight of the past in the moving average, 0 for none
 	LogX, LogY bool
+	Bands      bool  // one mean with its interval for the runs of a group
 	From, To   int64 // steps that are cut finely; the rest is there, coarsely
 }
 
@@ -44,6 +46,7 @@ func axesOf(q url.Values) (axes, error) {
 		a.Smooth = smooth
 	}
 	a.LogX, a.LogY = q.Get("logx") != "", q.Get("logy") != ""
+	a.Bands = q.Get("bands") != ""
 	for name, step := range map[string]*int64{"from": &a.From, "to": &a.To} {
 		if text := q.Get(name); text != "" {
 			f, err := strconv.ParseFloat(text, 64)
@@ -71,6 +74,9 @@ func (a axes) query() url.Values {
 	if a.LogY {
 		q.Set("logy", "1")
 	}
+	if a.Bands {
+		q.Set("bands", "1")
+	}
 	return q
 }
 
@@ -92,6 +98,7 @@ func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []st
 	// A screen has some 600 columns to share between the curves of one chart.
 	buckets := min(max(2000/(len(runs)*len(metrics)), 40), 400)
 	var lines []charts.Line
+	means := map[string][]charts.Line{} // of the runs of a group, if bands are wanted
 	odd := 0
 	for i, run := range runs {
 		for j, metric := range metrics {
@@ -111,8 +118,15 @@ func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []st
 			if err != nil {
 				return curve{}, err
 			}
+			if a.Bands && run.Group != "" {
+				means[run.Group] = append(means[run.Group], trend(cut, run, a))
+				continue
+			}
 			lines = append(lines, draw(line, cut, run, a)...)
 		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(means)) {
+		lines = append(lines, band(group, means[group]))
 	}
 	title := strings.Join(metrics, ", ")
 	if odd > 0 {
@@ -161,6 +175,17 @@ func cutOf(ctx context.Context, s *store.Store, run store.RunID, metric string, 
 	return cut, nil
 }
 
+// ends returns where a bucket begins and ends on the x axis.
+func (a axes) ends(b store.Bucket, run store.Run) (first, last float64) {
+	switch a.X {
+	case "relative":
+		return b.FirstTime.Sub(run.Started).Seconds(), b.LastTime.Sub(run.Started).Seconds()
+	case "wall":
+		return float64(b.FirstTime.UnixMilli()), float64(b.LastTime.UnixMilli())
+	}
+	return float64(b.FirstStep), float64(b.LastStep)
+}
+
 // draw turns buckets into line: of each bucket the first, smallest, largest and
 // last value, so that no spike is hidden. A smoothed line comes with the raw one
 // behind it.
@@ -168,13 +193,7 @@ func draw(line charts.Line, cut []store.Bucket, run store.Run, a axes) []charts.
 	smooth := line
 	var past, weight float64 // of the moving average: its sum, and the weights in it
 	for _, b := range cut {
-		firstX, lastX := float64(b.FirstStep), float64(b.LastStep)
-		switch a.X {
-		case "relative":
-			firstX, lastX = b.FirstTime.Sub(run.Started).Seconds(), b.LastTime.Sub(run.Started).Seconds()
-		case "wall":
-			firstX, lastX = float64(b.FirstTime.UnixMilli()), float64(b.LastTime.UnixMilli())
-		}
+		firstX, lastX := a.ends(b, run)
 		add := func(x, y float64) { line.X, line.Y = append(line.X, x), append(line.Y, y) }
 		if b.Count == 1 {
 			add(firstX, b.First)
@@ -253,6 +272,7 @@ type curvesView struct {
 	Search string
 	Axes   axes
 	Runs   []string // named by the page's address, kept when the form is sent
+	Seeds  bool     // some runs share a group, so that there is something to average
 }
 
 func curvesOf(ctx context.Context, s *store.Store, runs []store.Run, q url.Values) (curvesView, error) {
@@ -261,6 +281,13 @@ func curvesOf(ctx context.Context, s *store.Store, runs []store.Run, q url.Value
 		return curvesView{}, err
 	}
 	v := curvesView{Search: q.Get("metrics"), Axes: a, Runs: q["run"]}
+	members := map[string]int{}
+	for _, run := range runs {
+		if run.Group != "" {
+			members[run.Group]++
+			v.Seeds = v.Seeds || members[run.Group] > 1
+		}
+	}
 	groups := curveGroups(runs, v.Search)
 	v.Groups = len(groups)
 	for _, metrics := range groups[:min(len(groups), curvesPerPage)] {

@@ -27,6 +27,7 @@ type runView struct {
 	Percent   int // of the planned steps; 0 if none are planned
 	Note      template.HTML
 	Metrics   []metricRow
+	Unlisted  int // metrics that are not in Metrics, because they are too many
 	Curves    curvesView
 	Reports   []reportView
 	Figures   []charts.Figure
@@ -43,6 +44,10 @@ type runView struct {
 	Children  []store.Run
 	Reruns    []store.Run
 }
+
+// metricsPerPage is how many metrics a run's page lists; a search reaches the
+// others.
+const metricsPerPage = 200
 
 type pair struct{ Name, Value string }
 
@@ -82,6 +87,13 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 		return v, err
 	}
 	for _, name := range metricNames([]store.Run{run}) {
+		if !strings.Contains(strings.ToLower(name), strings.ToLower(q.Get("metrics"))) {
+			continue
+		}
+		if len(v.Metrics) == metricsPerPage {
+			v.Unlisted++
+			continue
+		}
 		m := run.Metrics[name]
 		v.Metrics = append(v.Metrics, metricRow{name, m, m.NaNs + m.PosInfs + m.NegInfs})
 	}

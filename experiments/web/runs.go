@@ -191,6 +191,10 @@ func sortField(key string) string {
 	return minus + fieldName(kind, name)
 }
 
+// choicesMost is how many metrics are offered as columns. Others can be named in
+// the address.
+const choicesMost = 200
+
 // choose sets the columns: those that the address names, or else the params
 // that differ and the foremost metrics.
 func (v *runsView) choose(runs []store.Run, named []string) {
@@ -228,7 +232,7 @@ func (v *runsView) choose(runs []store.Run, named []string) {
 	for _, name := range params {
 		all = append(all, "param."+name)
 	}
-	for _, name := range metrics {
+	for _, name := range metrics[:min(len(metrics), choicesMost)] {
 		all = append(all, "metric."+name, "best."+name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(tags)) {

@@ -57,6 +57,7 @@ func New(s *store.Store, o Options) http.Handler {
 	mux.HandleFunc("GET /run/{id}/artifact/{name...}", srv.artifact)
 	mux.HandleFunc("GET /compare", srv.page(srv.compare))
 	mux.HandleFunc("GET /leaderboard", srv.page(srv.leaderboard))
+	mux.HandleFunc("GET /explore", srv.page(srv.explore))
 	mux.HandleFunc("GET /export", srv.export)
 	mux.HandleFunc("GET /figure", srv.figure)
 	mux.HandleFunc("GET /events", srv.events)

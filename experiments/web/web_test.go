@@ -62,6 +62,8 @@ func TestPagesSayWhatIsRecorded(t *testing.T) {
 	f(fmt.Sprintf("/compare?run=%s&run=%s", ids[0], ids[1]), "learning_rate", "removed", "added", "ROC, test")
 	f("/leaderboard?experiment=pneumonia&metric=test.auc", "higher is better")
 	f("/leaderboard?metric=loss", "lower is better")
+	f("/explore?experiment=pneumonia&metric=test.auc", "7 runs have it", "rank correlation", `data-figure="parallel"`)
+	f(fmt.Sprintf("/compare?bands=1&run=%s&run=%s&run=%s&run=%s", ids[4], ids[5], ids[6], ids[1]), "lr 0.0003, 3 runs")
 	f("/run/"+string(ids[2])+"/card", "triage only", "By site")
 	f("/run/"+string(ids[7])+"/card", "intended use and limits: write them")
 }
@@ -116,7 +118,7 @@ func TestNamesAreText(t *testing.T) {
 	for _, id := range ids {
 		q.Add("run", string(id))
 	}
-	paths := []string{"/", "/runs", "/runs?differ=1", "/leaderboard", "/compare?all=1&" + q.Encode(), "/export?" + q.Encode()}
+	paths := []string{"/", "/runs", "/runs?differ=1", "/leaderboard", "/explore", "/compare?all=1&" + q.Encode(), "/export?" + q.Encode()}
 	for i, id := range ids {
 		paths = append(paths, "/run/"+string(id), "/run/"+string(id)+"/card",
 			"/runs?"+url.Values{"experiment": {nasty[i]}, "q": {nasty[i]}, "sort": {nasty[i]}, "group": {nasty[i]}, "col": {nasty[i]}}.Encode())
@@ -456,4 +458,35 @@ func TestDiffLines(t *testing.T) {
 	f("", "x", "+x|")
 	f("x", "", "−x|")
 	f("1\n2\n3\n4\n5\n6\n", "1\n2\n3\n4\n5\n7\n", "…|3|4|5|−6|+7|")
+}
+
+func TestBandIsTheMeanWithStudentsInterval(t *testing.T) {
+	got := band("g", []charts.Line{
+		{X: []float64{0, 2}, Y: []float64{1, 1}},
+		{X: []float64{0, 1, 2}, Y: []float64{2, 2, 2}},
+		{X: []float64{0, 2}, Y: []float64{3, 3}},
+	})
+	// t(0.975, 2) = 4.302653, from the tables of Student's distribution; sd is 1.
+	half := 4.302653 / math.Sqrt(3)
+	if len(got.X) != 3 {
+		t.Fatalf("%d points, want 3", len(got.X))
+	}
+	for i := range got.X {
+		if math.Abs(got.Y[i]-2) > 1e-12 || math.Abs(got.Low[i]-(2-half)) > 1e-6 || math.Abs(got.High[i]-(2+half)) > 1e-6 {
+			t.Errorf("at %v: %v [%v, %v], want 2 ± %v", got.X[i], got.Y[i], got.Low[i], got.High[i], half)
+		}
+	}
+}
+
+func TestSpearman(t *testing.T) {
+	f := func(xs, ys []float64, want float64) {
+		t.Helper()
+		if got := spearman(xs, ys); math.Abs(got-want) > 1e-12 && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("spearman(%v, %v) = %v, want %v", xs, ys, got, want)
+		}
+	}
+	f([]float64{1, 2, 3, 4, 5}, []float64{5, 6, 7, 8, 7}, 0.8207826816681233) // scipy.stats.spearmanr's documentation
+	f([]float64{1, 2, 3}, []float64{10, 100, 1000}, 1)
+	f([]float64{1, 2, 3}, []float64{3, 2, 1}, -1)
+	f([]float64{1, 1, 1}, []float64{1, 2, 3}, math.NaN())
 }

@@ -71,7 +71,7 @@ function takeOverFigures(part, fresh) {
     }
     if (was.textContent === is.textContent) return;
     was.textContent = is.textContent;
-    now[i].querySelector("figcaption").textContent = figure.querySelector("figcaption").textContent;
+    now[i].querySelector("figcaption").firstChild.nodeValue = figure.querySelector("figcaption").textContent;
     const numbers = (f) => f.querySelector(".assay-numbers table");
     if (numbers(now[i]) && numbers(figure)) numbers(now[i]).replaceWith(numbers(figure));
     if (zoomed(now[i])) recut(now[i]);
