@@ -343,6 +343,8 @@ def main(name, what, dir, *more):
                 peer.process.kill()  # where the points are, if anywhere
             os.kill(os.getpid(), signal.SIGKILL)
         elif what == "count":
+            if hasattr(peer, "settle"):
+                peer.settle()
             print(len(peer.history("killed")))
     finally:
         if name == "fasttrackml":

@@ -19,8 +19,11 @@ type column struct {
 func whole(v float64) string { return humanize.Comma(int64(v + 0.5)) }
 
 func ms(v float64) string {
-	if v < 10 {
+	switch {
+	case v < 10:
 		return fmt.Sprintf("%.1f ms", v)
+	case v >= 10_000:
+		return fmt.Sprintf("%.1f s", v/1000)
 	}
 	return whole(v) + " ms"
 }
@@ -57,7 +60,8 @@ func write(w io.Writer, done work, machine string, names []string, all []figures
 	}
 	fmt.Fprintf(w, `
 In brackets: how many times as much %s does, or how many times as fast or small
-it is. Points count until they are in the tracker's store. Measured with `+"`make bench`"+`
+it is. Points count until they are in the tracker's store. Aim's readers find a
+run, also a killed one, only after a reindex, which is not in its times. Measured with `+"`make bench`"+`
 on %s.
 `, names[0], machine)
 }

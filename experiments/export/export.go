@@ -43,7 +43,7 @@ type Points struct {
 // Options say what Write writes.
 type Options struct {
 	Format      Format
-	Query       store.Query // its Limit of 0 means all
+	Query       store.Query // its Limit of 0 means all; archived runs and the trash are only in it if it says so
 	NoArtifacts bool        // leave the content of artifacts, and so their mention, out
 	Progress    func(runs, total int)
 }

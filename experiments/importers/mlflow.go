@@ -1,6 +1,7 @@
 package importers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -135,7 +136,7 @@ func (l *lander) mlflow(ctx context.Context, source mlflowSource, progress Progr
 
 // parentsFirst orders runs by start, but parents before their children.
 func parentsFirst(runs []mlflowRun) []mlflowRun {
-	slices.SortStableFunc(runs, func(a, b mlflowRun) int { return int(a.start - b.start) })
+	slices.SortStableFunc(runs, func(a, b mlflowRun) int { return cmp.Compare(a.start, b.start) })
 	byID := map[string]mlflowRun{}
 	for _, m := range runs {
 		byID[m.id] = m

@@ -1,6 +1,7 @@
 package importers
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -156,12 +157,23 @@ func TestRecords(t *testing.T) {
 
 // FuzzEvent holds that no bytes make the reader of events panic.
 func FuzzEvent(f *testing.F) {
-	z := filepath.Join("testdata", "tensorboard.zip")
-	if b, err := os.ReadFile(z); err == nil {
-		f.Add(b[:40])
+	z, err := zip.OpenReader(filepath.Join("testdata", "tensorboard.zip"))
+	if err != nil {
+		f.Fatal(err)
 	}
-	f.Add([]byte{0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 5, 0x2a, 4, 0x0a, 2, 0x0a, 0})
-	f.Add([]byte{0x2a, 8, 0x0a, 6, 0x42, 4, 0x08, 1, 0x2a, 0})
+	defer z.Close()
+	for _, entry := range z.File {
+		file, err := entry.Open()
+		if err != nil {
+			f.Fatal(err)
+		}
+		for record, err := range records(file) {
+			if err == nil {
+				f.Add(slices.Clone(record))
+			}
+		}
+		file.Close()
+	}
 	f.Fuzz(func(t *testing.T, message []byte) {
 		e, err := parseEvent(message, map[string]string{})
 		if err == nil && len(e.scalars) > len(message) {
