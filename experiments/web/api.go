@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -113,7 +114,7 @@ type apiPage struct {
 
 func (s *server) apiRuns(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	query := store.Query{Experiment: q.Get("experiment"), Where: q.Get("where"), Sort: q["sort"]}
+	query := store.Query{Experiment: q.Get("experiment"), Where: q.Get("where"), Sort: slices.DeleteFunc(q["sort"], func(key string) bool { return key == "" })}
 	var err error
 	if query.Limit, err = count(q, "limit", 50, 10_000); err != nil {
 		return nil, err
