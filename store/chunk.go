@@ -48,6 +48,7 @@ const (
 	chunkSize = 4096 // points in a full chunk
 	maxOrder  = 8
 	predicted = 0x80
+	minCoded  = 32 // bytes of a plane; coding fewer takes time and gains nothing
 
 	planeConstant = 0
 	planeRaw      = 1
@@ -310,15 +311,17 @@ func integrate(seeds, xs []int64, order int) {
 }
 
 func (k *codec) appendPlane(dst, plane []byte) []byte {
-	coded, err := fse.Compress(plane, &k.fse)
-	switch {
-	case err == fse.ErrUseRLE || constant(plane):
+	if constant(plane) {
 		return append(dst, planeConstant, plane[0])
-	case err != nil || len(coded)+2 >= len(plane):
-		return append(append(dst, planeRaw), plane...)
 	}
-	dst = binary.AppendUvarint(append(dst, planeCoded), uint64(len(coded)))
-	return append(dst, coded...)
+	if len(plane) >= minCoded {
+		coded, err := fse.Compress(plane, &k.fse)
+		if err == nil && len(coded)+2 < len(plane) {
+			dst = binary.AppendUvarint(append(dst, planeCoded), uint64(len(coded)))
+			return append(dst, coded...)
+		}
+	}
+	return append(append(dst, planeRaw), plane...)
 }
 
 func constant(plane []byte) bool {
