@@ -1,0 +1,32 @@
+package tree
+
+// A Criterion says what a good split is: Classes, Response or Hazard. It belongs
+// to one tree at a time.
+type Criterion interface {
+	// width is the number of values of a node.
+	width() int
+	// enter turns to a node that holds rows.
+	enter(rows []int32)
+	// value writes the answer of the node entered.
+	value(dst []float64)
+	// cover and impurity describe the node entered. A node of impurity 0 is
+	// not split.
+	cover() float64
+	impurity() float64
+	// scanner returns what looks for splits of the node entered, of which
+	// several may work at once.
+	scanner() scanner
+}
+
+// A scanner looks at one feature of the node last entered.
+type scanner interface {
+	// load takes in the bins of the node's rows and returns which are occupied.
+	load(rows []int32, bin []uint8) Set
+	// key orders categories: near ones are alike in outcome.
+	key(bin uint8) float64
+	// scan moves bins to the left one by one, and returns the number of bins
+	// on the left, from ≤ k < to, at which the gain is highest, with at least
+	// least rows on either side. k is 0 if there is none. Rows whose value is
+	// missing are on the left if missingLeft says so, else on the right.
+	scan(bins []uint8, missingLeft bool, from, to, least int) (k int, gain float64)
+}

@@ -1,0 +1,189 @@
+package tree
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+)
+
+const (
+	maxBins = 255
+	missing = 255 // the bin of missing values
+	// sampled is how many rows the bin edges are learnt from. Quantiles of so
+	// many are within a bin of those of all.
+	sampled = 20_000
+)
+
+// Data is a table of features in bins, made once and shared by every tree grown
+// on it.
+type Data struct {
+	rows     int
+	features []feature
+}
+
+// feature is one column: of each row the bin, and what the bins mean.
+type feature struct {
+	bin         []uint8
+	edge        []float64 // numeric: x ≤ edge[b] is in bin b or below; one fewer than bins
+	low, high   float64   // numeric: range of the values
+	categorical bool
+}
+
+// NewData sorts the rows of x into bins. categorical says which features hold
+// codes of categories; nil means none. Values may be NaN (missing) but not
+// infinite, and all rows must have one width.
+func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
+	if len(x) == 0 || len(x[0]) == 0 {
+		return nil, fmt.Errorf("there are no rows or no features to grow a tree on")
+	}
+	width := len(x[0])
+	if categorical != nil && len(categorical) != width {
+		return nil, fmt.Errorf("there are %d features but %d are said to be categorical or not", width, len(categorical))
+	}
+	for i, row := range x {
+		if len(row) != width {
+			return nil, fmt.Errorf("row %d has %d features where the first row has %d", i, len(row), width)
+		}
+	}
+	d := &Data{rows: len(x), features: make([]feature, width)}
+	wrong := make([]error, width)
+	each(width, threads, func(j int) {
+		if categorical != nil && categorical[j] {
+			d.features[j], wrong[j] = categoryFeature(x, j)
+		} else {
+			d.features[j], wrong[j] = numericFeature(x, j)
+		}
+	})
+	for _, err := range wrong {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// Rows returns the number of rows.
+func (d *Data) Rows() int { return d.rows }
+
+// Features returns the number of features.
+func (d *Data) Features() int { return len(d.features) }
+
+func categoryFeature(x [][]float64, j int) (feature, error) {
+	f := feature{bin: make([]uint8, len(x)), categorical: true}
+	for i, row := range x {
+		v := row[j]
+		switch {
+		case math.IsNaN(v):
+			f.bin[i] = missing
+		case isCode(v):
+			f.bin[i] = uint8(v)
+		default:
+			return f, fmt.Errorf("row %d, feature %d: %v is not a category code from 0 to %d", i, j, v, maxBins-1)
+		}
+	}
+	return f, nil
+}
+
+func isCode(v float64) bool { return v >= 0 && v < maxBins && v == math.Trunc(v) }
+
+func numericFeature(x [][]float64, j int) (feature, error) {
+	f := feature{bin: make([]uint8, len(x)), low: math.Inf(1), high: math.Inf(-1)}
+	column := make([]float64, len(x))
+	for i, row := range x {
+		column[i] = row[j]
+		if math.IsInf(row[j], 0) {
+			return f, fmt.Errorf("row %d, feature %d: %v is not finite", i, j, row[j])
+		}
+	}
+	// A stride that shares no factor with a period of the data would be safer
+	// still; one that is odd is enough for tables written patient by patient.
+	stride := max(1, len(x)/sampled) | 1
+	values := make([]float64, 0, len(x)/stride+1)
+	for i, v := range column {
+		if math.IsNaN(v) {
+			continue
+		}
+		f.low, f.high = min(f.low, v), max(f.high, v)
+		if i%stride == 0 {
+			values = append(values, v)
+		}
+	}
+	f.edge = edges(values)
+	for i, v := range column {
+		if math.IsNaN(v) {
+			f.bin[i] = missing
+		} else {
+			f.bin[i] = binOf(f.edge, v)
+		}
+	}
+	return f, nil
+}
+
+// binOf returns the first bin whose edge is not below v.
+func binOf(edge []float64, v float64) uint8 {
+	// sort.SearchFloat64s without its call a comparison: binning is most of the
+	// time that one shallow tree takes.
+	base, n := 0, len(edge)
+	for n > 1 {
+		half := n / 2
+		if edge[base+half-1] < v {
+			base += half
+		}
+		n -= half
+	}
+	if n == 1 && edge[base] < v {
+		base++
+	}
+	return uint8(base)
+}
+
+// edges returns what divides values into bins: half-way between neighbours if
+// there are at most 255 distinct ones, else at quantiles.
+func edges(values []float64) []float64 {
+	slices.Sort(values)
+	var edge []float64
+	distinct := 1
+	for i := 1; i < len(values); i++ {
+		if values[i] != values[i-1] {
+			distinct++
+		}
+	}
+	start, bins := 0, maxBins
+	for i := 1; i < len(values); i++ {
+		if values[i] == values[i-1] {
+			continue
+		}
+		// A value that fills several bins takes one, and leaves the rest of the
+		// rows to be divided among the remaining bins.
+		if distinct > maxBins && (i-start)*bins < len(values)-start {
+			continue
+		}
+		edge = append(edge, between(values[i-1], values[i]))
+		start = i
+		if bins--; bins == 1 {
+			break
+		}
+	}
+	return edge
+}
+
+// between returns a number m with a ≤ m < b.
+func between(a, b float64) float64 {
+	if m := a/2 + b/2; a <= m && m < b {
+		return m
+	}
+	return a
+}
+
+// threshold returns the edge in the middle of the gap between the bins below and
+// above, which hold rows of a node when those between do not, and that edge's bin.
+func (f *feature) threshold(below, above uint8) (float64, uint8) {
+	gap := f.edge[below:above]
+	middle := gap[0]/2 + gap[len(gap)-1]/2
+	k := sort.SearchFloat64s(gap, middle)
+	if k == len(gap) || k > 0 && middle-gap[k-1] <= gap[k]-middle {
+		k--
+	}
+	return gap[max(k, 0)], below + uint8(max(k, 0))
+}

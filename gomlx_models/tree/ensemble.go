@@ -1,0 +1,105 @@
+package tree
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+)
+
+// Ensemble is trees that answer together: one tree, a forest that takes their
+// mean, or a boosted sum. All exported fields survive JSON and gob.
+type Ensemble struct {
+	Trees    []*Tree   `json:"trees"`
+	Outputs  int       `json:"outputs"`
+	Base     []float64 `json:"base"` // the answer before any tree, one an output
+	Mean     bool      `json:"mean"` // of the trees rather than their sum
+	Link     Link      `json:"link,omitempty"`
+	Features int       `json:"features"`
+
+	// OOB is what the trees say of the rows they were not grown on; nil unless
+	// Config.OOB asked for it. It is not saved.
+	OOB *OutOfBag `json:"-"`
+}
+
+// OutOfBag judges a forest by the rows that each tree has not seen.
+type OutOfBag struct {
+	Answer [][]float64 // of every training row; NaN if every tree has seen it
+	Score  float64     // accuracy, R² or concordance of those answers
+}
+
+// Link turns the sum over trees into an answer.
+type Link string
+
+// The links. A forest's means need none.
+const (
+	Identity Link = ""
+	Logistic Link = "logistic" // one sum: probabilities of the two classes
+	Softmax  Link = "softmax"  // a sum a class: probabilities of the classes
+)
+
+// Raw returns the mean or sum over trees for one row, before the link: what SHAP
+// values add up to.
+func (e *Ensemble) Raw(x []float64) []float64 {
+	sum := make([]float64, e.Outputs)
+	for _, t := range e.Trees {
+		for k, v := range t.Value(t.Leaf(x)) {
+			sum[t.Output+k] += v
+		}
+	}
+	for k := range sum {
+		if e.Mean {
+			sum[k] /= float64(len(e.Trees))
+		}
+		sum[k] += e.Base[k]
+	}
+	return sum
+}
+
+// Predict returns the answers for rows: class probabilities, one number, or the
+// expected number of events.
+func (e *Ensemble) Predict(xs [][]float64) ([][]float64, error) {
+	if err := e.check(xs); err != nil {
+		return nil, err
+	}
+	answers := make([][]float64, len(xs))
+	each(len(xs), runtime.GOMAXPROCS(0), func(i int) { answers[i] = e.Link.answer(e.Raw(xs[i])) })
+	return answers, nil
+}
+
+func (e *Ensemble) check(xs [][]float64) error {
+	for i, x := range xs {
+		if len(x) != e.Features {
+			return fmt.Errorf("row %d has %d features where the trees were grown on %d", i, len(x), e.Features)
+		}
+	}
+	return nil
+}
+
+func (l Link) answer(raw []float64) []float64 {
+	switch l {
+	case Logistic:
+		p := sigmoid(raw[0])
+		return []float64{1 - p, p}
+	case Softmax:
+		return softmax(raw)
+	}
+	return raw
+}
+
+func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
+
+func softmax(z []float64) []float64 {
+	most := z[0]
+	for _, v := range z {
+		most = max(most, v)
+	}
+	p, sum := make([]float64, len(z)), 0.0
+	for k, v := range z {
+		p[k] = math.Exp(v - most)
+		sum += p[k]
+	}
+	for k := range p {
+		p[k] /= sum
+	}
+	return p
+}
