@@ -60,7 +60,9 @@ func write(w io.Writer, done work, machine string, names []string, all []figures
 	}
 	fmt.Fprintf(w, `
 In brackets: how many times as much %s does, or how many times as fast or small
-it is. Points count until they are in the tracker's store. Aim's readers find a
+it is. Points a call are the best of three runs, and count until they are in the
+tracker's store; list and history are medians. assay and go-sqlite3 are called
+from Go, FastTrackML over HTTP, the others from Python. Aim's readers find a
 run, also a killed one, only after a reindex, which is not in its times. Measured with `+"`make bench`"+`
 on %s.
 `, names[0], machine)
