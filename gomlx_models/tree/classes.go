@@ -100,7 +100,17 @@ func (s *classScanner) load(rows []int32, bin []uint8) Set {
 		b := bin[r]
 		s.hist[int(b)*k+int(class[i])] += weight[i]
 		s.rows[b]++
-		s.occupied[b>>6] |= 1 << (b & 63)
+	}
+	if len(rows) < few {
+		for _, r := range rows {
+			s.occupied.add(bin[r])
+		}
+		return s.occupied
+	}
+	for b, n := range s.rows {
+		if n > 0 {
+			s.occupied.add(uint8(b))
+		}
 	}
 	return s.occupied
 }
@@ -157,6 +167,9 @@ func (s *classScanner) scan(bins []uint8, missingLeft bool, from, to, least int)
 	}
 	return best, gain
 }
+
+// few is how many rows are quicker to go through again than all bins are.
+const few = 128
 
 // enough is the smallest gain worth a split: less may be rounding.
 func enough(whole float64) float64 { return 1e-12 * max(math.Abs(whole), 1e-300) }

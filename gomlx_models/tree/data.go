@@ -110,32 +110,69 @@ func numericFeature(x [][]float64, j int) (feature, error) {
 		}
 	}
 	f.edge = edges(values)
+	r := newRuler(f.edge)
 	for i, v := range column {
 		if math.IsNaN(v) {
 			f.bin[i] = missing
 		} else {
-			f.bin[i] = binOf(f.edge, v)
+			f.bin[i] = r.at(v)
 		}
 	}
 	return f, nil
 }
 
 // binOf returns the first bin whose edge is not below v.
-func binOf(edge []float64, v float64) uint8 {
-	// sort.SearchFloat64s without its call a comparison: binning is most of the
-	// time that one shallow tree takes.
-	base, n := 0, len(edge)
-	for n > 1 {
-		half := n / 2
-		if edge[base+half-1] < v {
-			base += half
+func binOf(edge []float64, v float64) uint8 { return uint8(sort.SearchFloat64s(edge, v)) }
+
+// A ruler finds bins faster than a search does: it cuts the range of the edges
+// into many short pieces and knows the bin that each begins in.
+type ruler struct {
+	edge       []float64
+	low, scale float64
+	bin        []uint8 // of the start of each piece
+}
+
+func newRuler(edge []float64) ruler {
+	const pieces = 1024
+	r := ruler{edge: edge}
+	if len(edge) < 2 {
+		return r
+	}
+	r.low = edge[0]
+	r.scale = pieces / (edge[len(edge)-1] - r.low)
+	if math.IsInf(r.scale, 0) || r.scale == 0 { // the range over- or underflows
+		return r
+	}
+	r.bin = make([]uint8, pieces+1)
+	b := 0
+	for p := range r.bin {
+		for b < len(edge) && r.piece(edge[b]) < p {
+			b++
 		}
-		n -= half
+		r.bin[p] = uint8(b)
 	}
-	if n == 1 && edge[base] < v {
-		base++
+	return r
+}
+
+// piece never falls as v rises, so no edge before that of the piece's first bin
+// can reach v.
+func (r *ruler) piece(v float64) int { return int((v - r.low) * r.scale) }
+
+func (r *ruler) at(v float64) uint8 {
+	n := len(r.edge)
+	switch {
+	case n == 0 || v <= r.edge[0]:
+		return 0
+	case v > r.edge[n-1]:
+		return uint8(n)
+	case r.bin == nil:
+		return binOf(r.edge, v)
 	}
-	return uint8(base)
+	b := r.bin[min(r.piece(v), len(r.bin)-1)]
+	for r.edge[b] < v {
+		b++
+	}
+	return b
 }
 
 // edges returns what divides values into bins: half-way between neighbours if

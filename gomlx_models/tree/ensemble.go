@@ -39,20 +39,28 @@ const (
 
 // Raw returns the mean or sum over trees for one row, before the link: what SHAP
 // values add up to.
-func (e *Ensemble) Raw(x []float64) []float64 {
-	sum := make([]float64, e.Outputs)
+func (e *Ensemble) Raw(x []float64) []float64 { return e.raw([][]float64{x})[0] }
+
+// raw goes through the trees in the outer loop: a tree that stays in the cache
+// for many rows answers several times faster.
+func (e *Ensemble) raw(xs [][]float64) [][]float64 {
+	sums := repeat(make([]float64, e.Outputs), len(xs))
 	for _, t := range e.Trees {
-		for k, v := range t.Value(t.Leaf(x)) {
-			sum[t.Output+k] += v
+		for i, x := range xs {
+			for k, v := range t.Value(t.Leaf(x)) {
+				sums[i][t.Output+k] += v
+			}
 		}
 	}
-	for k := range sum {
-		if e.Mean {
-			sum[k] /= float64(len(e.Trees))
+	for _, sum := range sums {
+		for k := range sum {
+			if e.Mean {
+				sum[k] /= float64(len(e.Trees))
+			}
+			sum[k] += e.Base[k]
 		}
-		sum[k] += e.Base[k]
 	}
-	return sum
+	return sums
 }
 
 // Predict returns the answers for rows: class probabilities, one number, or the
@@ -61,8 +69,14 @@ func (e *Ensemble) Predict(xs [][]float64) ([][]float64, error) {
 	if err := e.check(xs); err != nil {
 		return nil, err
 	}
+	const block = 1024
 	answers := make([][]float64, len(xs))
-	each(len(xs), runtime.GOMAXPROCS(0), func(i int) { answers[i] = e.Link.answer(e.Raw(xs[i])) })
+	each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
+		end := min(len(xs), (b+1)*block)
+		for i, raw := range e.raw(xs[b*block : end]) {
+			answers[b*block+i] = e.Link.answer(raw)
+		}
+	})
 	return answers, nil
 }
 

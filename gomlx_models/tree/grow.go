@@ -45,7 +45,7 @@ func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (
 		g.features[j] = int32(j)
 	}
 	for range max(1, min(limit.Threads, len(d.features))) {
-		g.scanners = append(g.scanners, c.scanner())
+		g.lookers = append(g.lookers, &looker{scanner: c.scanner()})
 	}
 	g.node(slices.Clone(rows), 0)
 	g.tree.Nodes, g.tree.Values = slices.Clip(g.tree.Nodes), slices.Clip(g.tree.Values)
@@ -59,9 +59,15 @@ type growth struct {
 	random    *rand.Rand
 	tree      *Tree
 	leaves    []Leaf
-	scanners  []scanner
+	lookers   []*looker
 	swap      []int32 // as long as the rows, for dividing them
 	features  []int32 // in the order last drawn
+}
+
+// looker is one goroutine's part of a growth.
+type looker struct {
+	scanner
+	bins [maxBins]uint8
 }
 
 // node appends the node that holds rows, and all below it, and returns its index.
@@ -80,17 +86,17 @@ func (g *growth) node(rows []int32, depth int) int32 {
 		g.leaves = append(g.leaves, Leaf{Node: i, Rows: rows})
 		return int32(i)
 	}
+	f := &g.data.features[best.feature]
+	n := Node{Feature: best.feature, Cover: g.tree.Nodes[i].Cover, Impurity: impurity, Gain: best.gain}
+	n.Threshold = f.complete(&best)
 	left := g.divide(rows, best)
-	if !best.occupied.Has(missing) {
-		best.missingLeft = 2*left >= len(rows)
+	n.MissingLeft = best.missingLeft
+	if !best.occupied.Has(missing) { // none to learn from: with most rows
+		n.MissingLeft = 2*left >= len(rows)
 	}
-	n := Node{
-		Feature: best.feature, Threshold: best.threshold, MissingLeft: best.missingLeft,
-		Cover: g.tree.Nodes[i].Cover, Impurity: impurity, Gain: best.gain,
-	}
-	if g.data.features[best.feature].categorical {
+	if f.categorical {
 		for w := range best.left { // categories not seen here go where missing values go
-			if best.missingLeft {
+			if n.MissingLeft {
 				best.left[w] |= ^best.occupied[w]
 			}
 		}
@@ -105,12 +111,13 @@ func (g *growth) node(rows []int32, depth int) int32 {
 
 // split is a way to divide a node; its gain is 0 if there is none.
 type split struct {
-	feature     int32
-	gain        float64
-	threshold   float64
-	left        Set // the bins that go left, the missing one among them
-	occupied    Set // the bins that hold rows of the node
-	missingLeft bool
+	feature      int32
+	gain         float64
+	below, above uint8 // a number: the bins on either side of the cut
+	present      bool  // all that are present go left, only missing values right
+	missingLeft  bool
+	left         Set // the bins that go left; of a number, once complete
+	occupied     Set // the bins that hold rows of the node
 }
 
 // best returns the best split of the node last entered.
@@ -119,25 +126,25 @@ func (g *growth) best(rows []int32) split {
 		return g.bestOfDrawn(rows)
 	}
 	found := make([]split, len(g.features))
-	scanners := g.scanners
+	lookers := g.lookers
 	if len(rows)*len(g.features) < 1<<15 { // too little work to share
-		scanners = scanners[:1]
+		lookers = lookers[:1]
 	}
 	var next atomic.Int64
-	look := func(s scanner) {
+	look := func(l *looker) {
 		for {
 			j := int(next.Add(1)) - 1
 			if j >= len(found) {
 				return
 			}
-			found[j], _ = g.scan(s, int32(j), rows, 0)
+			found[j], _ = g.scan(l, int32(j), rows, 0)
 		}
 	}
 	var workers sync.WaitGroup
-	for _, s := range scanners[1:] {
-		workers.Go(func() { look(s) })
+	for _, l := range lookers[1:] {
+		workers.Go(func() { look(l) })
 	}
-	look(scanners[0])
+	look(lookers[0])
 	workers.Wait()
 	var best split
 	for _, s := range found {
@@ -158,7 +165,7 @@ func (g *growth) bestOfDrawn(rows []int32) (best split) {
 		if g.limit.Random {
 			u = g.random.Float64()
 		}
-		s, varies := g.scan(g.scanners[0], g.features[k], rows, u)
+		s, varies := g.scan(g.lookers[0], g.features[k], rows, u)
 		if s.gain > best.gain {
 			best = s
 		}
@@ -173,13 +180,12 @@ func (g *growth) bestOfDrawn(rows []int32) (best split) {
 
 // scan returns the best split of rows by a feature, and whether the feature
 // varies among them. u places a random threshold.
-func (g *growth) scan(s scanner, j int32, rows []int32, u float64) (split, bool) {
+func (g *growth) scan(l *looker, j int32, rows []int32, u float64) (split, bool) {
 	f := &g.data.features[j]
-	occupied := s.load(rows, f.bin)
-	anyMissing := occupied.Has(missing)
-	var room [maxBins]uint8
-	bins := room[:0]
-	for w, word := range occupied {
+	best := split{feature: j, occupied: l.load(rows, f.bin)}
+	anyMissing := best.occupied.Has(missing)
+	bins := l.bins[:0]
+	for w, word := range best.occupied {
 		for ; word != 0; word &= word - 1 {
 			if b := w<<6 + trailing(word); b != missing {
 				bins = append(bins, uint8(b))
@@ -190,23 +196,30 @@ func (g *growth) scan(s scanner, j int32, rows []int32, u float64) (split, bool)
 		return split{}, false
 	}
 	if f.categorical {
-		slices.SortStableFunc(bins, func(a, b uint8) int { return cmp.Compare(s.key(a), s.key(b)) })
+		slices.SortStableFunc(bins, func(a, b uint8) int { return cmp.Compare(l.key(a), l.key(b)) })
 	}
 	from, to := 1, len(bins)
 	if g.limit.Random && len(bins) > 1 {
 		from = f.cut(bins, u)
 		to = from + 1
 	}
-	best := split{feature: j, occupied: occupied}
 	// With values missing, all that are present may stand against them.
-	if k, gain := s.scan(bins, false, from, wider(to, anyMissing), g.limit.MinLeaf); k > 0 {
-		best.gain = gain
-		f.describe(&best, bins, k)
-	}
+	k, gain := l.scan(bins, false, from, wider(to, anyMissing), g.limit.MinLeaf)
 	if anyMissing {
-		if k, gain := s.scan(bins, true, from, to, g.limit.MinLeaf); k > 0 && gain > best.gain {
-			best.gain, best.missingLeft = gain, true
-			f.describe(&best, bins, k)
+		if other, more := l.scan(bins, true, from, to, g.limit.MinLeaf); other > 0 && more > gain {
+			k, gain, best.missingLeft = other, more, true
+		}
+	}
+	if k == 0 {
+		return split{}, true
+	}
+	best.gain, best.below = gain, bins[k-1]
+	if best.present = k == len(bins); !best.present {
+		best.above = bins[k]
+	}
+	if f.categorical {
+		for _, b := range bins[:k] {
+			best.left.add(b)
 		}
 	}
 	return best, true
@@ -237,20 +250,16 @@ func (f *feature) cut(bins []uint8, u float64) int {
 	return min(max(k, 1), len(bins)-1)
 }
 
-// describe says where the split puts the first k of bins and everything else.
-func (f *feature) describe(s *split, bins []uint8, k int) {
-	s.left = Set{}
+// complete fills in the bins that a split sends left, and returns its threshold.
+func (f *feature) complete(s *split) (threshold float64) {
 	switch {
 	case f.categorical:
-		for _, b := range bins[:k] {
-			s.left.add(b)
-		}
-	case k == len(bins): // all that are present go left
-		s.threshold = math.Inf(1)
+	case s.present:
+		threshold = math.Inf(1)
 		s.left = Set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0) >> 1}
 	default:
 		var last uint8
-		s.threshold, last = f.threshold(bins[k-1], bins[k])
+		threshold, last = f.threshold(s.below, s.above)
 		for b := range int(last) + 1 {
 			s.left.add(uint8(b))
 		}
@@ -258,6 +267,7 @@ func (f *feature) describe(s *split, bins []uint8, k int) {
 	if s.missingLeft {
 		s.left.add(missing)
 	}
+	return threshold
 }
 
 // divide puts the rows that go left first and returns how many there are.
@@ -265,7 +275,7 @@ func (g *growth) divide(rows []int32, s split) int {
 	bin := g.data.features[s.feature].bin
 	left, right := 0, 0
 	for _, r := range rows {
-		if b := bin[r]; s.left[b>>6]>>(b&63)&1 == 1 {
+		if s.left.Has(bin[r]) {
 			rows[left] = r
 			left++
 		} else {

@@ -96,11 +96,21 @@ func (s *responseScanner) load(rows []int32, bin []uint8) Set {
 		c.y += y[i]
 		c.w += weight[i]
 		c.rows++
-		s.occupied[b>>6] |= 1 << (b & 63)
 	}
 	if s.r.Mass != nil {
 		for i, row := range rows {
 			s.hist[bin[row]].mass += s.r.mass[i]
+		}
+	}
+	if len(rows) < few {
+		for _, row := range rows {
+			s.occupied.add(bin[row])
+		}
+		return s.occupied
+	}
+	for b := range s.hist {
+		if s.hist[b].rows > 0 {
+			s.occupied.add(uint8(b))
 		}
 	}
 	return s.occupied
