@@ -1,0 +1,277 @@
+package svm_test
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/assay-ml/assay/gomlx_models/svm"
+)
+
+// reference is testdata/reference.json, made by testdata/reference.py with the
+// versions it names.
+type reference struct {
+	WDBC, Diabetes map[string][]float64
+	Grades         [][]float64
+}
+
+func load(t *testing.T) (ref reference) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/reference.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &ref); err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// columns reads a CSV file of predict/: the named columns standardised (nil:
+// all but the outcome), and the outcome. Tumour grades I, II, III are 1, 2, 3.
+func columns(t *testing.T, name, outcome string, names ...string) (*mat.Dense, []float64) {
+	t.Helper()
+	var file *os.File
+	for _, root := range append(filepath.SplitList(os.Getenv("ASSAY_DATA")), "../../../shared/data") {
+		var err error
+		if file, err = os.Open(filepath.Join(root, "predict", name)); err == nil {
+			defer file.Close()
+			break
+		}
+	}
+	if file == nil {
+		t.Skipf("the data set %s is not on this machine: name its folder in ASSAY_DATA", name)
+	}
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x *mat.Dense
+	var y []float64
+	var kept [][]float64
+	for j, header := range rows[0] {
+		column := make([]float64, len(rows)-1)
+		for i, row := range rows[1:] {
+			v, err := strconv.ParseFloat(row[j], 64)
+			if err != nil {
+				v = float64(len(row[j]))
+			}
+			column[i] = v
+		}
+		switch {
+		case header == outcome:
+			y = column
+		case names == nil || slices.Contains(names, header):
+			mean, sd := stat.PopMeanStdDev(column, nil)
+			for i := range column {
+				column[i] = (column[i] - mean) / sd
+			}
+			kept = append(kept, column)
+		}
+	}
+	x = mat.NewDense(len(y), len(kept), nil)
+	for j, column := range kept {
+		x.SetCol(j, column)
+	}
+	return x, y
+}
+
+func classes(y []float64, first float64) []int {
+	out := make([]int, len(y))
+	for i, v := range y {
+		out[i] = int(v - first)
+	}
+	return out
+}
+
+func first(x *mat.Dense, n int) *mat.Dense {
+	_, p := x.Dims()
+	return mat.DenseCopyOf(x.Slice(0, n, 0, p))
+}
+
+func TestClassifierAgreesWithLibsvm(t *testing.T) {
+	ref := load(t)
+	x, y := columns(t, "breast_cancer_wdbc/breast_cancer.csv", "target")
+	f := func(name string, cfg svm.Config) {
+		t.Helper()
+		cfg.Tolerance = 1e-8
+		c, err := svm.FitClassifier(context.Background(), x, classes(y, 0), 2, cfg, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range c.Decide(first(x, 10)) {
+			if want := ref.WDBC[name][i]; math.Abs(got[0]-want) > 1e-5*math.Max(1, math.Abs(want)) {
+				t.Errorf("%s row %d: got %v, want %v", name, i, got[0], want)
+			}
+		}
+	}
+	f("radial", svm.Config{})
+	f("linear", svm.Config{Kernel: svm.Kernel{Kind: "linear"}, C: 0.1})
+	f("polynomial", svm.Config{Kernel: svm.Kernel{Kind: "polynomial", Coef0: 1}, C: 0.5})
+	f("weighted", svm.Config{ClassWeight: []float64{5, 0.5}})
+}
+
+func TestRegressorAgreesWithLibsvm(t *testing.T) {
+	ref := load(t)
+	x, y := columns(t, "diabetes_lars/diabetes.csv", "target")
+	f := func(name string, cfg svm.Config) {
+		t.Helper()
+		cfg.Tolerance = 1e-8
+		m, err := svm.FitRegressor(context.Background(), x, y, cfg, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range m.Decide(first(x, 10)) {
+			if want := ref.Diabetes[name][i]; math.Abs(got-want) > 1e-5*math.Max(1, math.Abs(want)) {
+				t.Errorf("%s row %d: got %v, want %v", name, i, got, want)
+			}
+		}
+	}
+	f("radial", svm.Config{C: 100, Epsilon: 5})
+	f("linear", svm.Config{Kernel: svm.Kernel{Kind: "linear"}, C: 10})
+}
+
+func TestThreeClassesAgreeWithLibsvm(t *testing.T) {
+	ref := load(t)
+	x, y := columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
+	c, err := svm.FitClassifier(context.Background(), x, classes(y, 1), 3, svm.Config{Tolerance: 1e-8}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range c.Decide(first(x, 10)) {
+		for m, want := range ref.Grades[i] { // libsvm's values of a pair are positive for its first class
+			if math.Abs(-got[m]-want) > 1e-5*math.Max(1, math.Abs(want)) {
+				t.Errorf("row %d machine %d: got %v, want %v", i, m, -got[m], want)
+			}
+		}
+	}
+	for i, prob := range c.Predict(first(x, 10)) {
+		sum := 0.0
+		for _, p := range prob {
+			sum += p
+		}
+		if len(prob) != 3 || math.Abs(sum-1) > 1e-9 {
+			t.Errorf("row %d: probabilities %v, want three that sum to 1", i, prob)
+		}
+	}
+}
+
+// A cache that holds two rows, shrinking and restoring must all end at the same
+// optimum as a cache that holds everything.
+func TestSmallCacheSameAnswer(t *testing.T) {
+	x, class := rings(1500)
+	fit := func(mib int) [][]float64 {
+		c, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{CacheMiB: mib, Tolerance: 1e-6}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Decide(first(x, 50))
+	}
+	small, large := fit(1), fit(100)
+	for i := range small {
+		if math.Abs(small[i][0]-large[i][0]) > 1e-4 {
+			t.Errorf("row %d: %v with a small cache, %v with a large one", i, small[i][0], large[i][0])
+		}
+	}
+}
+
+// rings is a disc of one class inside a ring of another, with some overlap.
+func rings(n int) (*mat.Dense, []int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	x, class := mat.NewDense(n, 2, nil), make([]int, n)
+	for i := range class {
+		class[i] = i % 2
+		radius, angle := float64(1+class[i])+0.4*r.NormFloat64(), 2*math.Pi*r.Float64()
+		x.SetRow(i, []float64{radius * math.Cos(angle), radius * math.Sin(angle)})
+	}
+	return x, class
+}
+
+func TestProbabilitiesAreCalibrated(t *testing.T) {
+	x, class := rings(2000)
+	c, err := svm.FitClassifier(context.Background(), first(x, 1000), class[:1000], 2, svm.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prob := c.Predict(x)[1000:]
+	sum, count := 0.0, 0.0
+	for i, p := range prob {
+		sum += p[1]
+		count += float64(class[1000+i])
+	}
+	if math.Abs(sum-count) > 50 {
+		t.Errorf("probabilities of 1000 new rows sum to %.0f, and %v have the class", sum, count)
+	}
+}
+
+func TestStops(t *testing.T) {
+	x, class := rings(400)
+	stop := errors.New("enough")
+	if _, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{C: 1e4, Tolerance: 1e-9}, func(int, float64) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("watch says stop: got %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := svm.FitClassifier(ctx, x, class, 2, svm.Config{C: 1e4, Tolerance: 1e-9}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("context is done: got %v", err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	x := mat.NewDense(2, 1, []float64{1, 2})
+	f := func(what string, class []int, cfg svm.Config) {
+		t.Helper()
+		if _, err := svm.FitClassifier(context.Background(), x, class, 2, cfg, nil); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	f("one row a class", []int{0, 1}, svm.Config{})
+	f("an outcome is missing", []int{0}, svm.Config{})
+	f("no such kernel", []int{0, 1}, svm.Config{Kernel: svm.Kernel{Kind: "sigmoid"}})
+	f("C is negative", []int{0, 1}, svm.Config{C: -1})
+}
+
+func ExampleFitRegressor() {
+	x := mat.NewDense(5, 1, []float64{1, 2, 3, 4, 5})
+	cfg := svm.Config{Kernel: svm.Kernel{Kind: "linear"}, C: 10, Epsilon: 0.01}
+	m, err := svm.FitRegressor(context.Background(), x, []float64{2, 4, 6, 8, 10}, cfg, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%.1f\n", m.Decide(mat.NewDense(1, 1, []float64{7}))[0])
+	// Output: 14.0
+}
+
+func BenchmarkRadial(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	x, class := mat.NewDense(4000, 50, nil), make([]int, 4000)
+	for i := range class {
+		sum := 0.0
+		for j := range 50 {
+			v := r.NormFloat64()
+			x.Set(i, j, v)
+			sum += v * v * float64(j%5-2)
+		}
+		if sum > 0 {
+			class[i] = 1
+		}
+	}
+	for b.Loop() {
+		if _, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{Folds: 2}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
