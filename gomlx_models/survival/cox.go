@@ -291,26 +291,46 @@ func (l *partial) loss(beta, grad []float64, hess *mat.SymDense) float64 {
 	return value * scale
 }
 
-// baseline returns Breslow's cumulative hazard at the mean of x in each stratum:
-// steps of (events)/(Σ at risk exp(xβ)).
+// baseline returns the cumulative hazard at the mean of x in each stratum.
 func (l *partial) baseline(beta []float64) []Hazard {
 	_, theta := l.predictors(beta)
 	out := make([]Hazard, len(l.strata))
 	for s, ms := range l.strata {
-		sum := 0.0
-		step := make([]float64, len(ms))
-		for at := len(ms) - 1; at >= 0; at-- {
-			for _, i := range ms[at].rows {
-				sum += theta[i]
-			}
-			step[at] = float64(ms[at].events) / sum
+		out[s] = breslow(ms, theta)
+	}
+	return out
+}
+
+// Baseline returns Breslow's cumulative hazard at log hazard 0, given the log
+// hazard that any model says each row has: steps of events/(Σ at risk exp(risk)).
+func Baseline(risk, time []float64, event []bool) (Hazard, error) {
+	if err := check(time, event); err != nil {
+		return Hazard{}, err
+	}
+	if len(risk) != len(time) {
+		return Hazard{}, fmt.Errorf("%d rows and %d risks: every row needs one", len(time), len(risk))
+	}
+	theta := make([]float64, len(risk))
+	for i, r := range risk {
+		theta[i] = math.Exp(r)
+	}
+	return breslow(moments(time, event, allRows(len(time))), theta), nil
+}
+
+func breslow(ms []moment, theta []float64) Hazard {
+	sum := 0.0
+	step := make([]float64, len(ms))
+	for at := len(ms) - 1; at >= 0; at-- {
+		for _, i := range ms[at].rows {
+			sum += theta[i]
 		}
-		total := 0.0
-		for at, m := range ms {
-			total += step[at]
-			out[s].Time = append(out[s].Time, m.time)
-			out[s].Value = append(out[s].Value, total)
-		}
+		step[at] = float64(ms[at].events) / sum
+	}
+	var out Hazard
+	total := 0.0
+	for at, m := range ms {
+		total += step[at]
+		out.Time, out.Value = append(out.Time, m.time), append(out.Value, total)
 	}
 	return out
 }

@@ -1,0 +1,127 @@
+// Package prognosis predicts what will become of a patient from one row of a
+// table: a number, a class, or the time to an event.
+//
+// The three models share one configuration and differ in outcome and answer:
+//
+//	NewRegressor   float64   a number
+//	NewClassifier  int       the probability of each class
+//	NewSurvivor    Outcome   a Curve: risk, and survival over time
+//
+// A row is a []float64 in the order of Config.Features. The tree methods take
+// NaN for a missing value; for the others impute first (package table). Judging
+// is apart from the models: EvaluateValues, EvaluateClasses, EvaluateSurvival.
+//
+//	pipeline, x, err := table.Fit(table.ForLinear(), frame, nil)
+//	train := prognosis.Dataset[prognosis.Outcome]{X: x, Y: outcomes}
+//	model := prognosis.NewSurvivor(prognosis.Config{Method: prognosis.Cox, Pipeline: pipeline})
+//	err = model.Fit(ctx, train, run)
+//	curves, err := model.Predict(ctx, test.X)
+//	report, err := prognosis.EvaluateSurvival(train.Y, test.Y, curves, score.Options{Name: "test"})
+package prognosis
+
+import (
+	"fmt"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/survival"
+	"github.com/assay-ml/assay/gomlx_models/svm"
+	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/tree"
+)
+
+// Row is the features of one patient.
+type Row = []float64
+
+// Dataset is rows with outcomes Y.
+type Dataset[Y any] = models.Dataset[Row, Y]
+
+// Outcome is how long a patient was followed, and whether the event ended it.
+type Outcome struct {
+	Time  float64 `json:"time"`
+	Event bool    `json:"event"`
+}
+
+// Method is how a model learns.
+type Method string
+
+// The methods, and the outcomes they can learn.
+const (
+	Linear        Method = "linear"         // values: least squares, ridge, lasso, elastic net; classes: logistic
+	SVM           Method = "svm"            // values, classes; columns are standardised
+	RandomFourier Method = "random fourier" // values, classes: linear on random Fourier features, on GoMLX; columns are standardised
+	Tree          Method = "tree"           // values, classes: one tree
+	Forest        Method = "forest"         // values, classes, survival
+	Extra         Method = "extra"          // values, classes, survival: extremely randomised trees
+	Boosting      Method = "boosting"       // values, classes
+	Cox           Method = "cox"            // survival
+	DeepSurv      Method = "deepsurv"       // survival: a network's log hazard, on GoMLX; columns are standardised
+	Hazard        Method = "hazard"         // survival: a network's hazard in each interval, on GoMLX; columns are standardised
+)
+
+// Config describes a model. Method is required; of the parts below it, only the
+// method's own counts.
+type Config struct {
+	Method   Method   `json:"method"`
+	Features []string `json:"features,omitempty"` // names of the columns, in order; nil means those of Pipeline
+	Classes  []string `json:"classes,omitempty"`  // of a classifier, in output order; required there
+	Seed     int64    `json:"seed"`
+
+	// Pipeline made the rows out of a table, and is saved with the model:
+	// PredictFrame uses it, and trees learn from it which columns are codes of
+	// categories. nil means that rows come from elsewhere.
+	Pipeline *table.Pipeline `json:"pipeline,omitempty"`
+
+	Linear  linear.Config      `json:"linear"`
+	SVM     svm.Config         `json:"svm"`
+	Fourier Fourier            `json:"fourier"`
+	Trees   tree.Config        `json:"trees"` // Method and Seed of its own are ignored
+	Boost   tree.BoostConfig   `json:"boost"` // Seed of its own is ignored
+	Cox     survival.CoxConfig `json:"cox"`
+	Network Network            `json:"network"`
+}
+
+// Network describes the networks of DeepSurv and Hazard.
+type Network struct {
+	Hidden     []int   `json:"hidden,omitempty"`     // widths; nil means 32, 32
+	Dropout    float64 `json:"dropout,omitempty"`    // share of units left out in training
+	Intervals  int     `json:"intervals,omitempty"`  // of Hazard; 0 means 20
+	Validation float64 `json:"validation,omitempty"` // share of patients held out to choose the epoch; 0 means 0.2
+	fit.Options
+}
+
+func (n Network) withDefaults() Network {
+	if n.Hidden == nil {
+		n.Hidden = []int{32, 32}
+	}
+	if n.Intervals == 0 {
+		n.Intervals = 20
+	}
+	if n.Validation == 0 {
+		n.Validation = 0.2
+	}
+	if n.Options.Epochs == 0 {
+		n.Options.Epochs = 100
+	}
+	if n.Options.Batch == 0 {
+		n.Options.Batch = 128
+	}
+	if n.Options.Patience == 0 {
+		n.Options.Patience = 15
+	}
+	return n
+}
+
+func (n Network) check() error {
+	if !(n.Dropout >= 0 && n.Dropout < 1) {
+		return fmt.Errorf("dropout is %v: it must be at least 0 and below 1", n.Dropout)
+	}
+	if !(n.Validation > 0 && n.Validation < 1) {
+		return fmt.Errorf("validation is %v: it is the share of patients held out, between 0 and 1", n.Validation)
+	}
+	if n.Intervals < 2 {
+		return fmt.Errorf("%d intervals: there must be at least 2", n.Intervals)
+	}
+	return nil
+}

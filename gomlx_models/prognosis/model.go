@@ -1,0 +1,333 @@
+package prognosis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/survival"
+	"github.com/assay-ml/assay/gomlx_models/svm"
+	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/tree"
+)
+
+// Model is a prognostic model of outcomes Y with answers A. Its methods may be
+// called from several goroutines once it is fitted.
+type Model[Y, A any] struct {
+	config Config
+	task   task[Y, A]
+	state  *state // nil until fitted
+}
+
+// Regressor, Classifier and Survivor are the models of the three outcomes.
+type (
+	Regressor  = Model[float64, float64]
+	Classifier = Model[int, []float64]
+	Survivor   = Model[Outcome, Curve]
+)
+
+var (
+	_ models.Model[Row, float64, float64] = (*Regressor)(nil)
+	_ models.Model[Row, int, []float64]   = (*Classifier)(nil)
+	_ models.Model[Row, Outcome, Curve]   = (*Survivor)(nil)
+)
+
+// NewRegressor returns a model of a number.
+func NewRegressor(cfg Config) *Regressor { return &Regressor{config: cfg.named(), task: values} }
+
+// NewClassifier returns a model of classes; cfg.Classes names them.
+func NewClassifier(cfg Config) *Classifier { return &Classifier{config: cfg.named(), task: classes} }
+
+// NewSurvivor returns a model of the time to an event.
+func NewSurvivor(cfg Config) *Survivor { return &Survivor{config: cfg.named(), task: survivals} }
+
+// task is what differs between outcomes.
+type task[Y, A any] struct {
+	kind   string // of a saved model
+	check  func(cfg Config, row int, y Y) error
+	fit    func(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, Y], watching []models.Observer) error
+	answer func(ctx context.Context, cfg Config, s *state, xs []Row) ([]A, error)
+	// scale is the number that explanations are of, and what it is called. It
+	// is where a linear model is a sum: log odds, log hazard.
+	scale func(cfg Config, a A) float64
+	of    func(cfg Config) string
+}
+
+// state is what a fit found; a method fills its own parts.
+type state struct {
+	Columns    int       `json:"columns"`
+	Mean       []float64 `json:"mean"`                 // of each column over the training rows, missing values apart
+	Deviation  []float64 `json:"deviation"`            // likewise; 1 where it would be 0
+	Background []Row     `json:"background,omitempty"` // training rows that explanations compare with
+
+	Linear     *linear.Model        `json:"linear,omitempty"`
+	Logistic   *linear.Logistic     `json:"logistic,omitempty"`
+	Machine    *svm.Machine         `json:"machine,omitempty"`
+	Classifier *svm.Classifier      `json:"classifier,omitempty"`
+	Fourier    *fourier             `json:"fourier,omitempty"`
+	Trees      *tree.Ensemble       `json:"trees,omitempty"`
+	Cox        *survival.Cox        `json:"cox,omitempty"`
+	Forest     *tree.SurvivalForest `json:"forest,omitempty"`
+	Baseline   *survival.Hazard     `json:"baseline,omitempty"` // of DeepSurv, at log hazard 0
+	Times      []float64            `json:"times,omitempty"`    // of the survival curves
+	Width      int                  `json:"width,omitempty"`    // outputs of the network
+
+	network *fit.Network
+}
+
+// Config returns what the model was made with.
+func (m *Model[Y, A]) Config() Config { return m.config }
+
+// Fit learns from the training rows. Patients (train.Group) are kept together
+// where a network holds rows out.
+func (m *Model[Y, A]) Fit(ctx context.Context, train models.Dataset[Row, Y], watching ...models.Observer) error {
+	m.state = nil
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("prognosis: %w", err)
+	}
+	if err := m.checkData(train); err != nil {
+		return fmt.Errorf("prognosis: %w", err)
+	}
+	s := &state{Columns: len(train.X[0])}
+	s.measure(train.X)
+	s.Background = background(train.X)
+	if err := m.task.fit(ctx, m.config, s, train, watching); err != nil {
+		return fmt.Errorf("prognosis: %s: %w", m.config.Method, err)
+	}
+	m.state = s
+	return fit.Keep(watching, "model.assay", m.Save)
+}
+
+func (m *Model[Y, A]) checkData(train models.Dataset[Row, Y]) error {
+	if train.Len() == 0 {
+		return errors.New("there are no rows to learn from")
+	}
+	if len(train.Y) != train.Len() {
+		return fmt.Errorf("%d rows and %d outcomes: every row needs one", train.Len(), len(train.Y))
+	}
+	if train.Group != nil && len(train.Group) != train.Len() {
+		return fmt.Errorf("%d rows and %d patients: every row needs one, or none has", train.Len(), len(train.Group))
+	}
+	width := len(train.X[0])
+	if width == 0 {
+		return errors.New("row 0 has no columns")
+	}
+	if m.config.Features != nil && len(m.config.Features) != width {
+		return fmt.Errorf("rows have %d columns, and %d are named in Features", width, len(m.config.Features))
+	}
+	if err := m.checkRows(train.X, width); err != nil {
+		return err
+	}
+	for i, y := range train.Y {
+		if err := m.task.check(m.config, i, y); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRows finds rows that the method cannot read.
+func (m *Model[Y, A]) checkRows(xs []Row, width int) error {
+	for i, x := range xs {
+		if len(x) != width {
+			return fmt.Errorf("row %d has %d columns, and the model has %d", i, len(x), width)
+		}
+		for j, v := range x {
+			if math.IsInf(v, 0) {
+				return fmt.Errorf("row %d: %s is %v", i, m.config.feature(j), v)
+			}
+			if math.IsNaN(v) && !m.config.Method.takesMissing() {
+				return fmt.Errorf("row %d: %s is missing, which %s does not take: impute it first", i, m.config.feature(j), m.config.Method)
+			}
+		}
+	}
+	return nil
+}
+
+// Predict returns an answer for each row.
+func (m *Model[Y, A]) Predict(ctx context.Context, xs []Row) ([]A, error) {
+	if m.state == nil {
+		return nil, fmt.Errorf("prognosis: %w", models.ErrNotFitted)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("prognosis: %w", err)
+	}
+	if err := m.checkRows(xs, m.state.Columns); err != nil {
+		return nil, fmt.Errorf("prognosis: %w", err)
+	}
+	if len(xs) == 0 {
+		return nil, nil
+	}
+	return m.task.answer(ctx, m.config, m.state, xs)
+}
+
+// PredictFrame returns an answer for each row of a table, which Config.Pipeline
+// turns into what the model reads.
+func (m *Model[Y, A]) PredictFrame(ctx context.Context, frame *table.Frame) ([]A, error) {
+	if m.config.Pipeline == nil {
+		return nil, errors.New("prognosis: the model has no Pipeline to read a table with: set it in Config, or call Predict with rows")
+	}
+	xs, err := m.config.Pipeline.Transform(frame)
+	if err != nil {
+		return nil, fmt.Errorf("prognosis: %w", err)
+	}
+	return m.Predict(ctx, xs)
+}
+
+// takesMissing reports whether NaN is a value like others.
+func (m Method) takesMissing() bool {
+	return m == Tree || m == Forest || m == Extra || m == Boosting
+}
+
+// named returns the configuration with the feature names of its pipeline.
+func (c Config) named() Config {
+	if c.Features == nil && c.Pipeline != nil {
+		c.Features = c.Pipeline.Names()
+	}
+	return c
+}
+
+// categorical says which columns hold codes of categories.
+func (c Config) categorical() []bool {
+	if c.Pipeline == nil {
+		return nil
+	}
+	return c.Pipeline.Categorical()
+}
+
+// feature names column j.
+func (c Config) feature(j int) string {
+	if j < len(c.Features) {
+		return c.Features[j]
+	}
+	return fmt.Sprintf("x%d", j)
+}
+
+// features names all columns.
+func (c Config) features(n int) []string {
+	out := make([]string, n)
+	for j := range out {
+		out[j] = c.feature(j)
+	}
+	return out
+}
+
+// trees returns the configuration of a tree method.
+func (c Config) trees() tree.Config {
+	t := c.Trees
+	t.Seed = c.Seed
+	if t.Categorical == nil {
+		t.Categorical = c.categorical()
+	}
+	t.Method = map[Method]tree.Method{Tree: tree.Single, Forest: tree.Forest, Extra: tree.Extra}[c.Method]
+	return t
+}
+
+// boost returns the configuration of boosting.
+func (c Config) boost() tree.BoostConfig {
+	b := c.Boost
+	b.Seed = c.Seed
+	if b.Categorical == nil {
+		b.Categorical = c.categorical()
+	}
+	return b
+}
+
+func (c Config) unknown(can ...Method) error {
+	return fmt.Errorf("the method is %q: for this outcome choose one of %q", c.Method, can)
+}
+
+// measure finds the mean and deviation of each column.
+func (s *state) measure(xs []Row) {
+	s.Mean, s.Deviation = make([]float64, s.Columns), make([]float64, s.Columns)
+	for j := range s.Columns {
+		var column []float64
+		for _, x := range xs {
+			if !math.IsNaN(x[j]) {
+				column = append(column, x[j])
+			}
+		}
+		s.Deviation[j] = 1
+		if len(column) > 0 {
+			mean, sd := stat.PopMeanStdDev(column, nil)
+			s.Mean[j] = mean
+			if sd > 0 {
+				s.Deviation[j] = sd
+			}
+		}
+	}
+}
+
+// standard returns the rows with columns of mean 0 and deviation 1.
+func (s *state) standard(xs []Row) *mat.Dense {
+	out := matrix(xs, s.Columns)
+	for i := range xs {
+		row := out.RawRowView(i)
+		for j := range row {
+			row[j] = (row[j] - s.Mean[j]) / s.Deviation[j]
+		}
+	}
+	return out
+}
+
+func matrix(xs []Row, columns int) *mat.Dense {
+	out := mat.NewDense(len(xs), columns, nil)
+	for i, x := range xs {
+		out.SetRow(i, x)
+	}
+	return out
+}
+
+// background returns up to 64 rows, evenly spaced.
+func background(xs []Row) []Row {
+	const most = 64
+	var out []Row
+	for k := range min(most, len(xs)) {
+		out = append(out, xs[k*len(xs)/min(most, len(xs))])
+	}
+	return out
+}
+
+// told passes a method's progress on as the steps of a run.
+func told(watching []models.Observer, name string) func(done, planned int) error {
+	if len(watching) == 0 {
+		return nil
+	}
+	plan := 0
+	return func(done, planned int) error {
+		for _, w := range watching {
+			if p, ok := w.(models.Planner); ok && plan != planned {
+				p.Plan(int64(planned))
+			}
+			if err := w.Step(int64(done), []string{name}, []float64{float64(done)}); err != nil {
+				return fmt.Errorf("observer of step %d: %w", done, err)
+			}
+		}
+		plan = planned
+		return nil
+	}
+}
+
+// heard passes a solver's progress on, counting its reports.
+func heard(watching []models.Observer) svm.Watch {
+	if len(watching) == 0 {
+		return nil
+	}
+	reports := int64(0)
+	return func(step int, gap float64) error {
+		reports++
+		for _, w := range watching {
+			if err := w.Step(reports, []string{"optimality_gap"}, []float64{gap}); err != nil {
+				return fmt.Errorf("observer of step %d: %w", step, err)
+			}
+		}
+		return nil
+	}
+}

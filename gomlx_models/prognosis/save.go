@@ -1,0 +1,73 @@
+package prognosis
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+)
+
+// saved is a model as JSON. With a network, it is the configuration of what
+// package fit saves.
+type saved struct {
+	Kind   string `json:"kind"`
+	Config Config `json:"config"`
+	State  *state `json:"state"`
+}
+
+// Save writes the fitted model.
+func (m *Model[Y, A]) Save(w io.Writer) error {
+	if m.state == nil {
+		return fmt.Errorf("prognosis: %w", models.ErrNotFitted)
+	}
+	out := saved{Kind: m.task.kind, Config: m.config, State: m.state}
+	if m.state.network != nil {
+		return m.state.network.Save(w, m.task.kind, out)
+	}
+	if err := json.NewEncoder(w).Encode(out); err != nil {
+		return fmt.Errorf("prognosis: save: %w", err)
+	}
+	return nil
+}
+
+// LoadRegressor, LoadClassifier and LoadSurvivor read what Save of such a model
+// wrote.
+func LoadRegressor(r io.Reader) (*Regressor, error)   { return load(r, values) }
+func LoadClassifier(r io.Reader) (*Classifier, error) { return load(r, classes) }
+func LoadSurvivor(r io.Reader) (*Survivor, error)     { return load(r, survivals) }
+
+func load[Y, A any](r io.Reader, task task[Y, A]) (*Model[Y, A], error) {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("prognosis: load: %w", err)
+	}
+	var in saved
+	if bytes.HasPrefix(content, []byte("{")) {
+		if err := json.Unmarshal(content, &in); err != nil {
+			return nil, fmt.Errorf("prognosis: %w: %w", fit.ErrCorrupt, err)
+		}
+	} else {
+		weights, err := fit.Load(bytes.NewReader(content), task.kind, &in)
+		if err != nil {
+			return nil, fmt.Errorf("prognosis: %w", err)
+		}
+		if in.State == nil {
+			return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
+		}
+		n := in.Config.Network.withDefaults()
+		if in.State.network, err = fit.Restore(n.graph(in.State.Width), weights, n.Batch); err != nil {
+			return nil, fmt.Errorf("prognosis: %w", errors.Join(fit.ErrCorrupt, err))
+		}
+	}
+	if in.Kind != task.kind {
+		return nil, fmt.Errorf("prognosis: this is saved as %q, not as %q: load it with the function for its outcome", in.Kind, task.kind)
+	}
+	if in.State == nil {
+		return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
+	}
+	return &Model[Y, A]{config: in.Config, task: task, state: in.State}, nil
+}

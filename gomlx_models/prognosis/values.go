@@ -1,0 +1,78 @@
+package prognosis
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/svm"
+	"github.com/assay-ml/assay/gomlx_models/tree"
+)
+
+// values is the task of predicting a number.
+var values = task[float64, float64]{
+	kind: "prognosis of a value",
+	check: func(_ Config, row int, y float64) error {
+		if math.IsNaN(y) || math.IsInf(y, 0) {
+			return fmt.Errorf("the outcome of row %d is %v: leave such rows out", row, y)
+		}
+		return nil
+	},
+	fit:    fitValues,
+	answer: predictValues,
+	scale:  func(_ Config, a float64) float64 { return a },
+	of:     func(Config) string { return "value" },
+}
+
+func fitValues(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, float64], watching []models.Observer) (err error) {
+	switch cfg.Method {
+	case Linear:
+		s.Linear, err = linear.Fit(matrix(d.X, s.Columns), d.Y, nil, cfg.Linear)
+	case SVM:
+		s.Machine, err = svm.FitRegressor(ctx, s.standard(d.X), d.Y, cfg.SVM, heard(watching))
+	case RandomFourier:
+		s.Fourier = newFourier(cfg, s.Columns)
+		z, ferr := s.Fourier.apply(ctx, s.standard(d.X))
+		if ferr != nil {
+			return ferr
+		}
+		s.Linear, err = linear.Fit(z, d.Y, nil, cfg.Fourier.penalty(cfg.Linear, len(d.X)))
+	case Tree, Forest, Extra:
+		t := cfg.trees()
+		t.Progress = told(watching, "trees")
+		s.Trees, err = tree.Regress(ctx, d.X, d.Y, t)
+	case Boosting:
+		b := cfg.boost()
+		b.Progress = told(watching, "rounds")
+		s.Trees, err = tree.BoostNumbers(ctx, d.X, d.Y, b)
+	default:
+		err = cfg.unknown(Linear, SVM, RandomFourier, Tree, Forest, Extra, Boosting)
+	}
+	return err
+}
+
+func predictValues(ctx context.Context, _ Config, s *state, xs []Row) ([]float64, error) {
+	switch {
+	case s.Fourier != nil:
+		z, err := s.Fourier.apply(ctx, s.standard(xs))
+		if err != nil {
+			return nil, err
+		}
+		return s.Linear.Predict(z), nil
+	case s.Linear != nil:
+		return s.Linear.Predict(matrix(xs, s.Columns)), nil
+	case s.Machine != nil:
+		return s.Machine.Decide(s.standard(xs)), nil
+	}
+	answers, err := s.Trees.Predict(xs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(xs))
+	for i, a := range answers {
+		out[i] = a[0]
+	}
+	return out, nil
+}
