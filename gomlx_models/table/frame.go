@@ -1,0 +1,195 @@
+package table
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Kind is what a column holds.
+type Kind string
+
+// The kinds.
+const (
+	Number   Kind = "number"
+	Category Kind = "category"
+)
+
+// Column is one variable. A Number column has Numbers, in which NaN is missing; a
+// Category column has Levels in ascending order and Codes into them, in which -1
+// is missing.
+type Column struct {
+	Name    string
+	Kind    Kind
+	Numbers []float64
+	Levels  []string
+	Codes   []int
+}
+
+// Frame is columns of one length.
+type Frame struct {
+	Columns []Column
+}
+
+// NumberColumn returns a column of numbers; NaN is missing.
+func NumberColumn(name string, values []float64) Column {
+	return Column{Name: name, Kind: Number, Numbers: values}
+}
+
+// CategoryColumn returns a column of categories; empty text is missing.
+func CategoryColumn(name string, values []string) Column {
+	c := Column{Name: name, Kind: Category, Codes: make([]int, len(values))}
+	for _, v := range values {
+		if v != "" {
+			c.Levels = append(c.Levels, v)
+		}
+	}
+	slices.Sort(c.Levels)
+	c.Levels = slices.Compact(c.Levels)
+	for i, v := range values {
+		c.Codes[i] = -1
+		if k, found := slices.BinarySearch(c.Levels, v); found {
+			c.Codes[i] = k
+		}
+	}
+	return c
+}
+
+// Len returns the number of rows.
+func (c *Column) Len() int {
+	if c.Kind == Number {
+		return len(c.Numbers)
+	}
+	return len(c.Codes)
+}
+
+// Missing reports whether row i has no value.
+func (c *Column) Missing(i int) bool {
+	if c.Kind == Number {
+		return math.IsNaN(c.Numbers[i])
+	}
+	return c.Codes[i] < 0
+}
+
+// Text returns the value of row i as text, "" if it is missing.
+func (c *Column) Text(i int) string {
+	switch {
+	case c.Missing(i):
+		return ""
+	case c.Kind == Number:
+		return strconv.FormatFloat(c.Numbers[i], 'g', -1, 64)
+	}
+	return c.Levels[c.Codes[i]]
+}
+
+// take returns the column with only some rows, in their order.
+func (c *Column) take(rows []int) Column {
+	t := Column{Name: c.Name, Kind: c.Kind, Levels: c.Levels}
+	for _, i := range rows {
+		if c.Kind == Number {
+			t.Numbers = append(t.Numbers, c.Numbers[i])
+		} else {
+			t.Codes = append(t.Codes, c.Codes[i])
+		}
+	}
+	return t
+}
+
+// Rows returns the number of rows.
+func (f *Frame) Rows() int {
+	if len(f.Columns) == 0 {
+		return 0
+	}
+	return f.Columns[0].Len()
+}
+
+// Column returns the column called name.
+func (f *Frame) Column(name string) (*Column, error) {
+	for i := range f.Columns {
+		if f.Columns[i].Name == name {
+			return &f.Columns[i], nil
+		}
+	}
+	return nil, fmt.Errorf("there is no column %q: the columns are %q", name, f.Names())
+}
+
+// Names returns the columns' names.
+func (f *Frame) Names() []string {
+	names := make([]string, len(f.Columns))
+	for i := range f.Columns {
+		names[i] = f.Columns[i].Name
+	}
+	return names
+}
+
+// Numbers returns a column's numbers, which share the frame's memory.
+func (f *Frame) Numbers(name string) ([]float64, error) {
+	c, err := f.Column(name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Kind != Number {
+		return nil, fmt.Errorf("column %q holds categories such as %q, not numbers", name, first(c.Levels))
+	}
+	return c.Numbers, nil
+}
+
+// Texts returns a column as text, "" where it is missing: patients, subgroups.
+func (f *Frame) Texts(name string) ([]string, error) {
+	c, err := f.Column(name)
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, c.Len())
+	for i := range texts {
+		texts[i] = c.Text(i)
+	}
+	return texts, nil
+}
+
+// Take returns the frame with only some rows, in their order. Categories keep
+// levels that none of them has.
+func (f *Frame) Take(rows []int) *Frame {
+	t := &Frame{Columns: make([]Column, len(f.Columns))}
+	for i := range f.Columns {
+		t.Columns[i] = f.Columns[i].take(rows)
+	}
+	return t
+}
+
+// Select returns the frame with only the named columns, in that order.
+func (f *Frame) Select(names ...string) (*Frame, error) {
+	s := &Frame{}
+	for _, name := range names {
+		c, err := f.Column(name)
+		if err != nil {
+			return nil, err
+		}
+		s.Columns = append(s.Columns, *c)
+	}
+	return s, nil
+}
+
+// Drop returns the frame without the named columns, each of which must be there.
+func (f *Frame) Drop(names ...string) (*Frame, error) {
+	for _, name := range names {
+		if _, err := f.Column(name); err != nil {
+			return nil, err
+		}
+	}
+	d := &Frame{}
+	for _, c := range f.Columns {
+		if !slices.Contains(names, c.Name) {
+			d.Columns = append(d.Columns, c)
+		}
+	}
+	return d, nil
+}
+
+func first(levels []string) string {
+	if len(levels) == 0 {
+		return ""
+	}
+	return levels[0]
+}
