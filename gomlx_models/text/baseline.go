@@ -47,7 +47,8 @@ func NewBaseline(config BaselineConfig) *Baseline {
 	return &Baseline{config: config}
 }
 
-// Config returns what NewBaseline or the saved model was given.
+// Config returns what NewBaseline or the saved model was given, with its
+// defaults.
 func (m *Baseline) Config() BaselineConfig { return m.config }
 
 // Fit learns the terms and their weights from train. Observers get "loss", the

@@ -56,9 +56,12 @@ const embeddingSpread = 0.05
 //	returns [batch, classes] logits
 func (f *fitted) classify(scope *model.Scope, x, words *Node) *Node {
 	pooled := f.pool(f.encode(scope, x, words, nil), words)
-	pooled = layers.DropoutStatic(scope.In("dropout"), pooled, f.Config.Dropout)
+	pooled = layers.DropoutStatic(scope.In("dropout"), pooled, rate(f.Config.Dropout))
 	return layers.DenseWithBias(scope.In("classes"), pooled, len(f.Config.Classes))
 }
+
+// rate is the share that a configured dropout drops: -1 means none.
+func rate(dropout float64) float64 { return max(0, dropout) }
 
 // encoded is what the layers made of a text.
 type encoded struct {
@@ -80,7 +83,7 @@ func (f *fitted) encode(scope *model.Scope, x, words *Node, attention *[]*Node) 
 	for i := range f.Config.Layers {
 		states := run(scope.In("layer_%d", i), e.states, layer.Recurrent{
 			Units: f.Config.Units, Direction: layer.Direction(f.Config.Direction), Mask: words,
-			Dropout: f.Config.Dropout, RecurrentDropout: f.Config.RecurrentDropout,
+			Dropout: rate(f.Config.Dropout), RecurrentDropout: rate(f.Config.RecurrentDropout),
 		})
 		e = encoded{states.All, states.Last[0]}
 	}
@@ -107,18 +110,18 @@ func (f *fitted) transform(scope *model.Scope, x, words *Node, attention *[]*Nod
 	shape := shapes.Make(dtypes.Float32, paddedLength(c.MaxTokens), c.Embedding)
 	positions := scope.WithInitializer(initializer.RandomUniformFn(scope, -embeddingSpread, embeddingSpread)).VariableWithShape("positions", shape).NodeValue(g)
 	x = Add(x, InsertAxes(Slice(positions, AxisRange(0, length)), 0))
-	x = layers.DropoutStatic(scope.In("embedding_dropout"), x, c.Dropout)
+	x = layers.DropoutStatic(scope.In("embedding_dropout"), x, rate(c.Dropout))
 	for i := range c.Layers {
 		scope := scope.In("layer_%d", i)
 		mixed, weights := attend(scope.In("attention"), norm.LayerNorm(scope.In("attention_norm"), x, -1).Done(), words, c.Heads)
 		if attention != nil {
 			*attention = append(*attention, weights)
 		}
-		x = Add(x, layers.DropoutStatic(scope.In("attention_dropout"), mixed, c.Dropout))
+		x = Add(x, layers.DropoutStatic(scope.In("attention_dropout"), mixed, rate(c.Dropout)))
 		h := norm.LayerNorm(scope.In("dense_norm"), x, -1).Done()
 		h = activation.Apply(activation.TypeGelu, layers.DenseWithBias(scope.In("dense"), h, c.Hidden))
 		h = layers.DenseWithBias(scope.In("back"), h, c.Embedding)
-		x = Add(x, layers.DropoutStatic(scope.In("dense_dropout"), h, c.Dropout))
+		x = Add(x, layers.DropoutStatic(scope.In("dense_dropout"), h, rate(c.Dropout)))
 	}
 	return norm.LayerNorm(scope.In("norm"), x, -1).Done()
 }

@@ -46,6 +46,8 @@ type Config struct {
 	fit.Options
 }
 
+// withDefaults returns c with its zero values replaced by what they mean. What
+// it returns, it leaves alone.
 func (c Config) withDefaults() Config {
 	or := func(v *int, value int) {
 		if *v == 0 {
@@ -59,7 +61,6 @@ func (c Config) withDefaults() Config {
 	or(&c.Units, 128)
 	or(&c.Heads, 4)
 	or(&c.Hidden, 2*c.Embedding)
-	or(&c.Batch, 32)
 	if c.Network == "" {
 		c.Network = "lstm"
 	}
@@ -74,16 +75,14 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	for _, rate := range []*float64{&c.Dropout, &c.RecurrentDropout} {
-		switch *rate {
-		case 0:
+		if *rate == 0 {
 			*rate = 0.2
-		case -1:
-			*rate = 0
 		}
 	}
 	if c.HoldOut == 0 {
 		c.HoldOut = 0.1
 	}
+	c.Options = c.Options.WithDefaults()
 	return c
 }
 
@@ -104,7 +103,7 @@ func (c Config) check() error {
 		}
 	}
 	for name, v := range map[string]float64{"dropout": c.Dropout, "recurrent dropout": c.RecurrentDropout, "word dropout": c.WordDropout} {
-		if !(v >= 0 && v < 1) {
+		if v != -1 && !(v >= 0 && v < 1) {
 			return fmt.Errorf("%s is %g: it must be at least 0 and below 1, or -1 for none", name, v)
 		}
 	}
@@ -149,8 +148,14 @@ var _ models.Model[string, []int, []float64] = (*Network)(nil)
 // New returns a network to be fitted.
 func New(config Config) *Network { return &Network{config: config} }
 
-// Config returns what New or the saved model was given.
-func (m *Network) Config() Config { return m.config }
+// Config returns what New or the saved model was given, with its defaults.
+func (m *Network) Config() Config {
+	c := m.config
+	if c.Embedding == 0 && m.vectors != nil {
+		c.Embedding = m.vectors.Width
+	}
+	return c.withDefaults()
+}
 
 // ValidateOn names the texts that choose the best epoch, and returns m.
 // Without it, Fit holds out a share of the training groups.
@@ -183,11 +188,7 @@ func (m *Network) Fit(ctx context.Context, train Dataset, watching ...models.Obs
 }
 
 func (m *Network) train(ctx context.Context, train Dataset, watching []models.Observer) (*fitted, error) {
-	config := m.config
-	if config.Embedding == 0 && m.vectors != nil {
-		config.Embedding = m.vectors.Width
-	}
-	config = config.withDefaults()
+	config := m.Config()
 	if err := config.check(); err != nil {
 		return nil, err
 	}

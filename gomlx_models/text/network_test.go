@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -129,22 +131,65 @@ func notes(multilabel bool) text.Dataset {
 	return set
 }
 
-func TestModelsKeepTheirPromises(t *testing.T) {
-	numbers := func(p []float64) []float64 { return p }
-	bad := func(y ...int) map[string]text.Dataset {
-		set := notes(false)
-		set.Y[3] = y
-		return map[string]text.Dataset{fmt.Sprintf("labels %d", y): set}
-	}
-	t.Run("baseline", func(t *testing.T) {
-		modeltest.Check(t, modeltest.Case[string, []int, []float64]{
-			New: func(int64) models.Model[string, []int, []float64] {
-				return text.NewBaseline(text.BaselineConfig{Classes: []string{"a", "b"}})
-			},
-			Train: notes(false), Numbers: numbers, Steps: true, BadFit: bad(2),
-			Load: func(r io.Reader) (models.Model[string, []int, []float64], error) { return text.LoadBaseline(r) },
-		})
+func TestBaselineKeepsItsPromises(t *testing.T) {
+	modeltest.Check(t, modeltest.Case[string, []int, []float64]{
+		New: func(int64) models.Model[string, []int, []float64] {
+			return text.NewBaseline(text.BaselineConfig{Classes: []string{"a", "b"}})
+		},
+		Train: notes(false), Numbers: numbers, Steps: true, BadFit: badLabels(2),
+		Load: func(r io.Reader) (models.Model[string, []int, []float64], error) { return text.LoadBaseline(r) },
 	})
+}
+
+// TestBaselineOfThreeClasses: the probabilities are those of scikit-learn 1.9,
+// TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True) and
+// LogisticRegression(C=10, class_weight="balanced", tol=1e-10).
+func TestBaselineOfThreeClasses(t *testing.T) {
+	ctx := context.Background()
+	set := text.Dataset{
+		X: []string{"fever and cough", "cough without fever", "chest pain and dyspnea", "severe chest pain", "rash after penicillin", "itchy rash and fever", "pain in chest", "dry cough"},
+		Y: [][]int{{0}, {0}, {1}, {1}, {2}, {2}, {1}, {0}},
+	}
+	m := text.NewBaseline(text.BaselineConfig{Classes: []string{"a", "b", "c"}, ClassWeights: "balanced", Terms: text.TFIDF{MinCount: 1, Analysis: text.Analysis{Tokens: "words"}}})
+	if err := m.Fit(ctx, set); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Predict(ctx, []string{"fever and rash", "cough", "pain"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]float64{{0.446783, 0.127613, 0.425604}, {0.839972, 0.086236, 0.073792}, {0.136110, 0.746909, 0.116981}}
+	for i := range want {
+		for class := range want[i] {
+			if math.Abs(got[i][class]-want[i][class]) > 1e-5 {
+				t.Errorf("text %d: got %.6f, want %.6f", i, got[i], want[i])
+				break
+			}
+		}
+	}
+}
+
+func numbers(p []float64) []float64 { return p }
+
+// badLabels are notes of which one has the labels y.
+func badLabels(y ...int) map[string]text.Dataset {
+	set := notes(false)
+	set.Y[3] = y
+	return map[string]text.Dataset{fmt.Sprintf("labels %d", y): set}
+}
+
+// TestNetworksKeepTheirPromises runs in a process of its own on GoMLX's Go
+// backend, which needs no plugin and compiles nothing: XLA would take minutes for
+// graphs that small.
+func TestNetworksKeepTheirPromises(t *testing.T) {
+	if os.Getenv("GOMLX_BACKEND") != "go" {
+		child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		child.Env = append(os.Environ(), "GOMLX_BACKEND=go")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
 	for name, config := range map[string]text.Config{
 		"lstm":        {Direction: "both", WordDropout: 0.1, ClassWeights: "balanced"},
 		"gru":         {Network: "gru", Layers: 2, Pool: "mean"},
@@ -152,7 +197,6 @@ func TestModelsKeepTheirPromises(t *testing.T) {
 		"multilabel":  {Network: "gru", Classes: []string{"denies", "aspirin", "cough"}, Multilabel: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			needsXLA(t)
 			config.Embedding, config.Units = 8, 8
 			config.Options = fit.Options{Epochs: 2, Batch: 16, Seed: 1}
 			if config.Classes == nil {
@@ -164,7 +208,7 @@ func TestModelsKeepTheirPromises(t *testing.T) {
 					c.Seed = seed
 					return text.New(c)
 				},
-				Train: notes(config.Multilabel), Numbers: numbers, Steps: true, Tolerance: 1e-5, BadFit: bad(0, 0, 7),
+				Train: notes(config.Multilabel), Numbers: numbers, Steps: true, Tolerance: 1e-5, BadFit: badLabels(0, 0, 7),
 				Load: func(r io.Reader) (models.Model[string, []int, []float64], error) { return text.Load(r) },
 			})
 		})
