@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	models "github.com/assay-ml/assay/gomlx_models"
 )
 
@@ -53,7 +55,7 @@ func Multiclass(class []int, prob [][]float64, o Options) (models.Report, error)
 	r := o.report(len(class), m)
 	counts, right, confidence := make([]float64, k*k), make([]bool, len(class)), make([]float64, len(class))
 	for i, c := range class {
-		called := mostProbable(prob[i])
+		called := floats.MaxIdx(prob[i])
 		counts[c*k+called]++
 		right[i], confidence[i] = called == c, prob[i][called]
 	}
@@ -141,7 +143,7 @@ func (o Options) perClass(r *models.Report, truth [][]bool, prob [][]float64, th
 			// Ranks come from the probability, calls from its being the highest.
 			called := make([]float64, len(p))
 			for i := range prob {
-				if mostProbable(prob[i]) == c {
+				if floats.MaxIdx(prob[i]) == c {
 					called[i] = 1
 				}
 			}
@@ -178,7 +180,7 @@ func classStatistic(class []int, truth [][]bool, prob [][]float64, bins int) sta
 	called, right, confidence := make([]int, len(class)), make([]bool, len(class)), make([]float64, len(class))
 	log, brier := make([]float64, len(class)), make([]float64, len(class))
 	for i, c := range class {
-		called[i] = mostProbable(prob[i])
+		called[i] = floats.MaxIdx(prob[i])
 		right[i], confidence[i] = called[i] == c, prob[i][called[i]]
 		var sum float64
 		for j, p := range prob[i] {
@@ -228,6 +230,13 @@ func labelStatistic(label [][]bool, prob [][]float64, threshold float64, bins in
 	for c := range bin {
 		bin[c] = newCalibration(column(label, c), column(prob, c), bins)
 	}
+	squared, log := make([]float64, len(prob)), make([]float64, len(prob))
+	for i, row := range prob {
+		for c, p := range row {
+			squared[i] += squaredLoss(label[i][c], p)
+			log[i] += logLoss(label[i][c], p)
+		}
+	}
 	return func(w, dst []float64) {
 		var total, exact, brier, loss float64
 		each := make([]Counts, k)
@@ -236,9 +245,9 @@ func labelStatistic(label [][]bool, prob [][]float64, threshold float64, bins in
 			for c, p := range prob[i] {
 				each[c].add(label[i][c], p >= threshold, w[i])
 				right = right && label[i][c] == (p >= threshold)
-				brier += w[i] * squaredLoss(label[i][c], p)
-				loss += w[i] * logLoss(label[i][c], p)
 			}
+			brier += w[i] * squared[i]
+			loss += w[i] * log[i]
 			total += w[i]
 			if right {
 				exact += w[i]
@@ -300,16 +309,6 @@ func (a *average) add(v float64) {
 }
 
 func (a average) value() float64 { return a.sum / a.n }
-
-func mostProbable(p []float64) int {
-	best := 0
-	for c, v := range p {
-		if v > p[best] {
-			best = c
-		}
-	}
-	return best
-}
 
 func column[T any](rows [][]T, c int) []T {
 	col := make([]T, len(rows))

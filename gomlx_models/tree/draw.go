@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Labels name what a tree speaks of. What is not named is numbered.
@@ -70,7 +72,7 @@ func (t *Tree) ask(n *Node, l Labels) string {
 		orMissing = " or missing"
 	}
 	if n.Set == 0 {
-		if math.IsInf(n.Threshold, 1) {
+		if n.Threshold == math.MaxFloat64 {
 			return name + " is known"
 		}
 		return fmt.Sprintf("%s ≤ %.4g%s", name, n.Threshold, orMissing)
@@ -94,7 +96,7 @@ func (l Labels) answer(value []float64) string {
 	if len(value) == 1 {
 		return fmt.Sprintf("%.4g", value[0])
 	}
-	k := most(value)
+	k := floats.MaxIdx(value)
 	return fmt.Sprintf("%s %.2f", named(l.Outputs, k, "class "), value[k])
 }
 

@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -35,7 +37,7 @@ func Classify(ctx context.Context, x [][]float64, y []int, classes int, c Config
 			continue
 		}
 		judged++
-		if most(p) == y[i] {
+		if floats.MaxIdx(p) == y[i] {
 			right++
 		}
 	}
@@ -138,14 +140,4 @@ func pick[T any](from []T, rows []int) []T {
 		to[i] = from[r]
 	}
 	return to
-}
-
-func most(p []float64) int {
-	best := 0
-	for k, v := range p {
-		if v > p[best] {
-			best = k
-		}
-	}
-	return best
 }

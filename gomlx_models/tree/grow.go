@@ -255,7 +255,7 @@ func (f *feature) complete(s *split) (threshold float64) {
 	switch {
 	case f.categorical:
 	case s.present:
-		threshold = math.Inf(1)
+		threshold = math.MaxFloat64 // not +Inf, which JSON does not have
 		s.left = Set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0) >> 1}
 	default:
 		var last uint8

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -135,6 +137,9 @@ func TestAMissingValueMayBeTheOutcome(t *testing.T) {
 	}
 	if p := predict(t, e, [][]float64{{math.NaN()}, {3}, {100}}, 1); !slices.Equal(p, []float64{0, 1, 1}) {
 		t.Errorf("got %v, want [0 1 1]", p)
+	}
+	if _, err := json.Marshal(e); err != nil {
+		t.Errorf("the tree cannot be saved: %v", err)
 	}
 	if rules := e.Trees[0].Rules(Labels{Features: []string{"lactate"}}); !strings.Contains(rules, "if lactate is known") {
 		t.Errorf("rules do not say that being measured is what counts:\n%s", rules)
@@ -502,7 +507,7 @@ func TestManyClasses(t *testing.T) {
 			if math.Abs(p[0]+p[1]+p[2]-1) > 1e-9 {
 				t.Fatalf("%s: probabilities %v", name, p)
 			}
-			if most(p) == y[600+i] {
+			if floats.MaxIdx(p) == y[600+i] {
 				right++
 			}
 		}
