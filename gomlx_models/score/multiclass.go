@@ -123,7 +123,7 @@ func (o Options) width(prob [][]float64) (int, error) {
 		if len(p) != k {
 			return 0, fmt.Errorf("row %d: %d predictions where the first row has %d", i, len(p), k)
 		}
-		if err := probabilities("a prediction", p); err != nil {
+		if slices.ContainsFunc(p, noProbability) {
 			return 0, fmt.Errorf("row %d: a prediction is not a probability: %v", i, p)
 		}
 	}

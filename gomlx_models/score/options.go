@@ -3,7 +3,6 @@ package score
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
@@ -66,8 +65,8 @@ func (o Options) class(k int) string {
 	return fmt.Sprint(k)
 }
 
-// patients returns the rows of each patient, in order of first appearance; rows
-// says which rows count, nil meaning all n.
+// patients returns, for each patient of some rows, their positions among those
+// rows; patients come in order of first appearance.
 func (o Options) patients(rows []int) [][]int {
 	if o.Group == nil {
 		each := make([][]int, len(rows))
@@ -92,13 +91,13 @@ func (o Options) patients(rows []int) [][]int {
 
 // probabilities checks that every value is a probability.
 func probabilities(of string, p []float64) error {
-	for i, v := range p {
-		if math.IsNaN(v) || v < 0 || v > 1 {
-			return fmt.Errorf("row %d: %s is %v, which is not a probability", i, of, v)
-		}
+	if i := slices.IndexFunc(p, noProbability); i >= 0 {
+		return fmt.Errorf("row %d: %s is %v, which is not a probability", i, of, p[i])
 	}
 	return nil
 }
+
+func noProbability(v float64) bool { return !(v >= 0 && v <= 1) }
 
 func sameLength(n, m int, a, b string) error {
 	if n != m {

@@ -105,7 +105,7 @@ func (f Forecast) complete(n int) (Forecast, error) {
 			if len(s) != len(f.At) {
 				return f, fmt.Errorf("row %d: survival at %d times where there are %d", i, len(s), len(f.At))
 			}
-			if err := probabilities("survival", s); err != nil {
+			if slices.ContainsFunc(s, noProbability) {
 				return f, fmt.Errorf("row %d: survival is not a probability: %v", i, s)
 			}
 		}
