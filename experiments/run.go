@@ -31,6 +31,8 @@ type Run struct {
 	stop   func() // gives signals back
 	view   *view
 
+	capturing sync.WaitGroup // of the program, in the background
+
 	done    atomic.Int64
 	planned atomic.Int64
 
@@ -88,11 +90,12 @@ func Start(ctx context.Context, experiment string, options ...Option) (*Run, err
 	if err != nil {
 		return nil, err
 	}
+	n := int(started.Add(1))
 	start := store.NewRun{
 		Experiment: experiment,
-		RerunOf:    store.RunID(os.Getenv("ASSAY_RERUN_OF")),
-		Parent:     store.RunID(os.Getenv("ASSAY_PARENT")),
-		Origin:     origin(),
+		RerunOf:    repeats(n),
+		Parent:     store.RunID(os.Getenv(envParent)),
+		Origin:     origin(n),
 		Env:        environment(),
 	}
 	for _, option := range options {
@@ -105,7 +108,7 @@ func Start(ctx context.Context, experiment string, options ...Option) (*Run, err
 	run := &Run{writer: w}
 	run.ctx, run.cancel = context.WithCancelCause(ctx)
 	run.stop = interrupts(run.cancel)
-	run.keep(captureCode(run))
+	run.capture()
 	run.view = newView(run, s, experiment)
 	return run, nil
 }
@@ -321,6 +324,10 @@ func (r *Run) End(err error) error {
 	r.stop()
 	r.cancel(nil)
 	r.view.halt()
+	r.capturing.Wait()
+	if facts := pluginFacts(); facts != nil {
+		r.keep(r.writer.Env(facts))
+	}
 	r.keep(r.writer.Progress(r.done.Load(), r.planned.Load()))
 	r.keep(r.writer.End(status, message))
 	fault := r.fault()

@@ -54,6 +54,7 @@ type Origin struct {
 	Program  string   `json:"program,omitempty"`  // path of the executable
 	Args     []string `json:"args,omitempty"`
 	Dir      string   `json:"dir,omitempty"` // working folder
+	Run      int      `json:"run,omitempty"` // its number among the runs of the program, from 1
 }
 
 // Experiment is a named set of runs.

@@ -609,6 +609,18 @@ func (w *Writer) Tag(key, value string) error {
 	return w.transact(context.Background(), func(tx *sql.Tx) error { return setTag(tx, w.row, key, value) })
 }
 
+// Env adds to what the run ran on. A name that is there already is set again.
+func (w *Writer) Env(facts map[string]string) error {
+	added, err := json.Marshal(facts)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", w.id, err)
+	}
+	return w.transact(context.Background(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`update run set env = json_patch(env, ?) where id = ?`, string(added), w.row)
+		return err
+	})
+}
+
 // Note sets the run's note.
 func (w *Writer) Note(text string) error {
 	return w.transact(context.Background(), func(tx *sql.Tx) error {
