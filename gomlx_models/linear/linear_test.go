@@ -306,6 +306,23 @@ func TestRepeatedColumns(t *testing.T) {
 	}
 }
 
+func TestLogisticWithRepeatedColumns(t *testing.T) {
+	x := mat.NewDense(6, 3, []float64{1, 1, 0, 2, 2, 0, 3, 3, 0, 4, 4, 0, 5, 5, 0, 6, 6, 0})
+	y := []int{0, 1, 0, 1, 0, 1}
+	twice, err := linear.FitLogistic(x, y, 2, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	once, err := linear.FitLogistic(mat.DenseCopyOf(x.Slice(0, 6, 0, 1)), y, 2, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "half of the coefficient", 2*twice.Coef[0][0], once.Coef[0][0], 1e-9)
+	if twice.Coef[0][2] != 0 || !math.IsNaN(twice.Estimates(1, nil)[1].StdErr) {
+		t.Errorf("column of zeros %v, standard error %v: got, want 0 and NaN", twice.Coef[0][2], twice.Estimates(1, nil)[1].StdErr)
+	}
+}
+
 func TestSeparatedClassesHaveNoFit(t *testing.T) {
 	x := mat.NewDense(4, 1, []float64{1, 2, 3, 4})
 	_, err := linear.FitLogistic(x, []int{0, 0, 1, 1}, 2, nil, linear.Config{})

@@ -16,8 +16,8 @@ type Penalty struct{ L1, L2 float64 }
 type Loss func(beta, grad []float64, hess *mat.SymDense) float64
 
 // ErrNotConverged is returned when the best coefficients lie at infinity (the
-// classes are separated, a group has no event) or could not be reached.
-var ErrNotConverged = errors.New("the coefficients do not settle: the outcome is separated by the columns, or a column repeats others; add a penalty or drop columns")
+// classes are separated, a group has no event).
+var ErrNotConverged = errors.New("the coefficients do not settle, because columns separate the outcomes: add a penalty, or drop columns")
 
 // Minimize returns the β that minimises loss(β) + Σⱼ penalty(βⱼ), where only
 // the first penalised coordinates are penalised. It starts from start, which it
@@ -25,7 +25,8 @@ var ErrNotConverged = errors.New("the coefficients do not settle: the outcome is
 //
 // If loss is a negative log-likelihood, cov is the covariance of β: the inverse
 // Hessian H⁻¹, or with a quadratic penalty Λ the sandwich A⁻¹HA⁻¹, A = H + Λ. It
-// is nil if L1 > 0: a corner has no curvature.
+// is nil if L1 > 0, as a corner has no curvature, and where coordinates repeat
+// others, of which the shortest solution is taken.
 //
 // It is Newton's method with halved steps: the quadratic model is solved by
 // Cholesky, or with an absolute penalty by coordinate descent (proximal
@@ -49,6 +50,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta 
 	}
 	grad, next := make([]float64, p), make([]float64, p)
 	hess := mat.NewSymDense(p, nil)
+	var units []float64
 	derive := func() float64 {
 		hess.Zero()
 		clear(grad)
@@ -69,19 +71,25 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta 
 		if penalty.L1 > 0 {
 			step = descend(hess, grad, beta, penalised, penalty.L1)
 		} else {
-			var ok bool
-			if system, ok = factorise(hess); !ok {
-				return nil, nil, ErrNotConverged
-			}
+			system = factorise(hess)
 			step = system.solve(grad)
 			floats.Scale(-1, step)
 		}
-		// Moves are measured in the units of the Hessian, which a change of a
-		// column's unit leaves alone.
+		// Moves are measured in the units of the first Hessian, which a change of
+		// a column's unit leaves alone. A later one would not do: it vanishes as
+		// coefficients go to infinity, and no step would look large.
+		if units == nil {
+			for j := range p {
+				units = append(units, hess.At(j, j))
+			}
+		}
 		var size, scale float64
 		for j, s := range step {
-			size = max(size, s*s*hess.At(j, j))
-			scale = max(scale, beta[j]*beta[j]*hess.At(j, j))
+			if hess.At(j, j) < 1e-13*units[j] {
+				return nil, nil, ErrNotConverged // flat out there: on its way to infinity
+			}
+			size = max(size, s*s*units[j])
+			scale = max(scale, beta[j]*beta[j]*units[j])
 		}
 		settled := math.Sqrt(size) <= decided*math.Sqrt(max(scale, 1e-6))
 		t := 1.0
@@ -161,9 +169,9 @@ func soften(v, by float64) float64 {
 }
 
 // sandwich returns A⁻¹(A − Λ)A⁻¹ from A⁻¹, where Λ is l2 on the first penalised
-// coordinates and zero elsewhere.
+// coordinates and zero elsewhere. Without A⁻¹ there is none.
 func sandwich(inverse *mat.SymDense, penalised int, l2 float64) *mat.SymDense {
-	if l2 == 0 {
+	if l2 == 0 || inverse == nil {
 		return inverse
 	}
 	out := mat.NewSymDense(inverse.SymmetricDim(), nil)

@@ -128,23 +128,24 @@ func gram(dst *mat.SymDense, xy []float64, x *mat.Dense, center, y, weights []fl
 	}
 }
 
-// solver is a symmetric positive definite system, scaled to a unit diagonal
+// solver is a symmetric positive semidefinite system, scaled to a unit diagonal
 // so that columns in different units cost no digits.
 type solver struct {
-	scale []float64
-	chol  mat.Cholesky
+	scale  []float64
+	chol   mat.Cholesky
+	pseudo *mat.Dense // inverse of the scaled system where it is singular; else nil
+	rank   int
 }
 
-// factorise prepares h; ok is false if h is singular to working precision.
-func factorise(h *mat.SymDense) (s *solver, ok bool) {
+// factorise prepares h. A singular h is solved by the shortest of the solutions,
+// in units of the scaled system; columns of zeros get 0.
+func factorise(h *mat.SymDense) *solver {
 	p := h.SymmetricDim()
-	s = &solver{scale: make([]float64, p)}
+	s := &solver{scale: make([]float64, p), rank: p}
 	for j := range p {
-		d := h.At(j, j)
-		if !(d > 0) || math.IsInf(d, 0) {
-			return nil, false
+		if d := h.At(j, j); d > 0 && !math.IsInf(d, 0) {
+			s.scale[j] = 1 / math.Sqrt(d)
 		}
-		s.scale[j] = 1 / math.Sqrt(d)
 	}
 	unit := mat.NewSymDense(p, nil)
 	for a := range p {
@@ -152,10 +153,25 @@ func factorise(h *mat.SymDense) (s *solver, ok bool) {
 			unit.SetSym(a, b, h.At(a, b)*s.scale[a]*s.scale[b])
 		}
 	}
-	if !s.chol.Factorize(unit) || s.chol.Cond() > 1e13 {
-		return nil, false
+	if s.chol.Factorize(unit) && s.chol.Cond() < 1e13 {
+		return s
 	}
-	return s, true
+	s.pseudo, s.rank = mat.NewDense(p, p, nil), 0
+	var eigen mat.EigenSym
+	if !eigen.Factorize(unit, true) {
+		return s // not finite: all steps are zero
+	}
+	values := eigen.Values(nil)
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+	for k, v := range values {
+		if v > 1e-12*values[p-1] {
+			s.rank++
+			column := vectors.ColView(k)
+			s.pseudo.RankOne(s.pseudo, 1/v, column, column)
+		}
+	}
+	return s
 }
 
 // solve returns h⁻¹ b.
@@ -164,14 +180,21 @@ func (s *solver) solve(b []float64) []float64 {
 	for j, scale := range s.scale {
 		v.SetVec(j, b[j]*scale)
 	}
-	_ = s.chol.SolveVecTo(v, v) // factorise has refused what would warn here
+	if s.pseudo != nil {
+		v.MulVec(s.pseudo, mat.VecDenseCopyOf(v))
+	} else {
+		_ = s.chol.SolveVecTo(v, v) // factorise has seen to what would warn here
+	}
 	out := v.RawVector().Data
 	floats.Mul(out, s.scale)
 	return out
 }
 
-// inverse returns h⁻¹.
+// inverse returns h⁻¹, and nil if h has none.
 func (s *solver) inverse() *mat.SymDense {
+	if s.pseudo != nil {
+		return nil
+	}
 	var inv mat.SymDense
 	_ = s.chol.InverseTo(&inv) // as in solve
 	for a, sa := range s.scale {

@@ -29,8 +29,9 @@ type Model struct {
 //
 //	x [n, p], y [n]
 //
-// Columns that repeat others are no error without a penalty: the shortest β of
-// the equally good ones is returned, and it has no standard errors.
+// Columns that repeat others are no error without a penalty: of the equally
+// good β the shortest in standardised units is returned, and it has no standard
+// errors.
 func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -79,10 +80,9 @@ func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 		negative := append([]float64(nil), xy...)
 		floats.Scale(-1, negative)
 		m.Coef = descend(ridged, negative, make([]float64, p), p, total*pen.L1)
-	} else if system, ok := factorise(ridged); ok {
-		m.Coef, inverse = system.solve(xy), system.inverse()
 	} else if p > 0 {
-		m.Coef, m.Rank = shortest(ridged, xy)
+		system := factorise(ridged)
+		m.Coef, m.Rank, inverse = system.solve(xy), system.rank, system.inverse()
 	}
 	m.Intercept = middle - floats.Dot(center, m.Coef)
 
@@ -158,29 +158,6 @@ func (m *Model) covariance(xx, inverse *mat.SymDense, center []float64, total fl
 		}
 	}
 	return cov.RawMatrix().Data
-}
-
-// shortest returns the β of least norm among those that solve h β = b as well
-// as can be, and the rank of h. Rank is judged on h scaled to a unit diagonal.
-func shortest(h *mat.SymDense, b []float64) ([]float64, int) {
-	p := len(b)
-	var eigen mat.EigenSym
-	if !eigen.Factorize(h, true) {
-		return make([]float64, p), 0
-	}
-	values := eigen.Values(nil)
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	beta, rank := make([]float64, p), 0
-	for k, v := range values {
-		if v <= 1e-12*values[p-1] {
-			continue
-		}
-		rank++
-		column := mat.Col(nil, k, &vectors)
-		floats.AddScaled(beta, floats.Dot(column, b)/v, column)
-	}
-	return beta, rank
 }
 
 // Predict returns Intercept + xβ for each row of x. It panics if x has another
