@@ -65,25 +65,42 @@ func (nb *Notebook) SetParameters(values map[string]string) error {
 	if err != nil {
 		return err
 	}
+	if params, err = chooseParameters(params, values); err != nil {
+		return err
+	}
+	cell.Source = rewriteParameters(cell.Source, params)
+	return nil
+}
+
+// chooseParameters returns params with the values that the user chose. A name
+// that is not there or a value of the wrong type is an error that lists params.
+func chooseParameters(params []Parameter, values map[string]string) ([]Parameter, error) {
+	chosen := slices.Clone(params)
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		i := slices.IndexFunc(params, func(p Parameter) bool { return p.Name == name })
 		if i < 0 {
 			wrong = append(wrong, fmt.Errorf("there is no parameter %s", name))
-		} else if params[i].Default, err = params[i].expression(values[name]); err != nil {
+			continue
+		}
+		expression, err := params[i].expression(values[name])
+		if err != nil {
 			wrong = append(wrong, err)
 		}
+		chosen[i].Default = expression
 	}
 	if wrong != nil {
-		params, _ := parseParameters(cell.Source)
-		return fmt.Errorf("%w\nThe parameters are:\n%s", errors.Join(wrong...), listParameters(params))
+		return nil, fmt.Errorf("%w\nThe parameters are:\n%s", errors.Join(wrong...), listParameters(params))
 	}
-	source := cell.Source
+	return chosen, nil
+}
+
+// rewriteParameters returns the source that declares params with their values in it.
+func rewriteParameters(source string, params []Parameter) string {
 	for _, p := range slices.Backward(params) { // from the end, so that positions hold
 		source = source[:p.start] + p.Default + source[p.end:]
 	}
-	cell.Source = source
-	return nil
+	return source
 }
 
 func listParameters(params []Parameter) string {

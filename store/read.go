@@ -362,6 +362,30 @@ func (s *Store) SetVerdict(ctx context.Context, id RunID, verdict string) error 
 	return s.update(ctx, id, `verdict = nullif(?, '')`, verdict)
 }
 
+// SetReport keeps a report, as JSON, with a run that has ended. One of the same
+// name is replaced.
+func (s *Store) SetReport(ctx context.Context, id RunID, name string, report []byte) error {
+	return s.edit(ctx, id, func(tx *sql.Tx, row int64) error { return setReport(tx, row, name, report) })
+}
+
+// Siblings returns the runs that the program of a run started, by their number.
+func (s *Store) Siblings(ctx context.Context, id RunID) (map[int]RunID, error) {
+	runs := map[int]RunID{}
+	_, err := collect(ctx, s, func(rows *sql.Rows) (none struct{}, err error) {
+		var n int
+		var key RunID
+		err = rows.Scan(&n, &key)
+		runs[n] = key
+		return none, err
+	}, `select coalesce(o.origin ->> 'run', 1), o.key from run r join run o
+			on o.host = r.host and o.pid = r.pid and o.boot = r.boot and o.birth = r.birth
+		where r.key = ?`, id)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
+	}
+	return runs, nil
+}
+
 // SetTag sets a tag of a run.
 func (s *Store) SetTag(ctx context.Context, id RunID, key, value string) error {
 	return s.edit(ctx, id, func(tx *sql.Tx, row int64) error { return setTag(tx, row, key, value) })

@@ -646,17 +646,19 @@ func (w *Writer) Figure(f Figure) error {
 
 // Report keeps a report as JSON. One of the same name is replaced.
 func (w *Writer) Report(name string, report []byte) error {
+	return w.transact(context.Background(), func(tx *sql.Tx) error { return setReport(tx, w.row, name, report) })
+}
+
+func setReport(tx *sql.Tx, run int64, name string, report []byte) error {
 	if !json.Valid(report) {
-		return fmt.Errorf("run %s: report %s is not JSON", w.id, name)
+		return fmt.Errorf("report %s is not JSON", name)
 	}
-	return w.transact(context.Background(), func(tx *sql.Tx) error {
-		_, err := tx.Exec(`
-			insert into report (run, name, pos, data, added)
-			values (?1, ?2, (select count(*) from report where run = ?1), ?3, ?4)
-			on conflict do update set data = ?3, added = ?4`,
-			w.row, name, string(report), time.Now().UnixMicro())
-		return err
-	})
+	_, err := tx.Exec(`
+		insert into report (run, name, pos, data, added)
+		values (?1, ?2, (select count(*) from report where run = ?1), ?3, ?4)
+		on conflict do update set data = ?3, added = ?4`,
+		run, name, string(report), time.Now().UnixMicro())
+	return err
 }
 
 // Data records that the run read a split of a data set. The same name and split
