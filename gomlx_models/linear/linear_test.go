@@ -1,21 +1,18 @@
 package linear_test
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"strconv"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
 
 // reference is testdata/reference.json, made by testdata/reference.py with the
@@ -61,76 +58,25 @@ func load(t *testing.T) (ref reference) {
 	return ref
 }
 
-// columns reads the named columns of a CSV file of predict/, or all if none are
-// named. Text becomes the number of its first letters: I, II, III are 1, 2, 3.
-func columns(t *testing.T, name string, names ...string) (*mat.Dense, []string) {
+// columns returns the columns of a table of predict/ but for the outcome, and the
+// outcome; names nil means all.
+func columns(t *testing.T, path, outcome string, names ...string) (*mat.Dense, []float64, []string) {
 	t.Helper()
-	var file *os.File
-	for _, root := range append(filepath.SplitList(os.Getenv("ASSAY_DATA")), "../../../shared/data") {
-		var err error
-		if file, err = os.Open(filepath.Join(root, "predict", name)); err == nil {
-			defer file.Close()
-			break
-		}
-	}
-	if file == nil {
-		t.Skipf("the data set %s is not on this machine: name its folder in ASSAY_DATA", name)
-	}
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	frame := tabletest.Open(t, "predict/"+path)
 	if names == nil {
-		names = rows[0]
-	}
-	x := mat.NewDense(len(rows)-1, len(names), nil)
-	for j, name := range names {
-		at := -1
-		for k, header := range rows[0] {
-			if header == name {
-				at = k
+		for _, name := range frame.Names() {
+			if name != outcome {
+				names = append(names, name)
 			}
 		}
-		for i, row := range rows[1:] {
-			v, err := strconv.ParseFloat(row[at], 64)
-			if err != nil {
-				v = float64(len(row[at]))
-			}
-			x.Set(i, j, v)
-		}
 	}
-	return x, names
+	return tabletest.Matrix(t, frame, names), tabletest.Numbers(t, frame, outcome), names
 }
 
-// split takes column j off x.
-func split(x *mat.Dense, j int) (*mat.Dense, []float64) {
-	n, p := x.Dims()
-	out := mat.NewDense(n, p-1, nil)
-	for i := range n {
-		row := x.RawRowView(i)
-		copy(out.RawRowView(i), row[:j])
-		copy(out.RawRowView(i)[j:], row[j+1:])
-	}
-	return out, mat.Col(nil, j, x)
-}
-
-func standardise(x *mat.Dense) *mat.Dense {
-	out := mat.DenseCopyOf(x)
-	_, p := x.Dims()
-	for j := range p {
-		column := mat.Col(nil, j, x)
-		mean, sd := stat.PopMeanStdDev(column, nil)
-		for i, v := range column {
-			out.Set(i, j, (v-mean)/sd)
-		}
-	}
-	return out
-}
-
-func classes(y []float64, first float64) []int {
+func classes(y []float64) []int {
 	out := make([]int, len(y))
 	for i, v := range y {
-		out[i] = int(v - first)
+		out[i] = int(v)
 	}
 	return out
 }
@@ -160,8 +106,7 @@ func agree(t *testing.T, what string, got []linear.Estimate, want table) {
 
 func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
 	ref := load(t)
-	all, names := columns(t, "diabetes_lars/diabetes.csv")
-	x, y := split(all, len(names)-1)
+	x, y, names := columns(t, "diabetes_lars/diabetes.csv", "target")
 	m, err := linear.Fit(x, y, nil, linear.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -191,9 +136,8 @@ func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
 
 func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
 	ref := load(t)
-	all, names := columns(t, "diabetes_lars/diabetes.csv")
-	x, y := split(all, len(names)-1)
-	x = standardise(x)
+	x, y, names := columns(t, "diabetes_lars/diabetes.csv", "target")
+	x = tabletest.Standardise(x)
 	f := func(what string, cfg linear.Config, intercept float64, coef []float64) {
 		t.Helper()
 		m, err := linear.Fit(x, y, nil, cfg)
@@ -212,9 +156,8 @@ func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
 
 func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
 	ref := load(t)
-	all, names := columns(t, "pima_diabetes/pima_diabetes.csv")
-	x, outcome := split(all, len(names)-1)
-	y := classes(outcome, 0)
+	x, outcome, names := columns(t, "pima_diabetes/pima_diabetes.csv", "Outcome")
+	y := classes(outcome)
 	m, err := linear.FitLogistic(x, y, 2, nil, linear.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -235,12 +178,11 @@ func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
 			}
 		}
 	}
-	f("L2", standardise(x), y, 2, linear.Config{Lambda: 1 / (0.1 * n)}, ref.LogitL2, 1e-6)
-	f("L1", standardise(x), y, 2, linear.Config{Lambda: 1 / (0.02 * n), L1: 1}, ref.LogitL1, 1e-6)
+	f("L2", tabletest.Standardise(x), y, 2, linear.Config{Lambda: 1 / (0.1 * n)}, ref.LogitL2, 1e-6)
+	f("L1", tabletest.Standardise(x), y, 2, linear.Config{Lambda: 1 / (0.02 * n), L1: 1}, ref.LogitL1, 1e-6)
 
-	all, _ = columns(t, "surv_gbsg2/gbsg2.csv", "age", "pnodes", "progrec", "estrec", "tsize", "tgrade")
-	x, outcome = split(all, 5)
-	y = classes(outcome, 1)
+	x, outcome, _ = columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
+	y = classes(outcome)
 	if m, err = linear.FitLogistic(x, y, 3, nil, linear.Config{}); err != nil {
 		t.Fatal(err)
 	}
@@ -250,17 +192,16 @@ func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
 			near(t, "multinomial standard error of "+e.Name, e.StdErr, ref.Multinomial.StdErr[k][j], 1e-6)
 		}
 	}
-	f("multinomial L2", standardise(x), y, 3, linear.Config{Lambda: 1 / (0.05 * float64(len(y)))}, ref.MultinomialL2, 1e-6)
+	f("multinomial L2", tabletest.Standardise(x), y, 3, linear.Config{Lambda: 1 / (0.05 * float64(len(y)))}, ref.MultinomialL2, 1e-6)
 }
 
 // The optimum with an absolute penalty is known by its conditions: the slope is
 // −λ sign β where β is not zero, and at most λ in size where it is.
 func TestMultinomialLassoIsOptimal(t *testing.T) {
 	const lambda = 0.02
-	all, _ := columns(t, "surv_gbsg2/gbsg2.csv", "age", "pnodes", "progrec", "estrec", "tsize", "tgrade")
-	x, outcome := split(all, 5)
-	x = standardise(x)
-	y := classes(outcome, 1)
+	x, outcome, _ := columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
+	x = tabletest.Standardise(x)
+	y := classes(outcome)
 	m, err := linear.FitLogistic(x, y, 3, nil, linear.Config{Lambda: lambda, L1: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -292,3 +292,26 @@ func TestLoadRefusesAnotherKind(t *testing.T) {
 		t.Errorf("got %v, want an error that says what it is", err)
 	}
 }
+
+func TestProportionalHazards(t *testing.T) {
+	xs, _, _, outcomes := patients(200)
+	train := prognosis.Dataset[prognosis.Outcome]{X: xs, Y: outcomes}
+	m := prognosis.NewSurvivor(small(prognosis.Cox, 1))
+	if err := m.Fit(t.Context(), train); err != nil {
+		t.Fatal(err)
+	}
+	tests, err := prognosis.ProportionalHazards(m, train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := tests[len(tests)-1]; len(tests) != 4 || last.Name != "all" || last.P < 0.001 {
+		t.Errorf("got %v, want three columns and all, none of which breaks the assumption", tests)
+	}
+	estimates, err := m.Estimates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := prognosis.Coefficients("Cox", estimates, true); len(c.Rows) != 3 || c.Rows[0][0] != "age" || c.Rows[0][3] != "< 0.001" {
+		t.Errorf("got %v, want age first with p < 0.001", c.Rows)
+	}
+}

@@ -2,9 +2,11 @@ package prognosis
 
 import (
 	"fmt"
+	"math"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/survival"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
@@ -38,4 +40,43 @@ func (m *Model[Y, A]) Trees() *tree.Ensemble {
 		return &m.state.Forest.Ensemble
 	}
 	return m.state.Trees
+}
+
+// Coefficients shows estimates as a table of a report: with exponent, as odds or
+// hazard ratios with their intervals, else as they are.
+func Coefficients(title string, estimates []linear.Estimate, exponent bool) models.Table {
+	t := models.Table{Kind: "coefficients", Title: title, Columns: []string{"variable", "coefficient", "standard error", "p", "estimate (95 % interval)"}}
+	for _, e := range estimates {
+		value, low, high := e.Value, e.Low, e.High
+		if exponent {
+			value, low, high = math.Exp(value), math.Exp(low), math.Exp(high)
+		}
+		p := fmt.Sprintf("%.3f", e.P)
+		if e.P < 0.001 {
+			p = "< 0.001"
+		}
+		t.Rows = append(t.Rows, []string{e.Name, fmt.Sprintf("%.4g", e.Value), fmt.Sprintf("%.3g", e.StdErr), p, fmt.Sprintf("%.3g (%.3g to %.3g)", value, low, high)})
+	}
+	return t
+}
+
+// ProportionalHazards tests each column of a fitted Cox model for a hazard ratio
+// that changes with time, and all together (named "all", last). train is the rows
+// that the model was fitted on. See survival.Cox.Proportional.
+func ProportionalHazards(m *Survivor, train Dataset[Outcome]) ([]survival.Test, error) {
+	if m.state == nil {
+		return nil, fmt.Errorf("prognosis: %w", models.ErrNotFitted)
+	}
+	if m.state.Cox == nil {
+		return nil, fmt.Errorf("prognosis: %s does not assume proportional hazards", m.config.Method)
+	}
+	if err := m.checkData(train); err != nil {
+		return nil, fmt.Errorf("prognosis: %w", err)
+	}
+	f := Followup(train.Y)
+	tests, err := m.state.Cox.Proportional(matrix(train.X, m.state.Columns), f.Time, f.Event, nil, m.config.features(m.state.Columns), survival.ByEvents)
+	if err != nil {
+		return nil, fmt.Errorf("prognosis: %w", err)
+	}
+	return tests, nil
 }

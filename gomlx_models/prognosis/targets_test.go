@@ -3,42 +3,21 @@ package prognosis_test
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/assay-ml/assay/gomlx_models/linear"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
-	"github.com/assay-ml/assay/gomlx_models/prognosis/data"
+	"github.com/assay-ml/assay/gomlx_models/prognosis/sample"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/svm"
 	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
-func open(t *testing.T, name string) *table.Frame {
-	t.Helper()
-	for _, root := range append(filepath.SplitList(os.Getenv("ASSAY_DATA")), "../../../shared/data") {
-		if frame, err := table.Open(filepath.Join(root, "predict", name), table.Options{}); err == nil {
-			return frame
-		}
-	}
-	t.Skipf("the data set %s is not on this machine: name its folder in ASSAY_DATA", name)
-	return nil
-}
-
-func numbers(t *testing.T, frame *table.Frame, name string) []float64 {
-	t.Helper()
-	values, err := frame.Numbers(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return values
-}
-
 func outcomes(t *testing.T, frame *table.Frame) []prognosis.Outcome {
 	t.Helper()
-	time, event := numbers(t, frame, "time"), numbers(t, frame, "event")
+	time, event := tabletest.Numbers(t, frame, "time"), tabletest.Numbers(t, frame, "event")
 	out := make([]prognosis.Outcome, len(time))
 	for i := range out {
 		out[i] = prognosis.Outcome{Time: time[i], Event: event[i] == 1}
@@ -84,9 +63,9 @@ func survivor(t *testing.T, cfg prognosis.Config, plan table.Plan, frame *table.
 // GBSG2 in five folds: concordance at least 0.69. In folds of its own,
 // scikit-survival 0.28.0 has 0.690 for its forest and 0.669 for Cox.
 func TestGBSG2(t *testing.T) {
-	frame := open(t, "surv_gbsg2/gbsg2.csv")
+	frame := tabletest.Open(t, "predict/surv_gbsg2/gbsg2.csv")
 	ys := outcomes(t, frame)
-	folds, err := table.KFold(frame.Rows(), 5, table.SplitOptions{Stratify: labels(numbers(t, frame, "event")), Seed: 1})
+	folds, err := table.KFold(frame.Rows(), 5, table.SplitOptions{Stratify: labels(tabletest.Numbers(t, frame, "event")), Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +95,7 @@ func TestGBSG2(t *testing.T) {
 // of the models. scikit-survival 0.28.0 has 0.641 for its forest and 0.632 for
 // Cox.
 func TestMETABRIC(t *testing.T) {
-	frame := open(t, "surv_metabric/metabric.csv")
+	frame := tabletest.Open(t, "predict/surv_metabric/metabric.csv")
 	ys := outcomes(t, frame)
 	split, err := frame.Texts("split")
 	if err != nil {
@@ -152,11 +131,11 @@ func TestMETABRIC(t *testing.T) {
 // scores lies within our interval, or below it.
 func TestDiabetes(t *testing.T) {
 	const sklearn = 0.489 // R² of its best, least squares, in folds of its own
-	frame, err := data.Diabetes()
+	frame, err := sample.Diabetes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := numbers(t, frame, "target")
+	y := tabletest.Numbers(t, frame, "target")
 	plan := table.ForLinear()
 	plan.Drop = []string{"target"}
 	folds, err := table.KFold(frame.Rows(), 5, table.SplitOptions{Seed: 1})
@@ -202,11 +181,11 @@ func values(t *testing.T, cfg prognosis.Config, plan table.Plan, frame *table.Fr
 
 func TestWDBC(t *testing.T) {
 	const sklearn = 0.979 // accuracy of its best, logistic regression, in folds of its own
-	frame, err := data.WDBC()
+	frame, err := sample.WDBC()
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := numbers(t, frame, "target")
+	target := tabletest.Numbers(t, frame, "target")
 	folds, err := table.KFold(frame.Rows(), 5, table.SplitOptions{Stratify: labels(target), Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -257,8 +236,8 @@ func TestWDBC(t *testing.T) {
 // the severity of Parkinson's disease from a voice; split by person, it does
 // worse than the mean.
 func TestParkinsonsByPerson(t *testing.T) {
-	frame := open(t, "parkinsons_telemonitoring/parkinsons_updrs.csv")
-	y, person := numbers(t, frame, "motor_UPDRS"), labels(numbers(t, frame, "subject#"))
+	frame := tabletest.Open(t, "predict/parkinsons_telemonitoring/parkinsons_updrs.csv")
+	y, person := tabletest.Numbers(t, frame, "motor_UPDRS"), labels(tabletest.Numbers(t, frame, "subject#"))
 	plan := table.ForTrees()
 	plan.Drop = []string{"subject#", "motor_UPDRS", "total_UPDRS"}
 	f := func(o table.SplitOptions) float64 {

@@ -1,22 +1,19 @@
 package survival_test
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/gomlx_models/linear"
 	"github.com/assay-ml/assay/gomlx_models/survival"
+	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
 
 // reference is testdata/reference.json, made by testdata/reference.py with the
@@ -51,8 +48,8 @@ type cox struct {
 	Survival                    [][]float64
 }
 
-// cohort is a data set of predict/ as numbers: yes and Post are 1, and tumour
-// grades I, II, III are 1, 2, 3.
+// cohort is a data set of predict/ as numbers; categories are their place among
+// the sorted levels.
 type cohort struct {
 	time  []float64
 	event []bool
@@ -87,57 +84,18 @@ func load(t *testing.T, name string) (reference, cohort) {
 	if err := json.Unmarshal(refs[name], &ref); err != nil {
 		t.Fatal(err)
 	}
-	for _, root := range append(filepath.SplitList(os.Getenv("ASSAY_DATA")), "../../../shared/data") {
-		file, err := os.Open(filepath.Join(root, "predict", "surv_"+name, name+".csv"))
-		if err != nil {
-			continue
-		}
-		defer file.Close()
-		rows, err := csv.NewReader(file).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ref, numbers(t, rows)
+	frame := tabletest.Open(t, "predict/surv_"+name+"/"+name+".csv")
+	c := cohort{time: tabletest.Numbers(t, frame, "time")}
+	for _, e := range tabletest.Numbers(t, frame, "event") {
+		c.event = append(c.event, e == 1)
 	}
-	t.Skipf("the data set %s is not on this machine: name its folder in ASSAY_DATA", name)
-	return ref, cohort{}
-}
-
-func numbers(t *testing.T, rows [][]string) (c cohort) {
-	t.Helper()
-	words := map[string]string{"yes": "1", "no": "0", "Post": "1", "Pre": "0", "I": "1", "II": "2", "III": "3"}
-	var values []float64
-	for j, name := range rows[0] {
-		if name != "time" && name != "event" && name != "split" {
-			c.names = append(c.names, name)
-		}
-		for _, row := range rows[1:] {
-			if number, ok := words[row[j]]; ok {
-				row[j] = number
-			}
+	for _, column := range frame.Names() {
+		if column != "time" && column != "event" && column != "split" {
+			c.names = append(c.names, column)
 		}
 	}
-	for _, row := range rows[1:] {
-		for j, name := range rows[0] {
-			if name == "split" {
-				continue
-			}
-			v, err := strconv.ParseFloat(row[j], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch name {
-			case "time":
-				c.time = append(c.time, v)
-			case "event":
-				c.event = append(c.event, v == 1)
-			default:
-				values = append(values, v)
-			}
-		}
-	}
-	c.x = mat.NewDense(len(c.time), len(c.names), values)
-	return c
+	c.x = tabletest.Matrix(t, frame, c.names)
+	return ref, c
 }
 
 func near(t *testing.T, what string, got, want, relative float64) {
@@ -186,9 +144,6 @@ func TestAgreesWithLifelinesAndScikitSurvival(t *testing.T) {
 			near(t, "median", km.Median(), ref.Median, 1e-9)
 
 			group := c.column("tgrade")
-			for i := range group {
-				group[i]--
-			}
 			if group == nil {
 				chemo := c.column("chemo")
 				group = c.column("hormone")
@@ -261,7 +216,7 @@ func TestCoxAgreesWithLifelinesAndScikitSurvival(t *testing.T) {
 				}
 			}
 			nearAll(t, "ridge", fit(c.x, nil, survival.CoxConfig{Lambda: 50 / float64(len(c.time))}).Coef, ref.Ridge, 1e-6)
-			net := fit(standardise(c.x), nil, survival.CoxConfig{Ties: survival.Breslow, Lambda: 0.03, L1: 0.5})
+			net := fit(tabletest.Standardise(c.x), nil, survival.CoxConfig{Ties: survival.Breslow, Lambda: 0.03, L1: 0.5})
 			for j, want := range ref.Net {
 				if math.Abs(net.Coef[j]-want) > 1e-6*math.Max(1e-2, math.Abs(want)) {
 					t.Errorf("elastic net %s: got %.10g, want %.10g", c.names[j], net.Coef[j], want)
@@ -288,19 +243,6 @@ func TestCoxAgreesWithLifelinesAndScikitSurvival(t *testing.T) {
 			nearAll(t, "stratified proportional", statistics(tests), ref.Strata.Identity, 1e-5)
 		})
 	}
-}
-
-func standardise(x *mat.Dense) *mat.Dense {
-	out := mat.DenseCopyOf(x)
-	_, p := x.Dims()
-	for j := range p {
-		column := mat.Col(nil, j, x)
-		mean, sd := stat.PopMeanStdDev(column, nil)
-		for i, v := range column {
-			out.Set(i, j, (v-mean)/sd)
-		}
-	}
-	return out
 }
 
 func TestCurveByHand(t *testing.T) {

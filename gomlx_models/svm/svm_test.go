@@ -2,22 +2,18 @@ package svm_test
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/gomlx_models/svm"
+	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
 
 // reference is testdata/reference.json, made by testdata/reference.py with the
@@ -39,59 +35,25 @@ func load(t *testing.T) (ref reference) {
 	return ref
 }
 
-// columns reads a CSV file of predict/: the named columns standardised (nil:
-// all but the outcome), and the outcome. Tumour grades I, II, III are 1, 2, 3.
-func columns(t *testing.T, name, outcome string, names ...string) (*mat.Dense, []float64) {
+// columns returns the columns of a table of predict/ but for the outcome,
+// standardised, and the classes or numbers of the outcome; names nil means all.
+func columns(t *testing.T, path, outcome string, names ...string) (*mat.Dense, []float64) {
 	t.Helper()
-	var file *os.File
-	for _, root := range append(filepath.SplitList(os.Getenv("ASSAY_DATA")), "../../../shared/data") {
-		var err error
-		if file, err = os.Open(filepath.Join(root, "predict", name)); err == nil {
-			defer file.Close()
-			break
-		}
-	}
-	if file == nil {
-		t.Skipf("the data set %s is not on this machine: name its folder in ASSAY_DATA", name)
-	}
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var x *mat.Dense
-	var y []float64
-	var kept [][]float64
-	for j, header := range rows[0] {
-		column := make([]float64, len(rows)-1)
-		for i, row := range rows[1:] {
-			v, err := strconv.ParseFloat(row[j], 64)
-			if err != nil {
-				v = float64(len(row[j]))
+	frame := tabletest.Open(t, "predict/"+path)
+	if names == nil {
+		for _, name := range frame.Names() {
+			if name != outcome {
+				names = append(names, name)
 			}
-			column[i] = v
-		}
-		switch {
-		case header == outcome:
-			y = column
-		case names == nil || slices.Contains(names, header):
-			mean, sd := stat.PopMeanStdDev(column, nil)
-			for i := range column {
-				column[i] = (column[i] - mean) / sd
-			}
-			kept = append(kept, column)
 		}
 	}
-	x = mat.NewDense(len(y), len(kept), nil)
-	for j, column := range kept {
-		x.SetCol(j, column)
-	}
-	return x, y
+	return tabletest.Standardise(tabletest.Matrix(t, frame, names)), tabletest.Numbers(t, frame, outcome)
 }
 
-func classes(y []float64, first float64) []int {
+func classes(y []float64) []int {
 	out := make([]int, len(y))
 	for i, v := range y {
-		out[i] = int(v - first)
+		out[i] = int(v)
 	}
 	return out
 }
@@ -107,7 +69,7 @@ func TestClassifierAgreesWithLibsvm(t *testing.T) {
 	f := func(name string, cfg svm.Config) {
 		t.Helper()
 		cfg.Tolerance = 1e-8
-		c, err := svm.FitClassifier(context.Background(), x, classes(y, 0), 2, cfg, nil)
+		c, err := svm.FitClassifier(context.Background(), x, classes(y), 2, cfg, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +108,7 @@ func TestRegressorAgreesWithLibsvm(t *testing.T) {
 func TestThreeClassesAgreeWithLibsvm(t *testing.T) {
 	ref := load(t)
 	x, y := columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
-	c, err := svm.FitClassifier(context.Background(), x, classes(y, 1), 3, svm.Config{Tolerance: 1e-8}, nil)
+	c, err := svm.FitClassifier(context.Background(), x, classes(y), 3, svm.Config{Tolerance: 1e-8}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

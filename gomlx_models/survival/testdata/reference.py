@@ -15,7 +15,7 @@ out = dict(made_with=dict(python=sys.version.split()[0], lifelines=lifelines.__v
 FIT = dict(fit_options=dict(precision=1e-12, step_size=.95))
 for name in ('gbsg2', 'metabric'):
     d = pd.read_csv(f'{sys.argv[1]}/predict/surv_{name}/{name}.csv').drop(columns='split', errors='ignore')
-    if name == 'gbsg2': d['horTh'], d['menostat'], d['tgrade'] = (d.horTh == 'yes') * 1., (d.menostat == 'Post') * 1., d.tgrade.map(len)
+    if name == 'gbsg2': d['horTh'], d['menostat'], d['tgrade'] = (d.horTh == 'yes') * 1., (d.menostat == 'Pre') * 1., d.tgrade.map(len) - 1.
     km = KaplanMeierFitter().fit(d.time, d.event); na = NelsonAalenFitter(nelson_aalen_smoothing=False).fit(d.time, d.event)
     t = np.quantile(d.time, [.05, .2, .4, .6, .8, .95], method='lower'); ci = km.confidence_interval_
     at = lambda f: L([f[f.index <= s].iloc[-1] for s in t])

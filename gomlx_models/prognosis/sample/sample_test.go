@@ -1,9 +1,9 @@
-package data_test
+package sample_test
 
 import (
 	"testing"
 
-	"github.com/assay-ml/assay/gomlx_models/prognosis/data"
+	"github.com/assay-ml/assay/gomlx_models/prognosis/sample"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
 
@@ -29,7 +29,7 @@ func TestTablesAreWhole(t *testing.T) {
 			t.Errorf("%s: %s sums to %v, want %v", name, outcome, sum, want)
 		}
 	}
-	f("wdbc", data.WDBC, 569, 31, "target", 357)
-	f("diabetes", data.Diabetes, 442, 11, "target", 67243)
-	f("support2", data.SUPPORT2, 9105, 48, "death", 6201)
+	f("wdbc", sample.WDBC, 569, 31, "target", 357)
+	f("diabetes", sample.Diabetes, 442, 11, "target", 67243)
+	f("support2", sample.SUPPORT2, 9105, 48, "death", 6201)
 }

@@ -1,10 +1,10 @@
-// Package data is three public tables to learn prognosis on, embedded so that a
+// Package sample is three public tables to learn prognosis on, embedded so that a
 // notebook runs without a network. README.md beside this file says where each
 // comes from and under which licence.
 //
-//	frame, err := data.WDBC()
+//	frame, err := sample.WDBC()
 //	fmt.Println(frame.Describe())
-package data
+package sample
 
 import (
 	"bytes"

@@ -1,0 +1,79 @@
+// Package tabletest opens real tables for the tests of models.
+package tabletest
+
+import (
+	"path/filepath"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/home"
+)
+
+// Open reads a table by its path in a folder of data, such as
+// "predict/surv_gbsg2/gbsg2.csv". The test is skipped if the table is on none of
+// the folders that ASSAY_DATA lists.
+func Open(t testing.TB, path string) *table.Frame {
+	t.Helper()
+	folders, err := home.DataDirs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		matches, _ := filepath.Glob(filepath.Join(folder, filepath.FromSlash(path)))
+		if len(matches) == 0 {
+			continue
+		}
+		frame, err := table.Open(matches[0], table.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return frame
+	}
+	t.Skipf("the data set %s is in no folder that ASSAY_DATA lists", path)
+	return nil
+}
+
+// Numbers returns a column as numbers; a category is its place among the sorted
+// levels.
+func Numbers(t testing.TB, frame *table.Frame, name string) []float64 {
+	t.Helper()
+	column, err := frame.Column(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if column.Kind == table.Number {
+		return column.Numbers
+	}
+	out := make([]float64, len(column.Codes))
+	for i, code := range column.Codes {
+		out[i] = float64(code)
+	}
+	return out
+}
+
+// Matrix returns the named columns as Numbers has them.
+func Matrix(t testing.TB, frame *table.Frame, names []string) *mat.Dense {
+	t.Helper()
+	x := mat.NewDense(frame.Rows(), len(names), nil)
+	for j, name := range names {
+		x.SetCol(j, Numbers(t, frame, name))
+	}
+	return x
+}
+
+// Standardise returns x with columns of mean 0 and deviation 1.
+func Standardise(x *mat.Dense) *mat.Dense {
+	out := mat.DenseCopyOf(x)
+	_, p := x.Dims()
+	for j := range p {
+		column := mat.Col(nil, j, x)
+		mean, deviation := stat.PopMeanStdDev(column, nil)
+		for i, v := range column {
+			out.Set(i, j, (v-mean)/deviation)
+		}
+	}
+	return out
+}
