@@ -56,7 +56,7 @@ func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, 
 			if err != nil {
 				return nil, err
 			}
-			sigmoid, err := pair.sigmoid(ctx)
+			sigmoid, err := pair.sigmoid(ctx, machine)
 			if err != nil {
 				return nil, err
 			}
@@ -110,8 +110,16 @@ func pick(x *mat.Dense, at []int) *mat.Dense {
 	return out
 }
 
-// sigmoid fits probabilities of b to decision values across folds.
-func (p pairing) sigmoid(ctx context.Context) (Sigmoid, error) {
+// sigmoid fits probabilities of b to decision values across folds, or without
+// folds to those of the machine of all rows.
+func (p pairing) sigmoid(ctx context.Context, whole *Machine) (Sigmoid, error) {
+	if p.cfg.Folds == -1 {
+		values, positive := whole.Decide(pick(p.x, slices.Concat(p.a, p.b))), make([]bool, len(p.a)+len(p.b))
+		for i := range p.b {
+			positive[len(p.a)+i] = true
+		}
+		return FitSigmoid(values, positive), nil
+	}
 	folds := min(p.cfg.Folds, len(p.a), len(p.b))
 	random := rand.New(rand.NewPCG(uint64(p.cfg.Seed), 0x73766d))
 	order := func(rows []int) []int {

@@ -28,8 +28,8 @@ type Config struct {
 	Epsilon     float64   `json:"epsilon,omitempty"`      // regression: errors up to this are free; 0 means 0.1
 	ClassWeight []float64 `json:"class_weight,omitempty"` // classification: multiplies C for each class; nil means 1
 	Tolerance   float64   `json:"tolerance,omitempty"`    // of the optimality conditions; 0 means 1e-3
-	CacheMiB    int       `json:"cache_mib,omitempty"`    // memory for kernel rows; 0 means 160
-	Folds       int       `json:"folds,omitempty"`        // classification: folds that the probabilities are fitted across; 0 means 5
+	CacheMiB    int       `json:"cache_mib,omitempty"`    // memory for kernel rows; 0 means 100
+	Folds       int       `json:"folds,omitempty"`        // classification: folds that the probabilities are fitted across; 0 means 5, -1 none: quick, and too sure of itself
 	Seed        int64     `json:"seed,omitempty"`         // of the folds
 }
 
@@ -44,7 +44,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	if c.CacheMiB == 0 {
-		c.CacheMiB = 160
+		c.CacheMiB = 100
 	}
 	if c.Folds == 0 {
 		c.Folds = 5
@@ -64,8 +64,8 @@ func (c Config) check(x *mat.Dense, outcomes int) (Config, error) {
 			return c, fmt.Errorf("%s is %v: it must be a positive number", what, v)
 		}
 	}
-	if c.Folds < 2 || c.CacheMiB < 1 {
-		return c, fmt.Errorf("%d folds and a cache of %d MiB: there must be at least 2 folds and 1 MiB", c.Folds, c.CacheMiB)
+	if c.Folds < 2 && c.Folds != -1 || c.CacheMiB < 1 {
+		return c, fmt.Errorf("%d folds and a cache of %d MiB: there must be at least 2 folds (or -1) and 1 MiB", c.Folds, c.CacheMiB)
 	}
 	for i := range n {
 		for j, v := range x.RawRowView(i) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -39,6 +40,8 @@ type solver struct {
 	variable []int // the one at each place
 	beta     []float64
 	f        []float64
+	wholeF   []float64 // F of all variables when all were last active,
+	wholeB   []float64 // and their β
 	diagonal []float64
 	gathered [2][]float32 // kernel rows by variable, where variables are not rows
 }
@@ -46,7 +49,7 @@ type solver struct {
 // solve returns the optimum. The values in p are put in another order.
 func (p problem) solve(ctx context.Context, kernel *matrix, tolerance float64, watch Watch) (solution, error) {
 	n := len(p.target)
-	s := &solver{problem: p, kernel: kernel, tolerance: tolerance, active: n, variable: make([]int, n), beta: make([]float64, n), f: append([]float64(nil), p.target...), diagonal: make([]float64, n)}
+	s := &solver{problem: p, kernel: kernel, tolerance: tolerance, active: n, variable: make([]int, n), beta: make([]float64, n), f: slices.Clone(p.target), wholeF: slices.Clone(p.target), wholeB: make([]float64, n), diagonal: make([]float64, n)}
 	for v := range n {
 		s.variable[v] = v
 		s.diagonal[v] = kernel.self(s.rowOf(v))
@@ -90,22 +93,16 @@ func (s *solver) run(ctx context.Context, watch Watch) error {
 	n := len(s.f)
 	limit := max(10_000_000, 100*n)
 	interval := min(n, 1000)
-	restored := false
 	for step := 0; ; step++ {
 		if step%interval == 0 && step > 0 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			top, bottom := s.edges()
 			if watch != nil {
+				top, bottom := s.edges()
 				if err := watch(step, top-bottom); err != nil {
 					return err
 				}
-			}
-			if !restored && top-bottom <= 10*s.tolerance {
-				// Near the end, doubtful variables get a second look.
-				restored = true
-				s.restore()
 			}
 			s.shrink()
 		}
@@ -222,7 +219,7 @@ func (s *solver) shrink() {
 }
 
 func (s *solver) swap(a, b int) {
-	for _, values := range [][]float64{s.target, s.low, s.high, s.beta, s.f, s.diagonal} {
+	for _, values := range [][]float64{s.target, s.low, s.high, s.beta, s.f, s.wholeF, s.wholeB, s.diagonal} {
 		values[a], values[b] = values[b], values[a]
 	}
 	s.variable[a], s.variable[b] = s.variable[b], s.variable[a]
@@ -233,29 +230,33 @@ func (s *solver) swap(a, b int) {
 	s.kernel.swap(a, b)
 }
 
-// restore makes all variables active, with the F they have by now.
+// restore makes all variables active, with the F they have by now: what it was
+// when all were last active, less what has changed since. Late in a fit that is
+// much less than everything.
 func (s *solver) restore() {
 	n := len(s.f)
-	var support []int
-	var beta []float64
+	var moved []int
+	var by []float64
 	for v, b := range s.beta {
-		if b != 0 {
-			support, beta = append(support, s.rowOf(v)), append(beta, b)
+		if b != s.wholeB[v] {
+			moved, by = append(moved, s.rowOf(v)), append(by, b-s.wholeB[v])
 		}
 	}
-	if len(support) > 0 {
-		machines := newRows(pick(s.kernel.x, support), s.kernel.kernel)
-		from := s.active
+	from := s.active
+	s.active = n
+	if len(moved) > 0 {
+		movers := newRows(pick(s.kernel.x, moved), s.kernel.kernel)
 		split(n-from, 1, func(low, high int) {
-			values := make([]float64, len(support))
+			values := make([]float64, len(moved))
 			for v := from + low; v < from+high; v++ {
 				r := s.rowOf(v)
-				machines.against(values, s.kernel.x.RawRowView(r), s.kernel.square[r], 0)
-				s.f[v] = s.target[v] - floats.Dot(beta, values)
+				movers.against(values, s.kernel.x.RawRowView(r), s.kernel.square[r], 0)
+				s.f[v] = s.wholeF[v] - floats.Dot(by, values)
 			}
 		})
 	}
-	s.active = n
+	copy(s.wholeF, s.f)
+	copy(s.wholeB, s.beta)
 }
 
 // bias returns the mean F of the variables between their bounds, or the middle

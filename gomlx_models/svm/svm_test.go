@@ -178,6 +178,24 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 	}
 }
 
+// Without folds the machine is the same, and its probabilities are further apart.
+func TestWithoutFolds(t *testing.T) {
+	x, class := rings(400)
+	spread := func(folds int) (sum float64) {
+		c, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{C: 100, Kernel: svm.Kernel{Gamma: 20}, Folds: folds}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range c.Predict(x) {
+			sum += math.Abs(p[1] - 0.5)
+		}
+		return sum
+	}
+	if with, without := spread(5), spread(-1); without <= with {
+		t.Errorf("probabilities are %v from a half without folds and %v with: want further without", without, with)
+	}
+}
+
 func TestStops(t *testing.T) {
 	x, class := rings(400)
 	stop := errors.New("enough")
@@ -232,7 +250,7 @@ func BenchmarkRadial(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		if _, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{Folds: 2}, nil); err != nil {
+		if _, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{Folds: -1}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
