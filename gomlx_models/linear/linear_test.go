@@ -58,29 +58,6 @@ func load(t *testing.T) (ref reference) {
 	return ref
 }
 
-// columns returns the columns of a table of predict/ but for the outcome, and the
-// outcome; names nil means all.
-func columns(t *testing.T, path, outcome string, names ...string) (*mat.Dense, []float64, []string) {
-	t.Helper()
-	frame := tabletest.Open(t, "predict/"+path)
-	if names == nil {
-		for _, name := range frame.Names() {
-			if name != outcome {
-				names = append(names, name)
-			}
-		}
-	}
-	return tabletest.Matrix(t, frame, names), tabletest.Numbers(t, frame, outcome), names
-}
-
-func classes(y []float64) []int {
-	out := make([]int, len(y))
-	for i, v := range y {
-		out[i] = int(v)
-	}
-	return out
-}
-
 func near(t *testing.T, what string, got, want, relative float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= relative*math.Max(math.Abs(want), 1e-300)) {
@@ -106,7 +83,7 @@ func agree(t *testing.T, what string, got []linear.Estimate, want table) {
 
 func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
 	ref := load(t)
-	x, y, names := columns(t, "diabetes_lars/diabetes.csv", "target")
+	x, y, names := tabletest.XY(t, "predict/diabetes_lars/diabetes.csv", "target")
 	m, err := linear.Fit(x, y, nil, linear.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +113,7 @@ func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
 
 func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
 	ref := load(t)
-	x, y, names := columns(t, "diabetes_lars/diabetes.csv", "target")
+	x, y, names := tabletest.XY(t, "predict/diabetes_lars/diabetes.csv", "target")
 	x = tabletest.Standardise(x)
 	f := func(what string, cfg linear.Config, intercept float64, coef []float64) {
 		t.Helper()
@@ -156,8 +133,8 @@ func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
 
 func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
 	ref := load(t)
-	x, outcome, names := columns(t, "pima_diabetes/pima_diabetes.csv", "Outcome")
-	y := classes(outcome)
+	x, outcome, names := tabletest.XY(t, "predict/pima_diabetes/pima_diabetes.csv", "Outcome")
+	y := tabletest.Classes(outcome)
 	m, err := linear.FitLogistic(x, y, 2, nil, linear.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -181,8 +158,8 @@ func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
 	f("L2", tabletest.Standardise(x), y, 2, linear.Config{Lambda: 1 / (0.1 * n)}, ref.LogitL2, 1e-6)
 	f("L1", tabletest.Standardise(x), y, 2, linear.Config{Lambda: 1 / (0.02 * n), L1: 1}, ref.LogitL1, 1e-6)
 
-	x, outcome, _ = columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
-	y = classes(outcome)
+	x, outcome, _ = tabletest.XY(t, "predict/surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
+	y = tabletest.Classes(outcome)
 	if m, err = linear.FitLogistic(x, y, 3, nil, linear.Config{}); err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +176,9 @@ func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
 // −λ sign β where β is not zero, and at most λ in size where it is.
 func TestMultinomialLassoIsOptimal(t *testing.T) {
 	const lambda = 0.02
-	x, outcome, _ := columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
+	x, outcome, _ := tabletest.XY(t, "predict/surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
 	x = tabletest.Standardise(x)
-	y := classes(outcome)
+	y := tabletest.Classes(outcome)
 	m, err := linear.FitLogistic(x, y, 3, nil, linear.Config{Lambda: lambda, L1: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -54,8 +54,8 @@ type task[Y, A any] struct {
 	check  func(cfg Config, row int, y Y) error
 	fit    func(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, Y], watching []models.Observer) error
 	answer func(ctx context.Context, cfg Config, s *state, xs []Row) ([]A, error)
-	// scale is the number that explanations are of, and what it is called. It
-	// is where a linear model is a sum: log odds, log hazard.
+	// scale is the one number of an answer that dependence, importance and
+	// sampled explanations are of, and of says what it is.
 	scale func(cfg Config, a A) float64
 	of    func(cfg Config) string
 }

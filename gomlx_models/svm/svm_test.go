@@ -35,29 +35,6 @@ func load(t *testing.T) (ref reference) {
 	return ref
 }
 
-// columns returns the columns of a table of predict/ but for the outcome,
-// standardised, and the classes or numbers of the outcome; names nil means all.
-func columns(t *testing.T, path, outcome string, names ...string) (*mat.Dense, []float64) {
-	t.Helper()
-	frame := tabletest.Open(t, "predict/"+path)
-	if names == nil {
-		for _, name := range frame.Names() {
-			if name != outcome {
-				names = append(names, name)
-			}
-		}
-	}
-	return tabletest.Standardise(tabletest.Matrix(t, frame, names)), tabletest.Numbers(t, frame, outcome)
-}
-
-func classes(y []float64) []int {
-	out := make([]int, len(y))
-	for i, v := range y {
-		out[i] = int(v)
-	}
-	return out
-}
-
 func first(x *mat.Dense, n int) *mat.Dense {
 	_, p := x.Dims()
 	return mat.DenseCopyOf(x.Slice(0, n, 0, p))
@@ -65,11 +42,12 @@ func first(x *mat.Dense, n int) *mat.Dense {
 
 func TestClassifierAgreesWithLibsvm(t *testing.T) {
 	ref := load(t)
-	x, y := columns(t, "breast_cancer_wdbc/breast_cancer.csv", "target")
+	x, y, _ := tabletest.XY(t, "predict/breast_cancer_wdbc/breast_cancer.csv", "target")
+	x = tabletest.Standardise(x)
 	f := func(name string, cfg svm.Config) {
 		t.Helper()
 		cfg.Tolerance = 1e-8
-		c, err := svm.FitClassifier(context.Background(), x, classes(y), 2, cfg, nil)
+		c, err := svm.FitClassifier(context.Background(), x, tabletest.Classes(y), 2, cfg, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +65,8 @@ func TestClassifierAgreesWithLibsvm(t *testing.T) {
 
 func TestRegressorAgreesWithLibsvm(t *testing.T) {
 	ref := load(t)
-	x, y := columns(t, "diabetes_lars/diabetes.csv", "target")
+	x, y, _ := tabletest.XY(t, "predict/diabetes_lars/diabetes.csv", "target")
+	x = tabletest.Standardise(x)
 	f := func(name string, cfg svm.Config) {
 		t.Helper()
 		cfg.Tolerance = 1e-8
@@ -107,8 +86,9 @@ func TestRegressorAgreesWithLibsvm(t *testing.T) {
 
 func TestThreeClassesAgreeWithLibsvm(t *testing.T) {
 	ref := load(t)
-	x, y := columns(t, "surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
-	c, err := svm.FitClassifier(context.Background(), x, classes(y), 3, svm.Config{Tolerance: 1e-8}, nil)
+	x, y, _ := tabletest.XY(t, "predict/surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
+	x = tabletest.Standardise(x)
+	c, err := svm.FitClassifier(context.Background(), x, tabletest.Classes(y), 3, svm.Config{Tolerance: 1e-8}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,6 +64,30 @@ func Matrix(t testing.TB, frame *table.Frame, names []string) *mat.Dense {
 	return x
 }
 
+// XY opens a table as Open does and returns its columns but for the outcome, the
+// outcome, and the columns' names; names nil means all.
+func XY(t testing.TB, path, outcome string, names ...string) (*mat.Dense, []float64, []string) {
+	t.Helper()
+	frame := Open(t, path)
+	if names == nil {
+		for _, name := range frame.Names() {
+			if name != outcome {
+				names = append(names, name)
+			}
+		}
+	}
+	return Matrix(t, frame, names), Numbers(t, frame, outcome), names
+}
+
+// Classes returns an outcome that counts classes as integers.
+func Classes(y []float64) []int {
+	out := make([]int, len(y))
+	for i, v := range y {
+		out[i] = int(v)
+	}
+	return out
+}
+
 // Standardise returns x with columns of mean 0 and deviation 1.
 func Standardise(x *mat.Dense) *mat.Dense {
 	out := mat.DenseCopyOf(x)
