@@ -165,6 +165,9 @@ func (f *fitted) loss(labels, outputs []*Node) *Node {
 // layers that would make them so. Afterwards they are there, and it does nothing.
 func (f *fitted) begin(scope *model.Scope) {
 	for path, value := range f.start {
-		scope.Store().VariableWithValue(model.JoinPath(scope.Scope(), path), value)
+		path = model.JoinPath(scope.Scope(), path)
+		if scope.Store().GetVariable(path) == nil { // else it has taken the value already
+			scope.Store().VariableWithValue(path, value)
+		}
 	}
 }

@@ -242,7 +242,7 @@ func TestStarts(t *testing.T) {
 	needsXLA(t)
 	ctx := context.Background()
 	set := notes(false)
-	config := text.Config{Classes: []string{"a", "b"}, Network: "transformer", Layers: 1, Embedding: 8, Heads: 2, HoldOut: -1,
+	config := text.Config{Classes: []string{"a", "b"}, Network: "transformer", Layers: 1, Embedding: 8, Heads: 2,
 		Options: fit.Options{Epochs: 1, LearningRate: 1e-9, Seed: 1}}
 	predict := func(m *text.Network) []float64 {
 		t.Helper()
