@@ -57,7 +57,7 @@ func root() *cobra.Command {
 	c.AddCommand(
 		setupCommand(), doctorCommand(), versionCommand(),
 		kernelCommand(), execCommand(), newCommand(),
-		uiCommand(), runsCommand(), compareCommand(),
+		uiCommand(), runsCommand(), compareCommand(), rerunCommand(), verifyCommand(),
 		dataCommand(),
 		exportCommand(), importCommand(), backupCommand(), fsckCommand(), gcCommand(), sqlCommand(),
 	)

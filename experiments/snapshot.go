@@ -46,7 +46,9 @@ type Snapshot struct {
 	Module  string   `json:"module"`  // path of the main module; a cell's is "cell"
 	Package string   `json:"package"` // folder of the main package in it: "." or "cmd/train"
 	Local   []string `json:"local"`   // paths of the modules that have an archive
-	Go      string   `json:"go"`      // toolchain: "go1.27.4"
+	// Roots are where the modules that were folders lay, by path.
+	Roots map[string]string `json:"roots"`
+	Go    string            `json:"go"` // toolchain: "go1.27.4"
 	// Settings are those of the go command that built the program, as
 	// debug.BuildInfo has them: -tags, -ldflags, CGO_ENABLED, GOARCH …
 	Settings map[string]string `json:"settings"`
@@ -179,33 +181,34 @@ func gather(info *debug.BuildInfo, place place, snapshot *Snapshot) (map[string]
 	snapshot.Package = filepath.ToSlash(relative)
 
 	code := map[string][]byte{}
-	w := walk{modules: []localModule{{info.Main.Path, root}}, seen: map[string]bool{}, files: map[string]map[string][]byte{}}
+	snapshot.Roots = map[string]string{}
 	for _, dep := range info.Deps {
 		if dep.Replace != nil && (dep.Replace.Version == "" || dep.Replace.Version == "(devel)") { // a folder
-			w.modules = append(w.modules, localModule{dep.Path, absolute(root, dep.Replace.Path)})
+			snapshot.Roots[dep.Path] = absolute(root, dep.Replace.Path)
 		}
 	}
-	if err := w.workspace(root, code); err != nil {
+	if err := workspace(localModule{info.Main.Path, root}, snapshot.Roots, code); err != nil {
 		return nil, err
 	}
-	if err := w.visit(w.modules[0], mainDir); err != nil {
+	files, err := Packages(info.Main.Path, root, snapshot.Package, snapshot.Roots)
+	if err != nil {
 		return nil, err
 	}
-	if err := w.moduleFiles(); err != nil {
-		return nil, err
+	if os.Getenv(envProgram) == "" { // a cell's folder goes away
+		snapshot.Roots[info.Main.Path] = root
 	}
 	// The main package's own files are artifacts of their own: pages show them.
-	for name, content := range w.files[info.Main.Path] {
+	for name, content := range files[info.Main.Path] {
 		if name == "go.mod" || name == "go.sum" || path.Dir(name) == snapshot.Package {
 			code[name] = content
-			delete(w.files[info.Main.Path], name)
+			delete(files[info.Main.Path], name)
 		}
 	}
-	for _, module := range slices.Sorted(maps.Keys(w.files)) {
-		if len(w.files[module]) == 0 {
+	for _, module := range slices.Sorted(maps.Keys(files)) {
+		if len(files[module]) == 0 {
 			continue
 		}
-		archive, err := pack(w.files[module])
+		archive, err := pack(files[module])
 		if err != nil {
 			return nil, fmt.Errorf("archive of module %s: %w", module, err)
 		}
@@ -246,10 +249,27 @@ type walk struct {
 	files   map[string]map[string][]byte // of each module, by path from its root
 }
 
-// workspace adds the modules of the workspace that root is in, if it is in one.
-func (w *walk) workspace(root string, code map[string][]byte) error {
+// Packages returns the source files of the package in a folder of a module, and
+// of those that it imports from it or from other modules that are folders too, by
+// module path and by path in the module. go.mod and go.sum are among them.
+func Packages(module, root, pkg string, others map[string]string) (map[string]map[string][]byte, error) {
+	w := walk{modules: []localModule{{module, root}}, seen: map[string]bool{}, files: map[string]map[string][]byte{}}
+	for path, root := range others {
+		if path != module {
+			w.modules = append(w.modules, localModule{path, root})
+		}
+	}
+	if err := w.visit(w.modules[0], filepath.Join(root, filepath.FromSlash(pkg))); err != nil {
+		return nil, err
+	}
+	return w.files, w.moduleFiles()
+}
+
+// workspace adds the other modules of the workspace that main is in, if it is in
+// one, and the workspace's files to the code.
+func workspace(main localModule, roots map[string]string, code map[string][]byte) error {
 	file := os.Getenv("GOWORK")
-	for at := root; file == ""; at = filepath.Dir(at) {
+	for at := main.root; file == ""; at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, "go.work")); err == nil {
 			file = filepath.Join(at, "go.work")
 		} else if at == filepath.Dir(at) {
@@ -267,23 +287,20 @@ func (w *walk) workspace(root string, code map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	var used []localModule
+	used := map[string]string{}
 	for _, use := range work.Use {
 		dir := absolute(filepath.Dir(file), use.Path)
 		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err != nil {
 			return err
 		}
-		used = append(used, localModule{modfile.ModulePath(mod), dir})
+		used[modfile.ModulePath(mod)] = dir
 	}
-	if !slices.Contains(used, w.modules[0]) {
+	if used[main.path] != main.root {
 		return nil // built outside of it, as a cell is
 	}
-	for _, module := range used {
-		if module != w.modules[0] {
-			w.modules = append(w.modules, module)
-		}
-	}
+	delete(used, main.path)
+	maps.Copy(roots, used)
 	code["go.work"] = content
 	if sum, err := os.ReadFile(file + ".sum"); err == nil {
 		code["go.work.sum"] = sum

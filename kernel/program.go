@@ -227,7 +227,18 @@ func (p *Program) writeModule(dir, modules string) error {
 		return err
 	}
 	sum := slices.Clone(p.Files["go.sum"])
-	replaces := slices.Clone(f.Replace)
+	var folders []module.Version // that were replaced by one
+	for _, r := range f.Replace {
+		if r.New.Version == "" {
+			folders = append(folders, r.Old)
+		}
+	}
+	for _, old := range folders {
+		if err := f.DropReplace(old.Path, old.Version); err != nil {
+			return err
+		}
+	}
+	f.Cleanup() // or AddReplace finds what was dropped
 	if content, ok := p.Files["go.work"]; ok {
 		work, err := modfile.ParseWork("go.work", content, nil)
 		if err != nil {
@@ -242,20 +253,14 @@ func (p *Program) writeModule(dir, modules string) error {
 		}
 		sum = append(sum, p.Files["go.work.sum"]...)
 	}
-	for _, r := range replaces {
-		if r.New.Version != "" {
-			continue
-		}
-		if err := f.DropReplace(r.Old.Path, r.Old.Version); err != nil {
-			return err
-		}
-		if p.Modules[r.Old.Path] != nil {
+	for _, old := range folders {
+		if p.Modules[old.Path] != nil {
 			continue
 		}
 		// The program imports nothing of it, but the go command wants to see it.
-		empty := filepath.Join(dir, "unused", filepath.FromSlash(r.Old.Path))
-		err := writeTree(empty, map[string][]byte{"go.mod": []byte("module " + r.Old.Path + "\n")})
-		if err := errors.Join(err, f.AddReplace(r.Old.Path, r.Old.Version, empty, "")); err != nil {
+		empty := filepath.Join(dir, "unused", filepath.FromSlash(old.Path))
+		err := writeTree(empty, map[string][]byte{"go.mod": []byte("module " + old.Path + "\n")})
+		if err := errors.Join(err, f.AddReplace(old.Path, old.Version, empty, "")); err != nil {
 			return err
 		}
 	}

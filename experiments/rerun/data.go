@@ -1,0 +1,290 @@
+package rerun
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/assay-ml/assay/experiments"
+	"github.com/assay-ml/assay/home"
+	"github.com/assay-ml/assay/store"
+)
+
+// dataFile is a file that a run read, and where this machine has it.
+type dataFile struct {
+	store.DataFile
+	use   string // name of the data set
+	inUse string // its path from the folder that all files of the set share
+	here  string // where it is; "" if it is missing
+	isNow string // digest of what is there, if it changed
+}
+
+// dataSets are the files of each data set that a run read, by name.
+type dataSets map[string][]dataFile
+
+// findData looks for the files that a run read: where they were, then by
+// content in the data folders and among the run's own artifacts, from which they
+// are copied into dir. A file that is nowhere, but of whose name there is one
+// with other content, has changed.
+func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (dataSets, error) {
+	uses, err := s.DataUses(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	sets := dataSets{}
+	for _, use := range uses {
+		if sets[use.Name] != nil { // another split of the same files
+			continue
+		}
+		root := commonFolder(use.Files)
+		for _, f := range use.Files {
+			inUse, err := filepath.Rel(root, f.Path)
+			if err != nil {
+				return nil, fmt.Errorf("data %s: %w", use.Name, err)
+			}
+			sets[use.Name] = append(sets[use.Name], dataFile{DataFile: f, use: use.Name, inUse: inUse})
+		}
+	}
+	var missing []*dataFile
+	for _, files := range sets {
+		for i := range files {
+			f := &files[i]
+			at := f.Path
+			if !filepath.IsAbs(at) {
+				at = filepath.Join(run.Origin.Dir, at)
+			}
+			now, err := experiments.FileDigest(at)
+			switch {
+			case err == nil && now == string(f.Digest):
+				f.here = at
+				continue
+			case err == nil:
+				f.here, f.isNow = at, now
+			}
+			missing = append(missing, f)
+		}
+	}
+	if len(missing) == 0 {
+		return sets, nil
+	}
+	if err := searchFolders(missing); err != nil {
+		return nil, err
+	}
+	for _, f := range missing {
+		if f.here == "" || f.isNow != "" {
+			if err := fromArtifacts(ctx, s, run.ID, f, dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sets, nil
+}
+
+// commonFolder returns the innermost folder that all files are in.
+func commonFolder(files []store.DataFile) string {
+	if len(files) == 0 {
+		return ""
+	}
+	common := filepath.Dir(files[0].Path)
+	for _, f := range files[1:] {
+		for common != filepath.Dir(common) && !strings.HasPrefix(f.Path, common+string(filepath.Separator)) {
+			common = filepath.Dir(common)
+		}
+	}
+	return common
+}
+
+// searchFolders looks for files by content in the data folders.
+func searchFolders(missing []*dataFile) error {
+	dirs, err := home.DataDirs()
+	if err != nil {
+		return err
+	}
+	sizes := map[int64]bool{}
+	for _, f := range missing {
+		sizes[f.Size] = true
+	}
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(at string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return nil // what cannot be read has not got it
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return nil
+			}
+			namesake := slices.ContainsFunc(missing, func(f *dataFile) bool {
+				return f.here == "" && filepath.Base(f.Path) == entry.Name()
+			})
+			if !namesake && !sizes[info.Size()] {
+				return nil
+			}
+			now, err := experiments.FileDigest(at)
+			if err != nil {
+				return nil
+			}
+			for _, f := range missing {
+				switch {
+				case now == string(f.Digest):
+					f.here, f.isNow = at, ""
+				case f.here == "" && filepath.Base(f.Path) == entry.Name():
+					f.here, f.isNow = at, now
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("data folder %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// fromArtifacts copies a file out of the store, if the run has it as an artifact:
+// a bundle has.
+func fromArtifacts(ctx context.Context, s *store.Store, id store.RunID, f *dataFile, dir string) error {
+	artifacts, err := s.Artifacts(ctx, id)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(artifacts, func(a store.Artifact) bool { return a.Digest == f.Digest })
+	if i < 0 {
+		return nil
+	}
+	at := filepath.Join(dir, string(f.Digest))
+	if err := copyOut(ctx, s, id, artifacts[i].Name, at); err != nil {
+		return err
+	}
+	f.here, f.isNow = at, ""
+	return nil
+}
+
+func copyOut(ctx context.Context, s *store.Store, id store.RunID, name, file string) error {
+	r, a, err := s.OpenArtifact(ctx, id, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	w, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(copyChecked(w, r, a), w.Close())
+}
+
+// copyChecked copies an artifact and checks it against its digest.
+func copyChecked(w io.Writer, r io.Reader, a store.Artifact) error {
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, sum), r); err != nil {
+		return fmt.Errorf("artifact %s: %w", a.Name, err)
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != string(a.Digest) {
+		return fmt.Errorf("artifact %s: its content is damaged: run assay fsck", a.Name)
+	}
+	return nil
+}
+
+// replace makes the program read other files in the place of a data set: the
+// file at, or those in the folder at that have the set's names.
+func (sets dataSets) replace(name, at string) error {
+	files, ok := sets[name]
+	if !ok {
+		return fmt.Errorf("the run read no data called %q, only %q", name, slices.Sorted(maps.Keys(sets)))
+	}
+	at, err := filepath.Abs(at)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(at)
+	if err != nil {
+		return fmt.Errorf("data %s: %w", name, err)
+	}
+	if !info.IsDir() && len(files) != 1 {
+		return fmt.Errorf("data %s has %d files: name a folder that holds them", name, len(files))
+	}
+	for i := range files {
+		f := &files[i]
+		f.here, f.isNow = at, ""
+		if info.IsDir() {
+			f.here = filepath.Join(at, f.inUse)
+		}
+		now, err := experiments.FileDigest(f.here)
+		if err != nil {
+			return fmt.Errorf("data %s: %w", name, err)
+		}
+		if now != string(f.Digest) {
+			f.isNow = now
+		}
+	}
+	return nil
+}
+
+// problems says which files are missing and which have changed, a sentence each.
+func (sets dataSets) problems() (missing, changed []string) {
+	for _, name := range slices.Sorted(maps.Keys(sets)) {
+		for _, f := range sets[name] {
+			switch {
+			case f.here == "":
+				missing = append(missing, fmt.Sprintf("data %s: %s (sha256 %.16s) is not there and no file of that content is in the folders of ASSAY_DATA", name, f.Path, f.Digest))
+			case f.isNow != "":
+				changed = append(changed, fmt.Sprintf("data %s: %s has changed: its sha256 was %.16s, is %.16s", name, f.here, f.Digest, f.isNow))
+			}
+		}
+	}
+	return missing, changed
+}
+
+// link lays the files out below dir as links, and below work those that the
+// program knows by a relative path. It returns the names by which the program
+// may know what is elsewhere now, with the new ones.
+func (sets dataSets) link(dir, work string) (moved map[string]string, err error) {
+	moved = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(sets)) {
+		folder := filepath.Join(dir, strings.Map(func(r rune) rune {
+			if strings.ContainsRune(`/\:`, r) {
+				return '_'
+			}
+			return r
+		}, name))
+		for _, f := range sets[name] {
+			at := filepath.Join(folder, f.inUse)
+			if err := linkTo(f.here, at); err != nil {
+				return nil, fmt.Errorf("data %s: %w", name, err)
+			}
+			if filepath.IsLocal(f.Path) {
+				if err := linkTo(f.here, filepath.Join(work, f.Path)); err != nil {
+					return nil, fmt.Errorf("data %s: %w", name, err)
+				}
+			} else if f.here != f.Path {
+				moved[f.Path] = at
+				for d, n := filepath.Dir(f.Path), filepath.Dir(f.inUse); ; d, n = filepath.Dir(d), path.Dir(n) {
+					moved[d] = filepath.Join(folder, n)
+					if n == "." {
+						break
+					}
+				}
+			}
+		}
+	}
+	return moved, nil
+}
+
+func linkTo(file, at string) error {
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return err
+	}
+	return os.Symlink(file, at)
+}

@@ -1,0 +1,452 @@
+package rerun
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/assay-ml/assay/experiments"
+	"github.com/assay-ml/assay/kernel"
+	"github.com/assay-ml/assay/store"
+)
+
+// Options are how a run is run again. The zero value repeats it as it was.
+type Options struct {
+	Tolerance experiments.Tolerance
+	// Bitwise pins what makes a computation depend on the machine's load: see Pins.
+	Bitwise bool
+	// Out is told what happens, and gets what the program writes; nil is nobody.
+	Out io.Writer
+
+	// What follows makes a variation.
+	Params map[string]string // other values for declared parameters, or flags
+	Data   map[string]string // other files or folders, by the name of the data set
+	Code   bool              // today's code of the modules that were folders
+}
+
+func (o Options) variation() string {
+	var what []string
+	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
+		what = append(what, name+"="+o.Params[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Data)) {
+		what = append(what, "data "+name+"="+o.Data[name])
+	}
+	if o.Code {
+		what = append(what, "today's code")
+	}
+	return strings.Join(what, " ")
+}
+
+// IsVariation reports whether o changes anything of the run.
+func (o Options) IsVariation() bool { return o.variation() != "" }
+
+// VariationTag is the tag that says what a variation changed.
+const VariationTag = "variation"
+
+// Result is what came of it.
+type Result struct {
+	Original   store.RunID
+	Rerun      store.RunID // the new run
+	Comparison experiments.Comparison
+}
+
+// Error says why a run could not be run again: a sentence for each thing that is
+// missing. Nothing was recorded, unless the program ran and failed.
+type Error struct {
+	Run   store.RunID
+	Cause error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("run %s could not run again: %v", e.Run, e.Cause) }
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Run runs a run again. Its error is an *Error if it could not.
+func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result, error) {
+	result := Result{Original: id}
+	again := &again{s: s, o: o, out: o.Out}
+	if again.out == nil {
+		again.out = io.Discard
+	}
+	err := again.do(ctx, id, &result)
+	if err != nil && ctx.Err() == nil {
+		err = &Error{id, err}
+	}
+	return result, err
+}
+
+// again is one running again.
+type again struct {
+	s   *store.Store
+	o   Options
+	out io.Writer
+
+	run     store.Run // the original
+	dir     string    // of the rerun
+	program *kernel.Program
+	args    []string
+	sets    dataSets
+}
+
+func (a *again) say(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
+
+func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err error) {
+	if a.run, err = a.s.Run(ctx, id); err != nil {
+		return err
+	}
+	if a.run.Status == store.Running {
+		return errors.New("it is still running")
+	}
+	var snapshot experiments.Snapshot
+	if a.program, snapshot, err = program(ctx, a.s, id); err != nil {
+		return err
+	}
+	if a.dir, err = os.MkdirTemp("", "assay-rerun-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(a.dir)
+	if err := a.prepareData(ctx); err != nil {
+		return err
+	}
+	if a.o.Code {
+		if err := useToday(a.program, snapshot); err != nil {
+			return err
+		}
+	}
+	if err := a.setParams(a.o.Params); err != nil {
+		return err
+	}
+	file, err := a.build(ctx)
+	if err != nil {
+		return err
+	}
+	if result.Rerun, err = a.start(ctx, file); err != nil {
+		return err
+	}
+	return a.judge(ctx, result)
+}
+
+// prepareData finds the data, or says what is missing, and tells the program
+// where it is now.
+func (a *again) prepareData(ctx context.Context) (err error) {
+	if a.sets, err = findData(ctx, a.s, a.run, filepath.Join(a.dir, "found")); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.o.Data)) {
+		if err := a.sets.replace(name, a.o.Data[name]); err != nil {
+			return err
+		}
+	}
+	missing, changed := a.sets.problems()
+	if missing != nil {
+		return errors.New(strings.Join(missing, "; "))
+	}
+	for _, sentence := range changed {
+		a.say("%s", sentence)
+	}
+	moved, err := a.sets.link(filepath.Join(a.dir, "data"), filepath.Join(a.dir, "work"))
+	if err != nil {
+		return err
+	}
+	a.args = slices.Clone(a.run.Origin.Args)
+	for i, arg := range a.args {
+		name, value, hasValue := strings.Cut(arg, "=")
+		if at, ok := moved[arg]; ok {
+			a.args[i] = at
+		} else if at, ok := moved[value]; ok && hasValue {
+			a.args[i] = name + "=" + at
+		}
+	}
+	params, err := a.program.Parameters()
+	if err != nil {
+		return err
+	}
+	values := map[string]string{}
+	for _, p := range params {
+		if text, err := strconv.Unquote(p.Default); err == nil && moved[text] != "" {
+			values[p.Name] = moved[text]
+		}
+	}
+	return a.program.SetParameters(values)
+}
+
+// setParams changes arguments, and the declarations of the rest.
+func (a *again) setParams(params map[string]string) error {
+	declared := maps.Clone(params)
+	for i := 0; i < len(a.args); i++ {
+		flag, _, inOne := strings.Cut(a.args[i], "=")
+		name := strings.TrimLeft(flag, "-")
+		value, ok := params[name]
+		if !ok || name == flag {
+			continue
+		}
+		delete(declared, name)
+		switch {
+		case inOne || i+1 == len(a.args):
+			a.args[i] = flag + "=" + value
+		default:
+			a.args[i+1] = value
+			i++
+		}
+	}
+	return a.program.SetParameters(declared)
+}
+
+// building is held while a program is built: those of several reruns at once
+// wait for the first, and find what it compiled.
+var building sync.Mutex
+
+func (a *again) build(ctx context.Context) (string, error) {
+	modules, err := modulesDir()
+	if err != nil {
+		return "", err
+	}
+	building.Lock()
+	defer building.Unlock()
+	began := time.Now()
+	file, notes, err := a.program.Build(ctx, a.dir, modules)
+	for _, note := range notes {
+		a.say("note: %s", note)
+	}
+	if err != nil {
+		return "", err
+	}
+	a.say("built the program of run %s in %.1f s", a.run.ID, time.Since(began).Seconds())
+	return file, nil
+}
+
+// start runs the program and returns the run that it recorded in the place of
+// the original.
+func (a *again) start(ctx context.Context, file string) (store.RunID, error) {
+	work := filepath.Join(a.dir, "work") // links to data are there already
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return "", err
+	}
+	env, err := a.environment(ctx)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, file, a.args...)
+	cmd.Dir, cmd.Env = work, env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // the run ends as interrupted
+	cmd.WaitDelay = 10 * time.Second
+	var tail tail
+	cmd.Stdout, cmd.Stderr = a.out, a.out
+	if _, direct := a.out.(*os.File); !direct { // a terminal shows progress, if the program sees it
+		cmd.Stderr = io.MultiWriter(a.out, &tail)
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	failed := cmd.Wait()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	id, err := a.recorded(ctx, cmd.Process.Pid)
+	if err != nil {
+		return "", err
+	}
+	if id == "" {
+		if failed != nil {
+			return "", fmt.Errorf("its program ended with %w before it recorded a run%s", failed, tail.last())
+		}
+		return "", fmt.Errorf("its program recorded no run%s", tail.last())
+	}
+	if a.o.IsVariation() {
+		return id, a.s.SetTag(ctx, id, VariationTag, a.o.variation())
+	}
+	return id, nil
+}
+
+// recorded returns the run that the process pid recorded in the place of the
+// original, "" if none.
+func (a *again) recorded(ctx context.Context, pid int) (store.RunID, error) {
+	run, err := a.s.Run(ctx, a.run.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range slices.Backward(slices.Concat(run.Reruns, run.Children)) {
+		if id == a.run.ID {
+			continue
+		}
+		candidate, err := a.s.Run(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if candidate.PID == pid && candidate.Origin.Run == max(1, a.run.Origin.Run) && !candidate.Started.Before(a.run.Started) {
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+// environment is that of this process, with what can change numbers as it was
+// recorded.
+func (a *again) environment(ctx context.Context) ([]string, error) {
+	values := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "GONB_") && !slices.Contains(experiments.NumericVariables, name) {
+			values[name] = value
+		}
+	}
+	for _, name := range experiments.NumericVariables {
+		if value, ok := a.run.Env[name]; ok {
+			values[name] = value
+		}
+	}
+	if a.o.Bitwise {
+		for name, value := range Pins(a.run.Env) {
+			values[name] = value
+		}
+	}
+	source := filepath.Join(a.dir, "cell.go")
+	if err := os.WriteFile(source, []byte(a.run.Origin.Source), 0o600); err != nil {
+		return nil, err
+	}
+	dirs := filepath.Join(a.dir, "data")
+	if more := os.Getenv("ASSAY_DATA"); more != "" {
+		dirs += string(filepath.ListSeparator) + more
+	}
+	maps.Copy(values, map[string]string{"ASSAY_STORE": a.s.Path(), "ASSAY_DATA": dirs})
+	origin := map[string]string{
+		"ASSAY_NOTEBOOK": a.run.Origin.Notebook, "ASSAY_CELL_ID": a.run.Origin.Cell, "ASSAY_CELL_SOURCE": source,
+		"ASSAY_CELL": strconv.Itoa(a.run.Origin.Order), "ASSAY_PROGRAM": "", "ASSAY_HISTORY": "", "ASSAY_DISPLAY": "",
+		"ASSAY_PARENT": "", experiments.EnvRerunOf: "",
+	}
+	if a.run.Origin.Source == "" { // no cell
+		origin["ASSAY_CELL_SOURCE"], origin["ASSAY_CELL"] = "", ""
+	}
+	if a.o.IsVariation() {
+		origin["ASSAY_PARENT"] = string(a.run.ID)
+	} else {
+		siblings, err := a.s.Siblings(ctx, a.run.ID)
+		if err != nil {
+			return nil, err
+		}
+		siblings[max(1, a.run.Origin.Run)] = a.run.ID
+		var pairs []string
+		for _, n := range slices.Sorted(maps.Keys(siblings)) {
+			pairs = append(pairs, fmt.Sprintf("%d=%s", n, siblings[n]))
+		}
+		origin[experiments.EnvRerunOf] = strings.Join(pairs, ",")
+	}
+	for name, value := range origin {
+		if values[name] = value; value == "" {
+			delete(values, name)
+		}
+	}
+	var env []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, name+"="+values[name])
+	}
+	return env, nil
+}
+
+// judge compares the new run with the original, and keeps the verdict with both.
+func (a *again) judge(ctx context.Context, result *Result) error {
+	run, err := a.s.Run(ctx, result.Rerun)
+	if err != nil {
+		return err
+	}
+	if run.Status != store.Finished && a.run.Status == store.Finished {
+		if !a.o.IsVariation() {
+			if err := a.s.SetVerdict(ctx, run.ID, string(experiments.CouldNotRun)); err != nil {
+				return err
+			}
+		}
+		message, _, _ := strings.Cut(run.Message, "\n")
+		if message != "" {
+			message = ": " + message
+		}
+		return fmt.Errorf("its program now ends as %s (run %s)%s", run.Status, run.ID, message)
+	}
+	c, err := experiments.Compare(ctx, a.s, a.run.ID, run.ID, a.o.Tolerance)
+	if err != nil {
+		return err
+	}
+	result.Comparison = c
+	if a.o.IsVariation() {
+		return nil
+	}
+	report, err := json.Marshal(c.Report())
+	if err != nil {
+		return err
+	}
+	both := []store.RunID{run.ID}
+	if a.run.RerunOf == "" { // else its own verdict, on the run that it repeats, stays
+		both = append(both, a.run.ID)
+	}
+	for _, id := range both {
+		if err := errors.Join(a.s.SetVerdict(ctx, id, string(c.Verdict)), a.s.SetReport(ctx, id, experiments.ReportName, report)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Pins returns the environment in which XLA and Go compute the same bits
+// whatever else the machine does, on the hardware that env describes. On a CPU it
+// takes one thread for each operation, which costs up to as many times the time as
+// there are cores; on a GPU it forbids atomic sums and searching for the
+// quickest kernel, which costs some ten per cent and more for convolutions.
+func Pins(env map[string]string) map[string]string {
+	flags := []string{env["XLA_FLAGS"]}
+	pins := map[string]string{"GOMAXPROCS": env["gomaxprocs"], "NVIDIA_TF32_OVERRIDE": "0"}
+	if env["gpu"] != "" {
+		flags = append(flags, "--xla_gpu_deterministic_ops=true", "--xla_gpu_autotune_level=0")
+		pins["TF_CUDNN_DETERMINISTIC"] = "1"
+	} else {
+		flags = append(flags, "--xla_cpu_multi_thread_eigen=false")
+	}
+	if pins["GOMAXPROCS"] == "" {
+		pins["GOMAXPROCS"] = strconv.Itoa(runtime.GOMAXPROCS(0))
+	}
+	pins["XLA_FLAGS"] = strings.TrimSpace(strings.Join(flags, " "))
+	return pins
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	const most = 16 << 10
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	t.text = t.text[max(0, len(t.text)-most):]
+	return len(b), nil
+}
+
+var panicLine = regexp.MustCompile(`(?m)^(panic: |fatal error: ).*$`)
+
+// last returns the line that says why a program ended, after a colon.
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if line := panicLine.Find(t.text); line != nil {
+		return ": " + string(line)
+	}
+	text := strings.TrimSpace(string(t.text))
+	if text == "" {
+		return ""
+	}
+	return ": " + text[strings.LastIndexByte(text, '\n')+1:]
+}
