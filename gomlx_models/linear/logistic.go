@@ -21,6 +21,9 @@ type Logistic struct {
 	// Cov is the covariance of the coefficients, logit by logit, and then the
 	// intercepts, row by row; nil with an absolute penalty.
 	Cov []float64 `json:"cov,omitempty"`
+	// Shared marks, in the order of Cov, coefficients of columns that repeat
+	// others; nil if none does.
+	Shared []bool `json:"shared,omitempty"`
 }
 
 // FitLogistic returns the maximum-likelihood fit of classes 0 … classes−1 to x,
@@ -53,11 +56,12 @@ func FitLogistic(x *mat.Dense, class []int, classes int, weights []float64, cfg 
 		}
 	}
 	f := newLogits(x, class, classes, weights, cfg)
-	beta, cov, err := Minimize(f.loss, f.start(seen), f.logits*f.p, cfg.penalty())
+	least, err := Minimize(f.loss, f.start(seen), f.logits*f.p, cfg.penalty())
 	if err != nil {
 		return nil, err
 	}
-	m := &Logistic{Config: cfg, Classes: classes, Loss: f.loss(beta, nil, nil), Intercept: make([]float64, f.logits)}
+	beta := least.Beta
+	m := &Logistic{Config: cfg, Classes: classes, Shared: least.Shared, Loss: f.loss(beta, nil, nil), Intercept: make([]float64, f.logits)}
 	m.Loss -= f.anchorLoss(beta)
 	for k := range f.logits {
 		coef := beta[k*f.p : (k+1)*f.p]
@@ -66,8 +70,8 @@ func FitLogistic(x *mat.Dense, class []int, classes int, weights []float64, cfg 
 			m.Intercept[k] = beta[f.logits*f.p+k] - floats.Dot(f.center, coef)
 		}
 	}
-	if cov != nil {
-		m.Cov = f.uncentre(cov)
+	if least.Cov != nil {
+		m.Cov = f.uncentre(least.Cov)
 	}
 	return m, nil
 }
@@ -93,7 +97,7 @@ func newLogits(x *mat.Dense, class []int, classes int, weights []float64, cfg Co
 	}
 	f.center = make([]float64, p)
 	if !cfg.NoIntercept {
-		f.q, f.center = p+1, means(x, weights)
+		f.q, f.center = p+1, Means(x, weights)
 	}
 	f.z = mat.NewDense(n, f.q, nil)
 	for i := range n {
@@ -317,7 +321,8 @@ func (m *Logistic) Predict(x *mat.Dense) [][]float64 {
 // with standard errors, Wald tests and 95 % intervals; the intercept, named
 // "intercept", is first. Exponents of values and interval are odds ratios. There
 // are no standard errors (NaN) with an absolute penalty, whose selection they
-// would ignore. It panics if class is not one of 1 … Classes−1.
+// would ignore, nor for columns that repeat others and the intercept beside them.
+// It panics if class is not one of 1 … Classes−1.
 func (m *Logistic) Estimates(class int, names []string) []Estimate {
 	if class < 1 || class >= m.Classes {
 		panic(fmt.Sprintf("linear: class %d of %d has no odds against class 0", class, m.Classes))
@@ -325,7 +330,7 @@ func (m *Logistic) Estimates(class int, names []string) []Estimate {
 	logits, p := len(m.Coef), len(m.Coef[0])
 	add := func(name string, at func(k int) int, value func(k int) float64) Estimate {
 		cov := func(k, l int) float64 {
-			if m.Cov == nil {
+			if m.Cov == nil || m.Shared != nil && (name == "intercept" || m.Shared[at(k)] || m.Shared[at(l)]) {
 				return math.NaN()
 			}
 			return m.Cov[at(k)*width(m.Cov)+at(l)]

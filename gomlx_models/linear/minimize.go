@@ -19,27 +19,39 @@ type Loss func(beta, grad []float64, hess *mat.SymDense) float64
 // classes are separated, a group has no event).
 var ErrNotConverged = errors.New("the coefficients do not settle, because columns separate the outcomes: add a penalty, or drop columns")
 
+// Minimum is where a penalised loss is least.
+type Minimum struct {
+	Beta []float64
+
+	// Cov is the covariance of β if loss is a negative log-likelihood: the inverse
+	// Hessian H⁻¹, or with a quadratic penalty Λ the sandwich A⁻¹HA⁻¹, A = H + Λ. It
+	// is nil if L1 > 0: a corner has no curvature.
+	Cov *mat.SymDense
+
+	// Shared marks coordinates that others can stand in for, because columns
+	// repeat each other: of the solutions, Beta is the shortest in units of the
+	// Hessian, and those coordinates have no variance of their own. nil if there
+	// are none.
+	Shared []bool
+	Rank   int // of the Hessian
+}
+
 // Minimize returns the β that minimises loss(β) + Σⱼ penalty(βⱼ), where only
 // the first penalised coordinates are penalised. It starts from start, which it
 // leaves alone.
 //
-// If loss is a negative log-likelihood, cov is the covariance of β: the inverse
-// Hessian H⁻¹, or with a quadratic penalty Λ the sandwich A⁻¹HA⁻¹, A = H + Λ. It
-// is nil if L1 > 0, as a corner has no curvature, and where coordinates repeat
-// others, of which the shortest solution is taken.
-//
 // It is Newton's method with halved steps: the quadratic model is solved by
 // Cholesky, or with an absolute penalty by coordinate descent (proximal
 // Newton; Lee, Sun and Saunders, SIAM J. Optim. 24 (2014), 1420).
-func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta []float64, cov *mat.SymDense, err error) {
+func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (*Minimum, error) {
 	const (
 		rounds  = 100
 		decided = 1e-11 // relative change of β that counts as none
 	)
 	p := len(start)
-	beta = append([]float64(nil), start...)
+	beta := append([]float64(nil), start...)
 	if p == 0 {
-		return beta, nil, nil
+		return &Minimum{Beta: beta}, nil
 	}
 	cost := func(beta []float64) float64 {
 		c := 0.0
@@ -64,7 +76,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta 
 	for range rounds {
 		value := derive()
 		if math.IsNaN(value) {
-			return nil, nil, ErrNotConverged
+			return nil, ErrNotConverged
 		}
 		var step []float64
 		var system *solver
@@ -86,7 +98,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta 
 		var size, scale float64
 		for j, s := range step {
 			if hess.At(j, j) < 1e-13*units[j] {
-				return nil, nil, ErrNotConverged // flat out there: on its way to infinity
+				return nil, ErrNotConverged // flat out there: on its way to infinity
 			}
 			size = max(size, s*s*units[j])
 			scale = max(scale, beta[j]*beta[j]*units[j])
@@ -103,7 +115,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta 
 				// if the step is small, and a broken problem if it is not.
 				settled = math.Sqrt(size) <= 1e-6*math.Sqrt(max(scale, 1e-6))
 				if !settled {
-					return nil, nil, ErrNotConverged
+					return nil, ErrNotConverged
 				}
 				copy(next, beta)
 				break
@@ -112,12 +124,13 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (beta 
 		copy(beta, next)
 		if settled {
 			if penalty.L1 > 0 {
-				return beta, nil, nil
+				return &Minimum{Beta: beta, Rank: p}, nil
 			}
-			return beta, sandwich(system.inverse(), penalised, penalty.L2), nil
+			cov := sandwich(system.inverse(), penalised, penalty.L2)
+			return &Minimum{Beta: beta, Cov: cov, Shared: system.shared, Rank: system.rank}, nil
 		}
 	}
-	return nil, nil, ErrNotConverged
+	return nil, ErrNotConverged
 }
 
 // descend minimises the quadratic model gᵀd + ½dᵀHd + l1 Σ |βⱼ + dⱼ| over d by
@@ -169,9 +182,9 @@ func soften(v, by float64) float64 {
 }
 
 // sandwich returns A⁻¹(A − Λ)A⁻¹ from A⁻¹, where Λ is l2 on the first penalised
-// coordinates and zero elsewhere. Without A⁻¹ there is none.
+// coordinates and zero elsewhere.
 func sandwich(inverse *mat.SymDense, penalised int, l2 float64) *mat.SymDense {
-	if l2 == 0 || inverse == nil {
+	if l2 == 0 {
 		return inverse
 	}
 	out := mat.NewSymDense(inverse.SymmetricDim(), nil)

@@ -32,8 +32,9 @@ func inParts(n, parts int, f func(part, low, high int)) {
 	wait.Wait()
 }
 
-// means returns the weighted mean of each column.
-func means(x *mat.Dense, weights []float64) []float64 {
+// Means returns the weighted mean of each column; weights nil means 1. Of a column
+// of one value it is that value exactly, so that nothing is left of it, centred.
+func Means(x *mat.Dense, weights []float64) []float64 {
 	n, p := x.Dims()
 	mean, total := make([]float64, p), 0.0
 	for i := range n {
@@ -42,6 +43,15 @@ func means(x *mat.Dense, weights []float64) []float64 {
 		total += w
 	}
 	floats.Scale(1/total, mean)
+	for j := range mean {
+		constant := true
+		for i := 1; i < n && constant; i++ {
+			constant = x.At(i, j) == x.At(0, j)
+		}
+		if constant {
+			mean[j] = x.At(0, j)
+		}
+	}
 	return mean
 }
 
@@ -135,6 +145,7 @@ type solver struct {
 	chol   mat.Cholesky
 	pseudo *mat.Dense // inverse of the scaled system where it is singular; else nil
 	rank   int
+	shared []bool // coordinates that others can stand in for; nil if there are none
 }
 
 // factorise prepares h. A singular h is solved by the shortest of the solutions,
@@ -164,11 +175,17 @@ func factorise(h *mat.SymDense) *solver {
 	values := eigen.Values(nil)
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
+	s.shared = make([]bool, p)
 	for k, v := range values {
+		column := vectors.ColView(k)
 		if v > 1e-12*values[p-1] {
 			s.rank++
-			column := vectors.ColView(k)
 			s.pseudo.RankOne(s.pseudo, 1/v, column, column)
+			continue
+		}
+		// A direction that changes nothing: the coordinates in it are free.
+		for j := range p {
+			s.shared[j] = s.shared[j] || math.Abs(column.AtVec(j)) > 1e-5
 		}
 	}
 	return s
@@ -190,17 +207,22 @@ func (s *solver) solve(b []float64) []float64 {
 	return out
 }
 
-// inverse returns h⁻¹, and nil if h has none.
+// inverse returns h⁻¹; of a singular h the pseudoinverse, which is right for
+// coordinates that are not shared.
 func (s *solver) inverse() *mat.SymDense {
-	if s.pseudo != nil {
-		return nil
+	p := len(s.scale)
+	inv := mat.NewSymDense(p, nil)
+	if s.pseudo == nil {
+		_ = s.chol.InverseTo(inv) // as in solve
 	}
-	var inv mat.SymDense
-	_ = s.chol.InverseTo(&inv) // as in solve
 	for a, sa := range s.scale {
-		for b := a; b < len(s.scale); b++ {
-			inv.SetSym(a, b, inv.At(a, b)*sa*s.scale[b])
+		for b := a; b < p; b++ {
+			v := inv.At(a, b)
+			if s.pseudo != nil {
+				v = s.pseudo.At(a, b)
+			}
+			inv.SetSym(a, b, v*sa*s.scale[b])
 		}
 	}
-	return &inv
+	return inv
 }

@@ -16,12 +16,14 @@ type Model struct {
 	Rows      int       `json:"rows"`
 	Rank      int       `json:"rank"`     // of the columns; below len(Coef) the coefficients are the shortest of many
 	Residual  float64   `json:"residual"` // degrees of freedom left for the error
-	Sigma     float64   `json:"sigma"`    // standard deviation of the error; NaN if Residual is not positive
-	R2        float64   `json:"r2"`       // on the rows fitted
+	Sigma     float64   `json:"sigma"`    // standard deviation of the error; 0 if Residual is not positive
+	R2        float64   `json:"r2"`       // on the rows fitted; 0 if the outcome is constant
 
 	// Cov is the covariance of the intercept (first, unless there is none) and
 	// the coefficients, row by row; nil where there is none (see Estimates).
 	Cov []float64 `json:"cov,omitempty"`
+	// Shared marks coefficients of columns that repeat others; nil if none does.
+	Shared []bool `json:"shared,omitempty"`
 }
 
 // Fit returns the least-squares fit of y to x, penalised as cfg says. weights
@@ -30,8 +32,8 @@ type Model struct {
 //	x [n, p], y [n]
 //
 // Columns that repeat others are no error without a penalty: of the equally
-// good β the shortest in standardised units is returned, and it has no standard
-// errors.
+// good β the shortest in standardised units is returned, and the coefficients of
+// those columns have no standard errors.
 func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -53,7 +55,7 @@ func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 	if cfg.NoIntercept {
 		center = make([]float64, p)
 	} else {
-		center = means(x, weights)
+		center = Means(x, weights)
 		for i, v := range y {
 			middle += weightAt(weights, i) * v
 		}
@@ -82,7 +84,7 @@ func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 		m.Coef = descend(ridged, negative, make([]float64, p), p, total*pen.L1)
 	} else if p > 0 {
 		system := factorise(ridged)
-		m.Coef, m.Rank, inverse = system.solve(xy), system.rank, system.inverse()
+		m.Coef, m.Rank, m.Shared, inverse = system.solve(xy), system.rank, system.shared, system.inverse()
 	}
 	m.Intercept = middle - floats.Dot(center, m.Coef)
 
@@ -92,9 +94,10 @@ func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 		rss += w * (y[i] - f) * (y[i] - f)
 		tss += w * centred[i] * centred[i]
 	}
-	m.R2 = 1 - rss/tss
+	if tss > 0 {
+		m.R2 = 1 - rss/tss
+	}
 	m.Residual = float64(n) - m.freedom(xx, inverse)
-	m.Sigma = math.NaN()
 	if m.Residual > 0 {
 		m.Sigma = math.Sqrt(rss / m.Residual)
 	}
@@ -192,23 +195,24 @@ func (m *Model) Interval(row []float64) (mean, single float64) {
 // Ridge's are for the shrunken coefficients, σ² A⁻¹X'XA⁻¹ on n − tr(H) degrees
 // of freedom: they say how the estimate varies, not how far it is from the truth.
 // There are none (NaN) with an absolute penalty, whose selection they would
-// ignore, nor where columns repeat others.
+// ignore, nor for columns that repeat others (Shared) and the intercept beside
+// them, whose values are one choice of many.
 func (m *Model) Estimates(names []string) []Estimate {
 	var out []Estimate
 	k := 0
-	add := func(name string, value float64) {
+	add := func(name string, value float64, shared bool) {
 		se := math.NaN()
-		if m.Cov != nil {
+		if m.Cov != nil && !shared {
 			se = math.Sqrt(m.Cov[k*(width(m.Cov)+1)])
 		}
 		out = append(out, NewEstimate(name, value, se, max(m.Residual, 1)))
 		k++
 	}
 	if !m.Config.NoIntercept {
-		add("intercept", m.Intercept)
+		add("intercept", m.Intercept, m.Shared != nil)
 	}
 	for j, b := range m.Coef {
-		add(nameAt(names, j), b)
+		add(nameAt(names, j), b, m.Shared != nil && m.Shared[j])
 	}
 	return out
 }

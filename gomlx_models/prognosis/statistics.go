@@ -13,6 +13,9 @@ import (
 // Estimates returns the coefficients of a fitted linear or Cox model as a paper
 // reports them: standard errors, tests, intervals. Of more than two classes they
 // are the log odds of the last against the first. Other methods have none.
+//
+// Columns that repeat others have no standard errors: code categories without
+// their first level (table.CategoryPlan.DropFirst) for a table to publish.
 func (m *Model[Y, A]) Estimates() ([]linear.Estimate, error) {
 	if m.state == nil {
 		return nil, fmt.Errorf("prognosis: %w", models.ErrNotFitted)

@@ -47,6 +47,10 @@ type Cox struct {
 	// Cov is the covariance of the coefficients, row by row; nil with an
 	// absolute penalty.
 	Cov []float64 `json:"cov,omitempty"`
+	// Shared marks coefficients of columns that repeat others, which have no
+	// standard errors; nil if none does. Rank counts those that say something new.
+	Shared []bool `json:"shared,omitempty"`
+	Rank   int    `json:"rank"`
 }
 
 // Hazard is a cumulative hazard: a step function, 0 before the first time.
@@ -76,20 +80,21 @@ func FitCox(x *mat.Dense, time []float64, event []bool, strata []int, cfg CoxCon
 	n, p := x.Dims()
 	penalty := linear.Penalty{L1: cfg.Lambda * cfg.L1, L2: cfg.Lambda * (1 - cfg.L1)}
 	zero := make([]float64, p)
-	beta, cov, err := linear.Minimize(l.loss, zero, p, penalty)
+	least, err := linear.Minimize(l.loss, zero, p, penalty)
 	if err != nil {
 		return nil, err
 	}
+	beta := least.Beta
 	m := &Cox{
-		Config: cfg, Coef: beta, Center: l.center, Rows: n, Events: l.events,
+		Config: cfg, Coef: beta, Center: l.center, Rows: n, Rank: least.Rank, Shared: least.Shared, Events: l.events,
 		LogLikelihood: -float64(n) * l.loss(beta, nil, nil),
 		Null:          -float64(n) * l.loss(zero, nil, nil),
 		Baseline:      l.baseline(beta),
 	}
-	if cov != nil {
+	if least.Cov != nil {
 		for a := range p {
 			for b := range p {
-				m.Cov = append(m.Cov, cov.At(a, b)/float64(n))
+				m.Cov = append(m.Cov, least.Cov.At(a, b)/float64(n))
 			}
 		}
 	}
@@ -123,7 +128,7 @@ func newPartial(x *mat.Dense, time []float64, event []bool, strata []int, cfg Co
 	case !(cfg.L1 >= 0 && cfg.L1 <= 1):
 		return nil, fmt.Errorf("l1 is %v: the share of the absolute penalty lies between 0 and 1", cfg.L1)
 	}
-	l := &partial{event: event, ties: cfg.Ties, center: make([]float64, p), x: mat.NewDense(n, p, nil)}
+	l := &partial{event: event, ties: cfg.Ties, center: linear.Means(x, nil), x: mat.NewDense(n, p, nil)}
 	groups := [][]int{allRows(n)}
 	if strata != nil {
 		groups = nil
@@ -149,7 +154,6 @@ func newPartial(x *mat.Dense, time []float64, event []bool, strata []int, cfg Co
 				return nil, fmt.Errorf("row %d, column %d is %v: impute missing values first", i, j, v)
 			}
 		}
-		floats.AddScaled(l.center, 1/float64(n), x.RawRowView(i))
 	}
 	if l.events == 0 {
 		return nil, fmt.Errorf("no row has an event: there is nothing to learn a hazard from")
@@ -355,12 +359,12 @@ func (m *Cox) Survival(risk float64, stratum int, t float64) float64 {
 // Estimates returns the coefficients with standard errors, Wald tests and 95 %
 // intervals; exponents of value and interval are hazard ratios. There are no
 // standard errors (NaN) with an absolute penalty, whose selection they would
-// ignore.
+// ignore, nor for columns that repeat others.
 func (m *Cox) Estimates(names []string) []linear.Estimate {
 	out := make([]linear.Estimate, len(m.Coef))
 	for j, b := range m.Coef {
 		se, name := math.NaN(), fmt.Sprintf("x%d", j)
-		if m.Cov != nil {
+		if m.Cov != nil && !m.shared(j) {
 			se = math.Sqrt(m.Cov[j*len(m.Coef)+j])
 		}
 		if j < len(names) {
@@ -371,8 +375,10 @@ func (m *Cox) Estimates(names []string) []linear.Estimate {
 	return out
 }
 
+func (m *Cox) shared(j int) bool { return m.Shared != nil && m.Shared[j] }
+
 // LikelihoodRatio tests whether the model says more than no model. It has a
 // meaning without a penalty only.
 func (m *Cox) LikelihoodRatio() Test {
-	return chiSquared("likelihood ratio", 2*(m.LogLikelihood-m.Null), len(m.Coef))
+	return chiSquared("likelihood ratio", 2*(m.LogLikelihood-m.Null), m.Rank)
 }

@@ -22,7 +22,8 @@ const (
 // Proportional tests each column of a fitted model for a hazard ratio that
 // changes with time, and all together (named "all", last). A small p says that
 // the ratio the model gives is an average over time. x, time, event and strata
-// are the rows that m was fitted on.
+// are the rows that m was fitted on. Columns that repeat others have no test of
+// their own (NaN).
 //
 // The tests correlate scaled Schoenfeld residuals with time. Grambsch and
 // Therneau, Biometrika 81 (1994), 515.
@@ -73,9 +74,13 @@ func (m *Cox) Proportional(x *mat.Dense, time []float64, event []bool, strata []
 		if j < len(names) {
 			name = names[j]
 		}
+		if m.shared(j) {
+			out = append(out, Test{Name: name, Statistic: math.NaN(), Freedom: 1, P: math.NaN()})
+			continue
+		}
 		out = append(out, chiSquared(name, factor*scaled.AtVec(j)*scaled.AtVec(j)/cov.At(j, j), 1))
 	}
-	return append(out, chiSquared("all", factor*mat.Dot(u, &scaled), p)), nil
+	return append(out, chiSquared("all", factor*mat.Dot(u, &scaled), m.Rank)), nil
 }
 
 // schoenfeld returns, for each event, g of its time and its column values less

@@ -292,6 +292,47 @@ func TestEverybodyDies(t *testing.T) {
 	}
 }
 
+// A column that repeats others takes its own standard error away, and nothing
+// else's.
+func TestCoxWithRepeatedColumns(t *testing.T) {
+	_, c := load(t, "gbsg2")
+	n, p := c.x.Dims()
+	x := mat.NewDense(n, p+2, nil)
+	for i := range n {
+		x.SetRow(i, append(append([]float64(nil), c.x.RawRowView(i)...), 1-c.x.At(i, 2), 7)) // no horTh, a constant
+	}
+	once, err := survival.FitCox(c.x, c.time, c.event, nil, survival.CoxConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := survival.FitCox(x, c.time, c.event, nil, survival.CoxConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "log-likelihood", twice.LogLikelihood, once.LogLikelihood, 1e-12)
+	near(t, "likelihood ratio p", twice.LikelihoodRatio().P, once.LikelihoodRatio().P, 1e-9)
+	want := once.Estimates(c.names)
+	for j, e := range twice.Estimates(c.names) {
+		if j == 2 || j >= p {
+			if !math.IsNaN(e.StdErr) {
+				t.Errorf("column %d repeats another, and has the standard error %v", j, e.StdErr)
+			}
+			continue
+		}
+		near(t, e.Name, e.Value, want[j].Value, 1e-8)
+		near(t, e.Name+" standard error", e.StdErr, want[j].StdErr, 1e-8)
+	}
+	tests, err := twice.Proportional(x, c.time, c.event, nil, nil, survival.ByTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants, err := once.Proportional(c.x, c.time, c.event, nil, nil, survival.ByTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "all", tests[p+2].Statistic, wants[p].Statistic, 1e-8)
+}
+
 func TestBadInput(t *testing.T) {
 	f := func(what, want string, err error) {
 		t.Helper()
