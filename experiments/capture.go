@@ -34,6 +34,9 @@ const (
 	// EnvRerunOf names the runs that a program's runs repeat: "2=k3f…,3=k3g…"
 	// for its second and third, or one id alone for all.
 	EnvRerunOf = "ASSAY_RERUN_OF"
+	// EnvAsOf makes Latest and Best see no run that started then or later: a
+	// rerun is to find the runs that were there when the original looked.
+	EnvAsOf = "ASSAY_AS_OF"
 )
 
 // started counts the runs that this program has started.

@@ -76,6 +76,9 @@ type Change struct {
 }
 
 func (c Change) String() string {
+	if c.Was != "" && c.Is != "" && (c.Kind == "data" || c.Kind == "code") {
+		return fmt.Sprintf("%s %s changed: its %s is now %s", c.Kind, c.Name, c.Was, strings.TrimPrefix(c.Is, "sha256 "))
+	}
 	return fmt.Sprintf("%s %s was %s, is %s", c.Kind, c.Name, orNone(c.Was), orNone(c.Is))
 }
 
@@ -535,10 +538,11 @@ func dataOf(ctx context.Context, s *store.Store, id store.RunID) (map[string]str
 	uses, err := s.DataUses(ctx, id)
 	digests := map[string]string{}
 	for _, use := range uses {
+		root := use.Folder()
 		for _, f := range use.Files {
 			name := use.Name
-			if base := filepath.Base(f.Path); base != name {
-				name += " " + base
+			if inUse, err := filepath.Rel(root, f.Path); err == nil && len(use.Files) > 1 {
+				name += " " + filepath.ToSlash(inUse)
 			}
 			digests[name] = shortDigest(f.Digest)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
@@ -44,7 +45,11 @@ func Best(ctx context.Context, experiment, metric string) (*Past, error) {
 
 func first(ctx context.Context, experiment, sort string) (*Past, error) {
 	return recall(func(s *store.Store) (store.Run, error) {
-		page, err := s.Runs(ctx, store.Query{Experiment: experiment, Where: "status = finished", Sort: []string{sort}, Limit: 1})
+		where := "status = finished"
+		if before := os.Getenv(EnvAsOf); before != "" {
+			where += fmt.Sprintf(" and started < %q", before)
+		}
+		page, err := s.Runs(ctx, store.Query{Experiment: experiment, Where: where, Sort: []string{sort}, Limit: 1})
 		if err != nil {
 			return store.Run{}, err
 		}

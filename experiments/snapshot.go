@@ -43,6 +43,7 @@ import (
 //
 // The same code gives the same bytes, so that the store keeps it once.
 type Snapshot struct {
+	Format  int      `json:"format"`  // SnapshotFormat
 	Module  string   `json:"module"`  // path of the main module; a cell's is "cell"
 	Package string   `json:"package"` // folder of the main package in it: "." or "cmd/train"
 	Local   []string `json:"local"`   // paths of the modules that have an archive
@@ -55,6 +56,9 @@ type Snapshot struct {
 	// Missing says why the program cannot be built again; "" if it can.
 	Missing string `json:"missing,omitempty"`
 }
+
+// SnapshotFormat is the number of the layout described at Snapshot.
+const SnapshotFormat = 1
 
 // CodeDir starts the names of the artifacts that hold a run's program.
 const (
@@ -97,7 +101,7 @@ func (r *Run) captureCode(place place) error {
 	if !ok || strings.HasSuffix(info.Path, ".test") {
 		return nil // a test is run again by go test
 	}
-	snapshot := Snapshot{Module: info.Main.Path, Go: info.GoVersion, Settings: map[string]string{}}
+	snapshot := Snapshot{Format: SnapshotFormat, Module: info.Main.Path, Go: info.GoVersion, Settings: map[string]string{}}
 	for _, s := range info.Settings {
 		if !strings.HasPrefix(s.Key, "vcs") {
 			snapshot.Settings[s.Key] = s.Value

@@ -2,6 +2,8 @@ package store
 
 import (
 	"encoding/json"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -148,6 +150,20 @@ type DataUse struct {
 	Split string // "train", "validation", "test"; "" if it has none
 	Rows  int64
 	Files []DataFile
+}
+
+// Folder returns the innermost folder that all files of the data set are in.
+func (d DataUse) Folder() string {
+	if len(d.Files) == 0 {
+		return ""
+	}
+	common := filepath.Dir(d.Files[0].Path)
+	for _, f := range d.Files[1:] {
+		for common != filepath.Dir(common) && !strings.HasPrefix(f.Path, common+string(filepath.Separator)) {
+			common = filepath.Dir(common)
+		}
+	}
+	return common
 }
 
 // DataFile is one file of a data set.

@@ -46,7 +46,7 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (d
 		if sets[use.Name] != nil { // another split of the same files
 			continue
 		}
-		root := commonFolder(use.Files)
+		root := use.Folder()
 		for _, f := range use.Files {
 			inUse, err := filepath.Rel(root, f.Path)
 			if err != nil {
@@ -88,20 +88,6 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (d
 		}
 	}
 	return sets, nil
-}
-
-// commonFolder returns the innermost folder that all files are in.
-func commonFolder(files []store.DataFile) string {
-	if len(files) == 0 {
-		return ""
-	}
-	common := filepath.Dir(files[0].Path)
-	for _, f := range files[1:] {
-		for common != filepath.Dir(common) && !strings.HasPrefix(f.Path, common+string(filepath.Separator)) {
-			common = filepath.Dir(common)
-		}
-	}
-	return common
 }
 
 // searchFolders looks for files by content in the data folders.

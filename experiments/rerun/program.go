@@ -30,6 +30,8 @@ func program(ctx context.Context, s *store.Store, id store.RunID) (*kernel.Progr
 		return nil, snapshot, errors.New("it did not record its program: it was imported, ended at once, or is of an earlier assay")
 	case err != nil:
 		return nil, snapshot, err
+	case snapshot.Format > experiments.SnapshotFormat:
+		return nil, snapshot, errors.New("a newer assay recorded its program: update assay")
 	case snapshot.Missing != "":
 		return nil, snapshot, fmt.Errorf("its program was not recorded: %s", snapshot.Missing)
 	}

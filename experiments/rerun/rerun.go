@@ -322,7 +322,9 @@ func (a *again) environment(ctx context.Context) ([]string, error) {
 	if more := os.Getenv("ASSAY_DATA"); more != "" {
 		dirs += string(filepath.ListSeparator) + more
 	}
-	maps.Copy(values, map[string]string{"ASSAY_STORE": a.s.Path(), "ASSAY_DATA": dirs})
+	maps.Copy(values, map[string]string{
+		"ASSAY_STORE": a.s.Path(), "ASSAY_DATA": dirs, experiments.EnvAsOf: a.run.Started.Format(time.RFC3339Nano),
+	})
 	origin := map[string]string{
 		"ASSAY_NOTEBOOK": a.run.Origin.Notebook, "ASSAY_CELL_ID": a.run.Origin.Cell, "ASSAY_CELL_SOURCE": source,
 		"ASSAY_CELL": strconv.Itoa(a.run.Origin.Order), "ASSAY_PROGRAM": "", "ASSAY_HISTORY": "", "ASSAY_DISPLAY": "",

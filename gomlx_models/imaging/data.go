@@ -3,11 +3,14 @@ package imaging
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -169,11 +172,29 @@ func Folder(fsys fs.FS, name string, patient func(file string) string) (Data, er
 		side.X = append(side.X, File(fsys, f.path))
 		side.Y = append(side.Y, slices.Index(d.Classes, f.class))
 		side.Group = append(side.Group, who)
+		read, err := digest(fsys, f.path)
+		if err != nil {
+			return Data{}, fmt.Errorf("folder %s: %w", name, err)
+		}
+		read.Path = filepath.Join(name, filepath.FromSlash(f.path))
+		d.Files = append(d.Files, read)
 	}
 	if d.Train.Len() == 0 {
 		return Data{}, errors.New("folder " + name + " has no films to train on")
 	}
 	return d, nil
+}
+
+// digest returns the size and digest of a file.
+func digest(fsys fs.FS, name string) (data.File, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return data.File{}, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	size, err := io.Copy(sum, f)
+	return data.File{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, err
 }
 
 var pictureFiles = []string{".png", ".jpg", ".jpeg", ".gif"}
