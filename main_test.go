@@ -200,12 +200,15 @@ func execNotebook(t *testing.T, store, notebook string, parameters ...string) (w
 func TestImagingNotebook(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "assay.db")
 	written := execNotebook(t, store, "notebooks/imaging.ipynb", "epochs=2")
-	execNotebook(t, store, "notebooks/imaging.ipynb", "epochs=2")
 
-	// The same program with the same seed gives the same numbers, every bit.
+	// The run's program, taken from a copy of the store, gives the same numbers, every bit.
+	store = moved(t, store)
+	if got := run(t, store, "rerun", string(listedRuns(t, store)[0].ID)); got.code != 0 || !strings.HasPrefix(got.stdout, "identical: ") {
+		t.Fatalf("assay rerun: exit code %d, %s\n%s", got.code, got.stdout, got.stderr)
+	}
 	runs := listedRuns(t, store)
 	if len(runs) != 2 {
-		t.Fatalf("two executions recorded %d runs", len(runs))
+		t.Fatalf("an execution and a rerun recorded %d runs", len(runs))
 	}
 	a, b := runs[0], runs[1]
 	if a.Status != "finished" || len(a.Metrics) < 10 {

@@ -342,7 +342,7 @@ func writeTree(dir string, files map[string][]byte) error {
 			continue
 		}
 		if err := root.MkdirAll(path.Dir(name), 0o700); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		// A new file rather than new content: a compiler may be reading the old one.
 		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package rerun
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,9 +33,9 @@ type dataFile struct {
 // dataSets are the files of each data set that a run read, by name.
 type dataSets map[string][]dataFile
 
-// findData looks for the files that a run read: where they were, then by
-// content in the data folders and among the run's own artifacts, from which they
-// are copied into dir. A file that is nowhere, but of whose name there is one
+// findData looks for the files that a run read: where they were, or where they
+// were for the run that it repeats, then by content in the data folders and among
+// the run's own artifacts, from which they are copied into dir. A file that is nowhere, but of whose name there is one
 // with other content, has changed.
 func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (dataSets, error) {
 	uses, err := s.DataUses(ctx, run.ID)
@@ -55,21 +56,26 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (d
 			sets[use.Name] = append(sets[use.Name], dataFile{DataFile: f, use: use.Name, inUse: inUse})
 		}
 	}
+	places, err := recordedPlaces(ctx, s, run)
+	if err != nil {
+		return nil, err
+	}
 	var missing []*dataFile
 	for _, files := range sets {
 		for i := range files {
 			f := &files[i]
-			at := f.Path
-			if !filepath.IsAbs(at) {
-				at = filepath.Join(run.Origin.Dir, at)
+			for _, at := range places[f.Digest] {
+				now, err := experiments.FileDigest(at)
+				if err == nil && now == string(f.Digest) {
+					f.here, f.isNow = at, ""
+					break
+				}
+				if err == nil && f.here == "" {
+					f.here, f.isNow = at, now
+				}
 			}
-			now, err := experiments.FileDigest(at)
-			switch {
-			case err == nil && now == string(f.Digest):
-				f.here = at
+			if f.here != "" && f.isNow == "" {
 				continue
-			case err == nil:
-				f.here, f.isNow = at, now
 			}
 			missing = append(missing, f)
 		}
@@ -88,6 +94,38 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (d
 		}
 	}
 	return sets, nil
+}
+
+// recordedPlaces returns where a run, and those that it repeats, found what they
+// read: a rerun reads links in a folder of its own, which is gone.
+func recordedPlaces(ctx context.Context, s *store.Store, run store.Run) (map[store.Digest][]string, error) {
+	places := map[store.Digest][]string{}
+	for {
+		uses, err := s.DataUses(ctx, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, use := range uses {
+			for _, f := range use.Files {
+				at := f.Path
+				if !filepath.IsAbs(at) {
+					at = filepath.Join(run.Origin.Dir, at)
+				}
+				if !slices.Contains(places[f.Digest], at) {
+					places[f.Digest] = append(places[f.Digest], at)
+				}
+			}
+		}
+		before := cmp.Or(run.RerunOf, run.Parent)
+		if before == "" || before >= run.ID { // a later one is a mistake, and may be a circle
+			return places, nil
+		}
+		if run, err = s.Run(ctx, before); errors.Is(err, store.ErrNotFound) {
+			return places, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // searchFolders looks for files by content in the data folders.

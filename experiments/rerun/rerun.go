@@ -1,6 +1,7 @@
 package rerun
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,6 +124,9 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 		return err
 	}
 	if a.o.Code {
+		if snapshot.Roots, err = a.roots(ctx, snapshot); err != nil {
+			return err
+		}
 		if err := useToday(a.program, snapshot); err != nil {
 			return err
 		}
@@ -138,6 +142,22 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 		return err
 	}
 	return a.judge(ctx, result)
+}
+
+// roots returns where people work on the modules that were folders: a rerun's own
+// are copies, so they are those of the first run.
+func (a *again) roots(ctx context.Context, snapshot experiments.Snapshot) (map[string]string, error) {
+	run := a.run
+	for before := cmp.Or(run.RerunOf, run.Parent); before != "" && before < run.ID; before = cmp.Or(run.RerunOf, run.Parent) {
+		var err error
+		if run, err = a.s.Run(ctx, before); err != nil {
+			return nil, fmt.Errorf("the run that it repeats: %w", err)
+		}
+		if snapshot, err = experiments.ReadSnapshot(ctx, a.s, run.ID); err != nil {
+			return nil, err
+		}
+	}
+	return snapshot.Roots, nil
 }
 
 // prepareData finds the data, or says what is missing, and tells the program

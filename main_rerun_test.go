@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// moved moves a store to another folder, as one that was copied to another machine.
+func moved(t *testing.T, store string) string {
+	t.Helper()
+	elsewhere := filepath.Join(t.TempDir(), "copy.db")
+	if err := os.Rename(store, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	return elsewhere
+}
+
+// A cell's run is run again from a store that was copied to another folder, with
+// the notebook gone.
+func TestRerunOfACell(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "dose.txt")
+	if err := os.WriteFile(file, []byte("12"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	notebook := writeNotebook(t, "var (\n\tgrams = 1.5\n\tseed int64 = 1\n\tfile = \"\"\n)", `import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/assay-ml/assay/data"
+	"github.com/assay-ml/assay/experiments"
+	models "github.com/assay-ml/assay/gomlx_models"
+)
+
+%%
+err := experiments.Track(context.Background(), "dose", func(run *experiments.Run) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	files, err := data.Stat(file)
+	if err != nil {
+		return err
+	}
+	run.Data(models.DataUse{Name: "dose", Files: files})
+	run.Param("grams", grams)
+	for step := range int64(10) {
+		run.Log(step, "level", grams*float64(content[0])*float64(seed)/float64(step+1))
+	}
+	return nil
+})
+if err != nil {
+	log.Fatal(err)
+}`)
+	store := filepath.Join(dir, "assay.db")
+	execNotebook(t, store, notebook, "file="+file, "seed=3")
+	if err := os.Remove(notebook); err != nil {
+		t.Fatal(err)
+	}
+	store = moved(t, store)
+	id := string(listedRuns(t, store)[0].ID)
+	f := func(code int, want string, args ...string) {
+		t.Helper()
+		if got := run(t, store, args...); got.code != code || !strings.Contains(got.stdout+got.stderr, want) {
+			t.Errorf("assay %s: exit code %d, want %d and %q in\n%s%s", strings.Join(args, " "), got.code, code, want, got.stdout, got.stderr)
+		}
+	}
+	f(0, "everything is there", "verify", id)
+	f(0, "identical: 1 metric with 10 points", "rerun", id)
+	f(0, "varies run "+id, "rerun", id, "-p", "grams=3", "--seed", "4")
+	f(2, "no parameter milligrams", "rerun", id, "-p", "milligrams=3")
+	f(2, "-p grams: write it as name=value", "rerun", id, "-p", "grams")
+	f(2, "--tolerance close", "rerun", id, "--tolerance", "close")
+	f(2, "name one run", "rerun")
+	f(2, "the query finds none", "rerun", "--where", "name = nobody")
+	f(0, "identical", "rerun", "--experiment", "dose", "--jobs", "2")
+
+	f(0, "finished", "runs", "ls", "--where", `param.grams = 3 and tag.variation contains "seed=4"`)
+
+	// A byte of the data changes.
+	if err := os.WriteFile(file, []byte("22"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(1, "differs: metric level at step 0 was 220.5, is 225, because data dose changed: its sha256 ", "rerun", id)
+	f(0, "equal within tolerance", "rerun", id, "--tolerance", "0.1")
+	f(1, "has changed", "verify", "--all")
+	got := run(t, store, "rerun", id, "--json", "--tolerance", "level=1e-9")
+	var verdict verdictJSON
+	if err := json.Unmarshal([]byte(got.stdout), &verdict); err != nil || got.code != 1 || verdict.Verdict != "differs" || verdict.Comparison.Different != 10 {
+		t.Errorf("rerun --json: exit code %d, %v: %s", got.code, err, got.stdout)
+	}
+	f(0, id, "runs", "ls", "--where", "rerun = differs")
+
+	// It is gone.
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	f(2, "dose.txt (sha256 ", "rerun", id)
+}
