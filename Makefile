@@ -65,11 +65,14 @@ ui: build
 	bin/assay ui --open
 
 # Tests find the real data sets beside the checkout, and skip what needs one
-# that is not there. A browser comes from the machine or else from npm.
+# that is not there. The browser that drives the pages is the machine's, or else
+# one that npm has brought. Packages run two at a time: they start
+# kernels, browsers and trainings of their own.
 test: export ASSAY_DATA ?= $(abspath ../shared/data)
 test: setup $(VENV)/test
 	go vet ./...
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" go test -timeout 15m ./...
+	export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ASSAY_CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome || node experiments/web/testdata/chromium.mjs)"; \
+	go test -p 2 -timeout 15m ./...
 
 # The peers are installed into .venv on first use; BENCH=-quick only looks whether it works.
 bench: setup
