@@ -56,7 +56,7 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	// printf abc | sha256sum
-	want := File{path, 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+	want := File{Path: path, Size: 3, SHA256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
 	if len(files) != 1 || files[0] != want {
 		t.Errorf("got %+v, want %+v", files, want)
 	}
