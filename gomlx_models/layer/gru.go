@@ -34,19 +34,21 @@ func (gruCell) forward(x, r *Node, state []*Node) (next []*Node, kept *Node) {
 	return []*Node{h}, Concatenate([]*Node{z, reset, n, rs[2]}, -1)
 }
 
-func (gruCell) backward(kept *Node, state, dnext []*Node) (dx *Node, dstate []*Node) {
+// factors returns five blocks: what the gradients by xz, xr and xn are, as
+// multiples of that by the hidden state; z; and r.
+func (gruCell) factors(kept *Node, before []*Node) *Node {
 	k := blocks(kept, 4)
 	z, reset, n, rn := k[0], k[1], k[2], k[3]
-	dn := Mul(Mul(dnext[0], oneMinus(z)), oneMinus(Square(n)))
-	dx = Concatenate([]*Node{
-		Mul(Mul(dnext[0], Sub(state[0], n)), slope(z)),
-		Mul(Mul(dn, rn), slope(reset)),
-		dn,
-	}, -1)
-	return dx, []*Node{Mul(dnext[0], z)}
+	byN := Mul(oneMinus(z), oneMinus(Square(n)))
+	return Concatenate([]*Node{Mul(Sub(before[0], n), slope(z)), Mul(Mul(byN, rn), slope(reset)), byN, z, reset}, -1)
 }
 
-func (gruCell) recurrent(kept, dx *Node) *Node {
+func (gruCell) backward(factors *Node, dnext []*Node) (dx *Node, dstate []*Node) {
+	by, dh := blocks(factors, 5), dnext[0]
+	return Mul(Concatenate([]*Node{dh, dh, dh}, -1), Concatenate(by[:3], -1)), []*Node{Mul(dh, by[3])}
+}
+
+func (gruCell) recurrent(factors, dx *Node) *Node {
 	d := blocks(dx, 3)
-	return Concatenate([]*Node{d[0], d[1], Mul(d[2], blocks(kept, 4)[1])}, -1)
+	return Concatenate([]*Node{d[0], d[1], Mul(d[2], blocks(factors, 5)[4])}, -1)
 }

@@ -60,8 +60,8 @@ func LengthMask(lengths *Node, steps int) *Node {
 	return LessThan(at, InsertAxes(lengths, 1))
 }
 
-// cell is the mathematics of one step. Its functions work on nodes of any
-// leading shape, so that what was kept at all steps is treated in one call.
+// cell is the mathematics of one step. Its functions work on the last axis of
+// nodes, so that they treat one step or all steps at once.
 type cell interface {
 	// gates is the number of blocks of units in the projected input.
 	gates() int
@@ -69,14 +69,18 @@ type cell interface {
 	states() int
 	// forward makes a step from the projected input x [batch, gates·units], the
 	// recurrent projection r of the hidden state [batch, gates·units] and the
-	// state. It returns the next state and what backward needs of this step.
+	// state. It returns the next state and what factors needs of this step.
 	forward(x, r *Node, state []*Node) (next []*Node, kept *Node)
-	// backward returns the gradients by x and by the state, from those by the
-	// next state. That by the hidden state leaves out its way through r; nil
-	// says that there is no other.
-	backward(kept *Node, state, dnext []*Node) (dx *Node, dstate []*Node)
+	// factors returns what the gradients are made with, from what was kept of
+	// steps and the states before them. It has all the gradient's mathematics
+	// that does not wait for later steps, and is called on all steps at once.
+	factors(kept *Node, before []*Node) *Node
+	// backward returns the gradients by x and by the state of a step, from its
+	// factors and those by the next state. That by the hidden state leaves out
+	// its way through r; nil says that there is no other.
+	backward(factors *Node, dnext []*Node) (dx *Node, dstate []*Node)
 	// recurrent returns the gradient by r from that by x.
-	recurrent(kept, dx *Node) *Node
+	recurrent(factors, dx *Node) *Node
 }
 
 // oneMinus returns 1-x with a constant of its own: GoMLX's OneMinus shares one
@@ -147,10 +151,13 @@ func recurOneWay(scope *model.Scope, x *Node, c cell, r Recurrent, reverse bool)
 	if keepInputs != nil {
 		x = Mul(x, keepInputs)
 	}
-	projected := Add(MatMul(TransposeAllAxes(x, 1, 0, 2), kernel), Reshape(bias, 1, 1, width)) // [time, batch, width]
+	steps := x.Shape().Dim(1)
+	// In two dimensions: the gradient of a product of three would copy its transpose.
+	projected := MatMul(Reshape(TransposeAllAxes(x, 1, 0, 2), steps*batch, features), kernel)
+	projected = Reshape(Add(projected, InsertAxes(bias, 0)), steps, batch, width)
 	var real *Node
 	if r.Mask != nil {
-		r.Mask.AssertDims(batch, x.Shape().Dim(1))
+		r.Mask.AssertDims(batch, steps)
 		real = InsertAxes(Transpose(r.Mask, 0, 1), -1) // [time, batch, 1]
 	}
 	initial := r.Initial

@@ -74,32 +74,30 @@ func (s scan) forward(x, kernel, bias *Node, initial []*Node) (kept *Node, after
 func (s scan) backward(kernel *Node, initial []*Node, kept *Node, after []*Node, dall *Node, dlast []*Node) []*Node {
 	g, steps, n := kernel.Graph(), kept.Shape().Dim(0), len(initial)
 	width := kernel.Shape().Dim(1)
-	fixed := []*Node{kept, dall, Transpose(kernel, 0, 1), s.keep, s.real}
+	before := make([]*Node, n)
 	for i := range initial {
-		fixed = append(fixed, s.shifted(after[i], initial[i]))
+		before[i] = s.shifted(after[i], initial[i])
 	}
+	factors := s.cell.factors(kept, before)
+	fixed := []*Node{factors, dall, Transpose(kernel, 0, 1), s.keep, s.real}
 	vars := append(append([]*Node{}, dlast...), stackOf(g, steps, shapes.Make(kernel.DType(), dall.Shape().Dim(1), width)))
 	end := loop(steps, !s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
 		d, dxs := append([]*Node{}, vars[:n]...), vars[n]
-		kept, dall, transposed, keep, real := at(fixed[0], t), at(fixed[1], t), fixed[2], fixed[3], fixed[4]
-		var state []*Node
-		for _, before := range fixed[5:] {
-			state = append(state, at(before, t))
-		}
+		factors, dall, transposed, keep, real := at(fixed[0], t), at(fixed[1], t), fixed[2], fixed[3], fixed[4]
 		d[0] = Add(d[0], dall)
-		dx, dstate := s.cell.backward(kept, state, d)
-		through := dropped(MatMul(s.cell.recurrent(kept, dx), transposed), keep)
+		dx, dstate := s.cell.backward(factors, d)
+		through := dropped(MatMul(s.cell.recurrent(factors, dx), transposed), keep)
 		if dstate[0] != nil {
 			through = Add(dstate[0], through)
 		}
 		dstate[0] = through
 		return append(whereReal(real, t, dstate, d), put(dxs, t, dx))
 	})
-	dx, hidden := end[n], fixed[5]
+	dx, hidden := end[n], before[0]
 	if s.real != nil {
 		dx = Where(BroadcastToDims(s.real, dx.Shape().Dimensions...), dx, ZerosLike(dx))
 	}
-	dr := Reshape(s.cell.recurrent(kept, dx), -1, width)
+	dr := Reshape(s.cell.recurrent(factors, dx), -1, width)
 	if s.keep != nil {
 		hidden = Mul(hidden, InsertAxes(s.keep, 0))
 	}
