@@ -287,28 +287,17 @@ func verifyCommand() *cobra.Command {
 					ids = append(ids, run.ID)
 				}
 			}
-			checks := []rerun.Check{}
+			checks, err := rerun.Verify(c.Context(), s, ids...)
+			if err != nil {
+				return err
+			}
 			wrong := 0
-			for _, id := range ids {
-				check, err := rerun.Verify(c.Context(), s, id)
-				if err != nil {
-					return err
-				}
-				checks = append(checks, check)
+			for _, check := range checks {
 				if len(check.Missing) > 0 {
 					wrong++
 				}
-				if asJSON {
-					continue
-				}
-				if len(check.Missing) == 0 {
-					fmt.Printf("run %s: everything is there\n", id)
-				}
-				for _, sentence := range check.Missing {
-					fmt.Printf("run %s: %s\n", id, sentence)
-				}
-				for _, sentence := range check.Notes {
-					fmt.Printf("run %s: note: %s\n", id, sentence)
+				if !asJSON {
+					printCheck(check)
 				}
 			}
 			if asJSON {
@@ -325,4 +314,16 @@ func verifyCommand() *cobra.Command {
 	c.Flags().BoolVar(&all, "all", false, "check all runs")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c
+}
+
+func printCheck(check rerun.Check) {
+	if len(check.Missing) == 0 {
+		fmt.Printf("run %s: everything is there\n", check.Run)
+	}
+	for _, sentence := range check.Missing {
+		fmt.Printf("run %s: %s\n", check.Run, sentence)
+	}
+	for _, sentence := range check.Notes {
+		fmt.Printf("run %s: note: %s\n", check.Run, sentence)
+	}
 }

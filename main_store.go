@@ -15,6 +15,7 @@ import (
 
 	"github.com/assay-ml/assay/experiments/export"
 	"github.com/assay-ml/assay/experiments/importers"
+	"github.com/assay-ml/assay/experiments/rerun"
 	"github.com/assay-ml/assay/experiments/web"
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
@@ -168,6 +169,9 @@ func exportCommand() *cobra.Command {
 		options export.Options
 		format  string
 		html    bool
+		bundle  string
+		packing rerun.BundleOptions
+		most    string
 	)
 	options.Query.Limit = -1
 	c := &cobra.Command{
@@ -175,7 +179,9 @@ func exportCommand() *cobra.Command {
 		Short: "Write runs with all they hold as CSV, JSON lines or Parquet; or as one HTML file",
 		Long: `Write runs with all they hold as tables in a new folder, which 'assay import'
 reads back bit for bit. With --html, write one run, or several side by side, as
-one HTML file that opens without a network.`,
+one HTML file that opens without a network. With --bundle, write one run with its
+program and data as a store of its own, from which 'assay --store FILE rerun RUN'
+runs it again on another machine.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := openStore(true)
@@ -183,6 +189,14 @@ one HTML file that opens without a network.`,
 				return err
 			}
 			defer s.Close()
+			if bundle != "" {
+				size, err := humanize.ParseBytes(most)
+				if err != nil {
+					return fmt.Errorf("--max-data %s: write it as 100MB", most)
+				}
+				packing.MaxData = int64(min(size, math.MaxInt64))
+				return exportBundle(c, s, bundle, args, packing)
+			}
 			ids, err := resolve(c.Context(), s, args[1:])
 			if err != nil {
 				return err
@@ -211,7 +225,28 @@ one HTML file that opens without a network.`,
 	c.Flags().StringVar(&options.Query.Where, "where", "", "only runs for which this holds")
 	c.Flags().BoolVar(&options.NoArtifacts, "no-artifacts", false, "leave the runs' files out")
 	c.Flags().BoolVar(&html, "html", false, "write one HTML file of the runs named")
+	c.Flags().StringVar(&bundle, "bundle", "", "write the run `RUN` to FILE, with what it takes to run it again")
+	c.Flags().StringVar(&most, "max-data", "100MB", "with --bundle: leave out data files that are larger")
+	c.Flags().BoolVar(&packing.Modules, "with-modules", false, "with --bundle: the Go modules too, for a machine without a network")
 	return c
+}
+
+func exportBundle(c *cobra.Command, s *store.Store, run string, args []string, o rerun.BundleOptions) error {
+	if len(args) != 1 {
+		return errors.New("--bundle takes one run and one file: assay export --bundle RUN FILE")
+	}
+	id, err := s.Resolve(c.Context(), run)
+	if err != nil {
+		return err
+	}
+	leftOut, err := rerun.Bundle(c.Context(), s, id, args[0], o)
+	for _, sentence := range leftOut {
+		fmt.Fprintln(os.Stderr, "left out:", sentence)
+	}
+	if err != nil {
+		return failure{err}
+	}
+	return nil
 }
 
 func exportHTML(c *cobra.Command, s *store.Store, file string, ids []store.RunID) error {

@@ -558,9 +558,11 @@ func filesOf(ctx context.Context, s *store.Store, id store.RunID) (code, others 
 	for _, a := range artifacts {
 		name, isCode := strings.CutPrefix(a.Name, CodeDir)
 		switch {
+		case strings.HasPrefix(a.Name, DataDir), slices.Contains([]string{SnapshotFile, DiffFile, ProxyFile}, a.Name):
+			// data is compared as such, and the rest says how and not what
 		case !isCode:
 			others[name] = shortDigest(a.Digest)
-		case a.Name != SnapshotFile && name != "git.diff": // tools and people's notes
+		default:
 			code[name] = shortDigest(a.Digest)
 		}
 	}

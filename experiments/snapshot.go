@@ -40,6 +40,9 @@ import (
 //	                             main module and of each module that is replaced by a
 //	                             folder, with go.mod and go.sum
 //	code/git.diff                what differs from the commit, for people
+//	code/proxy.zip               in a bundle: the modules that go.sum pins, as a module
+//	                             proxy has them
+//	data/…                       in a bundle: the data files
 //
 // The same code gives the same bytes, so that the store keeps it once.
 type Snapshot struct {
@@ -65,6 +68,9 @@ const (
 	CodeDir      = "code/"
 	SnapshotFile = CodeDir + "build.json"
 	ModulesDir   = CodeDir + "modules/"
+	DiffFile     = CodeDir + "git.diff"
+	ProxyFile    = CodeDir + "proxy.zip"
+	DataDir      = "data/"
 )
 
 // capture keeps the program in the background, and what it runs on. The run's
@@ -79,8 +85,8 @@ func (r *Run) capture() {
 		}
 		facts, diff := slowFacts(context.WithoutCancel(r.ctx), dir)
 		r.keep(r.writer.Env(facts))
-		if diff != nil {
-			r.keep(r.captureFile("git.diff", diff))
+		if len(diff) > 0 { // notebooks alone may differ
+			r.keep(r.captureFile(path.Base(DiffFile), diff))
 		}
 	})
 }

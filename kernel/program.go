@@ -38,6 +38,9 @@ type Program struct {
 	// command was told, as debug.BuildInfo has it.
 	Go       string
 	Settings map[string]string
+	// Proxy is a folder that has modules as a module proxy serves them, and is
+	// asked before the network; "" is none.
+	Proxy string
 }
 
 // Parameters returns the constants and variables of the main package whose value
@@ -132,6 +135,30 @@ func (p *Program) Check(ctx context.Context, dir, modules string) (notes []strin
 	return notes, p.run(ctx, dir, env, "list", "-modfile="+filepath.Join(dir, "build.mod"), "-deps", "-f", "", "./"+p.Package)
 }
 
+// Fetch gets the modules that the program is built from and returns a folder that
+// has them, for Proxy. dir must be empty. They come from the cache of the go
+// command, which asks the network for those that it lacks.
+func (p *Program) Fetch(ctx context.Context, dir, modules string) (proxy string, err error) {
+	if _, err := p.Check(ctx, filepath.Join(dir, "first"), modules); err != nil {
+		return "", err // else the cache has them all now
+	}
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env: %w", err)
+	}
+	here := *p
+	here.Proxy = filepath.Join(strings.TrimSpace(string(out)), "cache", "download")
+	second := filepath.Join(dir, "second")
+	env, _, err := here.prepare(ctx, second, modules)
+	if err != nil {
+		return "", err
+	}
+	cache := filepath.Join(dir, "cache")
+	env = append(env, "GOMODCACHE="+cache, "GOFLAGS=-mod=mod -modcacherw")
+	err = p.run(ctx, second, env, "list", "-modfile="+filepath.Join(second, "build.mod"), "-deps", "-f", "", "./"+p.Package)
+	return filepath.Join(cache, "cache", "download"), err
+}
+
 // run runs the go command in the program's main module.
 func (p *Program) run(ctx context.Context, dir string, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -173,6 +200,15 @@ func (p *Program) prepare(ctx context.Context, dir, modules string) (env, notes 
 		if strings.HasPrefix(name, "CGO_") || strings.HasPrefix(name, "GO") && name != "GOOS" && name != "GOARCH" {
 			env = append(env, name+"="+value)
 		}
+	}
+	if p.Proxy != "" {
+		asked := []string{"file://" + filepath.ToSlash(p.Proxy)}
+		if more := os.Getenv("GOPROXY"); more != "" {
+			asked = append(asked, more)
+		} else {
+			asked = append(asked, "https://proxy.golang.org", "direct")
+		}
+		env = append(env, "GOPROXY="+strings.Join(asked, ","))
 	}
 	toolchain, note := p.toolchain(ctx)
 	env = append(env, "GOTOOLCHAIN="+toolchain)

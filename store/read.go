@@ -378,7 +378,7 @@ func (s *Store) Siblings(ctx context.Context, id RunID) (map[int]RunID, error) {
 		runs[n] = key
 		return none, err
 	}, `select coalesce(o.origin ->> 'run', 1), o.key from run r join run o
-			on o.host = r.host and o.pid = r.pid and o.boot = r.boot and o.birth = r.birth
+			on o.host = r.host and o.pid = r.pid and o.boot = r.boot and o.birth = r.birth and o.origin ->> 'program' is r.origin ->> 'program'
 		where r.key = ?`, id)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", id, err)

@@ -30,6 +30,20 @@ type dataFile struct {
 	isNow string // digest of what is there, if it changed
 }
 
+// digests remembers the sha256 of files that are looked at several times.
+type digests map[string]string
+
+func (d digests) of(file string) (string, error) {
+	if sum, known := d[file]; known {
+		return sum, nil
+	}
+	sum, err := experiments.FileDigest(file)
+	if err == nil {
+		d[file] = sum
+	}
+	return sum, err
+}
+
 // dataSets are the files of each data set that a run read, by name.
 type dataSets map[string][]dataFile
 
@@ -37,7 +51,7 @@ type dataSets map[string][]dataFile
 // were for the run that it repeats, then by content in the data folders and among
 // the run's own artifacts, from which they are copied into dir. A file that is nowhere, but of whose name there is one
 // with other content, has changed.
-func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (dataSets, error) {
+func findData(ctx context.Context, s *store.Store, run store.Run, dir string, sums digests) (dataSets, error) {
 	uses, err := s.DataUses(ctx, run.ID)
 	if err != nil {
 		return nil, err
@@ -65,7 +79,7 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (d
 		for i := range files {
 			f := &files[i]
 			for _, at := range places[f.Digest] {
-				now, err := experiments.FileDigest(at)
+				now, err := sums.of(at)
 				if err == nil && now == string(f.Digest) {
 					f.here, f.isNow = at, ""
 					break
@@ -83,7 +97,7 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string) (d
 	if len(missing) == 0 {
 		return sets, nil
 	}
-	if err := searchFolders(missing); err != nil {
+	if err := searchFolders(missing, sums); err != nil {
 		return nil, err
 	}
 	for _, f := range missing {
@@ -129,7 +143,7 @@ func recordedPlaces(ctx context.Context, s *store.Store, run store.Run) (map[sto
 }
 
 // searchFolders looks for files by content in the data folders.
-func searchFolders(missing []*dataFile) error {
+func searchFolders(missing []*dataFile, sums digests) error {
 	dirs, err := home.DataDirs()
 	if err != nil {
 		return err
@@ -153,7 +167,7 @@ func searchFolders(missing []*dataFile) error {
 			if !namesake && !sizes[info.Size()] {
 				return nil
 			}
-			now, err := experiments.FileDigest(at)
+			now, err := sums.of(at)
 			if err != nil {
 				return nil
 			}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/assay-ml/assay/experiments"
@@ -45,7 +46,8 @@ func program(ctx context.Context, s *store.Store, id store.RunID) (*kernel.Progr
 	}
 	for _, a := range artifacts {
 		name, isCode := strings.CutPrefix(a.Name, experiments.CodeDir)
-		if !isCode || a.Name == experiments.SnapshotFile || strings.HasPrefix(a.Name, experiments.ModulesDir) || name == "git.diff" {
+		if !isCode || strings.HasPrefix(a.Name, experiments.ModulesDir) ||
+			slices.Contains([]string{experiments.SnapshotFile, experiments.DiffFile, experiments.ProxyFile}, a.Name) {
 			continue
 		}
 		if p.Files[name], err = content(ctx, s, id, a.Name); err != nil {

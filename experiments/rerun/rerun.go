@@ -84,7 +84,7 @@ func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result
 		again.out = io.Discard
 	}
 	err := again.do(ctx, id, &result)
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		err = &Error{id, err}
 	}
 	return result, err
@@ -163,7 +163,7 @@ func (a *again) roots(ctx context.Context, snapshot experiments.Snapshot) (map[s
 // prepareData finds the data, or says what is missing, and tells the program
 // where it is now.
 func (a *again) prepareData(ctx context.Context) (err error) {
-	if a.sets, err = findData(ctx, a.s, a.run, filepath.Join(a.dir, "found")); err != nil {
+	if a.sets, err = findData(ctx, a.s, a.run, filepath.Join(a.dir, "found"), digests{}); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.o.Data)) {
@@ -235,10 +235,13 @@ func (a *again) build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if a.program.Proxy, err = useProxy(ctx, a.s, a.run.ID, a.dir); err != nil {
+		return "", err
+	}
 	building.Lock()
 	defer building.Unlock()
 	began := time.Now()
-	file, notes, err := a.program.Build(ctx, a.dir, modules)
+	file, notes, err := a.program.Build(ctx, filepath.Join(a.dir, "program"), modules)
 	for _, note := range notes {
 		a.say("note: %s", note)
 	}
@@ -262,6 +265,8 @@ func (a *again) start(ctx context.Context, file string) (store.RunID, error) {
 	}
 	cmd := exec.CommandContext(ctx, file, a.args...)
 	cmd.Dir, cmd.Env = work, env
+	// In a group of its own, a Ctrl-C reaches it once: it takes the second for a kill.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // the run ends as interrupted
 	cmd.WaitDelay = 10 * time.Second
 	var tail tail
@@ -274,7 +279,7 @@ func (a *again) start(ctx context.Context, file string) (store.RunID, error) {
 	}
 	failed := cmd.Wait()
 	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
+		return "", fmt.Errorf("it was stopped: %w", context.Cause(ctx))
 	}
 	id, err := a.recorded(ctx, cmd.Process.Pid)
 	if err != nil {

@@ -227,9 +227,8 @@ func TestDataIsKnownByItsContent(t *testing.T) {
 		if err != nil || page.Total != 2 {
 			t.Errorf("rerun = differs finds %d runs, %v; want the run and its rerun", page.Total, err)
 		}
-		check, err := rerun.Verify(context.Background(), s, first)
-		if err != nil || len(check.Missing) != 1 || !strings.Contains(check.Missing[0], "has changed") {
-			t.Errorf("Verify says %q, %v; want that the file has changed", check.Missing, err)
+		if check := verify(t, s, first); len(check.Missing) != 1 || !strings.Contains(check.Missing[0], "has changed") {
+			t.Errorf("Verify says %q; want that the file has changed", check.Missing)
 		}
 	})
 	t.Run("other data", func(t *testing.T) {
@@ -377,18 +376,89 @@ func TestAProgramThatPanics(t *testing.T) {
 	}
 }
 
+func verify(t *testing.T, s *store.Store, id store.RunID) rerun.Check {
+	t.Helper()
+	checks, err := rerun.Verify(context.Background(), s, id)
+	if err != nil || len(checks) != 1 {
+		t.Fatalf("%d checks, %v", len(checks), err)
+	}
+	return checks[0]
+}
+
 func TestVerify(t *testing.T) {
-	s, first, _ := copied(t)
-	check, err := rerun.Verify(context.Background(), s, first)
-	if err != nil || len(check.Missing) > 0 || len(check.Notes) > 0 {
-		t.Errorf("%q, %q, %v; want nothing missing", check.Missing, check.Notes, err)
+	s, first, second := copied(t)
+	for _, id := range []store.RunID{first, second} {
+		if check := verify(t, s, id); len(check.Missing) > 0 || len(check.Notes) > 0 {
+			t.Errorf("%q, %q; want nothing missing", check.Missing, check.Notes)
+		}
 	}
 	execute(t, s, `delete from artifact where name = 'code/go.mod'`)
-	check, err = rerun.Verify(context.Background(), s, first)
-	if err != nil || len(check.Missing) != 1 || !strings.Contains(check.Missing[0], "go.mod") {
-		t.Errorf("%q, %v; want that go.mod is missing", check.Missing, err)
+	if check := verify(t, s, first); len(check.Missing) != 1 || !strings.Contains(check.Missing[0], "go.mod") {
+		t.Errorf("%q; want that go.mod is missing", check.Missing)
 	}
 }
+
+// A bundle is all that another machine needs: the data comes along.
+func TestBundle(t *testing.T) {
+	s, first, second := copied(t)
+	ctx := context.Background()
+	file := filepath.Join(t.TempDir(), "run.assay")
+	if leftOut, err := rerun.Bundle(ctx, s, second, file, rerun.BundleOptions{MaxData: 1}); err != nil || len(leftOut) != 1 || !strings.Contains(leftOut[0], "has 7 bytes") {
+		t.Errorf("with data of one byte at most: left out %q, %v; want the file", leftOut, err)
+	}
+	if _, err := rerun.Bundle(ctx, s, second, file, rerun.BundleOptions{}); err == nil || !strings.Contains(err.Error(), "there already") {
+		t.Errorf("a file that is there: %v", err)
+	}
+	file = filepath.Join(t.TempDir(), "run.assay")
+	if leftOut, err := rerun.Bundle(ctx, s, second, file, rerun.BundleOptions{MaxData: -1}); err != nil || leftOut != nil {
+		t.Fatalf("left out %q, %v; want nothing", leftOut, err)
+	}
+	moveData(t, false)
+	bundle, err := store.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bundle.Close()
+	if _, err := bundle.Run(ctx, first); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the bundle has another run too: %v", err)
+	}
+	before, err := s.Run(ctx, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err := bundle.Run(ctx, second); err != nil || run.Status != before.Status || !run.Ended.Equal(before.Ended) || run.Host != before.Host || run.PID != before.PID {
+		t.Errorf("in the bundle the run is %+v, %v; want %+v", run, err, before)
+	}
+	result, out, err := again(t, bundle, second, rerun.Options{})
+	if err != nil || result.Comparison.Verdict != experiments.Identical || len(result.Comparison.Notes) > 0 {
+		t.Errorf("%q, notes %q, %v\n%s", result.Comparison.Summary(), result.Comparison.Notes, err, out)
+	}
+}
+
+// A rerun that the user stops stops its program, whose run is interrupted.
+func TestStoppingARerun(t *testing.T) {
+	s, first, _ := copied(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := rerun.Run(ctx, s, first, rerun.Options{
+		Params: map[string]string{"pause": "30s"},
+		Out: callWriter(func(text string) { // the program says that it has started
+			if strings.Contains(text, "pausing") {
+				cancel()
+			}
+		}),
+	})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("the error is %v, want that it was stopped", err)
+	}
+	if run := latest(t, s, "first"); run.ID == first || run.Status != store.Interrupted {
+		t.Errorf("the stopped run is %s %s, want a new one, interrupted", run.ID, run.Status)
+	}
+}
+
+type callWriter func(string)
+
+func (c callWriter) Write(b []byte) (int, error) { c(string(b)); return len(b), nil }
 
 // The same program again costs the store next to nothing.
 func TestASnapshotIsKeptOnce(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+	"strings"
 
 	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/home"
@@ -20,66 +20,111 @@ type Check struct {
 	Notes   []string    `json:"notes"`   // that may make its numbers differ
 }
 
-// Verify checks, without running it, that a run could be run again here: that the
-// record of its program is whole, that its toolchain and modules can be had, that
-// its data is on this machine as it was, and that its XLA plugin is. It changes
-// nothing.
-func Verify(ctx context.Context, s *store.Store, id store.RunID) (Check, error) {
+// Verify checks, without running them, that runs could be run again here: that
+// the record of their programs is whole, that toolchain and modules can be had,
+// that the data is on this machine as it was, and that the XLA plugin is. It
+// changes nothing.
+func Verify(ctx context.Context, s *store.Store, ids ...store.RunID) ([]Check, error) {
+	modules, err := modulesDir()
+	if err != nil {
+		return nil, err
+	}
+	v := verifier{s: s, modules: modules, programs: map[string]built{}, sums: digests{}}
+	checks := make([]Check, len(ids))
+	for i, id := range ids {
+		if checks[i], err = v.verify(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return checks, nil
+}
+
+// verifier remembers what it found out: many runs have one program and one data
+// set.
+type verifier struct {
+	s        *store.Store
+	modules  string
+	programs map[string]built // by the digests of their files
+	sums     digests
+}
+
+// built is what Program.Check said.
+type built struct {
+	notes []string
+	err   error
+}
+
+func (v *verifier) verify(ctx context.Context, id store.RunID) (Check, error) {
 	check := Check{Run: id, Missing: []string{}, Notes: []string{}}
-	run, err := s.Run(ctx, id)
+	run, err := v.s.Run(ctx, id)
 	if err != nil {
 		return check, err
+	}
+	missing := func(err error) { check.Missing = append(check.Missing, err.Error()) }
+	if run.Status == store.Running {
+		missing(errors.New("it is still running"))
+		return check, nil
 	}
 	dir, err := os.MkdirTemp("", "assay-verify-")
 	if err != nil {
 		return check, err
 	}
 	defer os.RemoveAll(dir)
-	missing := func(err error) { check.Missing = append(check.Missing, err.Error()) }
-
-	if run.Status == store.Running {
-		missing(errors.New("it is still running"))
-		return check, nil
-	}
-	p, err := Program(ctx, s, id)
-	if err != nil {
-		missing(err)
-		return check, nil
-	}
-	modules, err := modulesDir()
+	b, err := v.program(ctx, id, dir)
 	if err != nil {
 		return check, err
 	}
-	notes, err := p.Check(ctx, dir, modules)
-	check.Notes = append(check.Notes, notes...)
-	if err != nil {
-		missing(err)
+	check.Notes = append(check.Notes, b.notes...)
+	if b.err != nil {
+		missing(b.err)
 	}
-	sets, err := findData(ctx, s, run, filepath.Join(dir, "found"))
+	sets, err := findData(ctx, v.s, run, filepath.Join(dir, "found"), v.sums)
 	if err != nil {
 		missing(err)
 	}
 	gone, changed := sets.problems()
 	check.Missing = append(append(check.Missing, gone...), changed...)
-	checkMachine(&check, run)
+	v.machine(&check, run)
 	return check, ctx.Err()
 }
 
-// checkMachine notes what of the machine is not as it was.
-func checkMachine(check *Check, run store.Run) {
-	note := func(format string, args ...any) { check.Notes = append(check.Notes, fmt.Sprintf(format, args...)) }
-	if sum := run.Env["xla_plugin.sha256"]; sum != "" && !havePlugin(run.Env["xla_plugin"], sum) {
-		note("the XLA plugin %s (sha256 %.16s) that it ran on is not among those of this machine", run.Env["xla_plugin"], sum)
+// program checks the record of a program, and if it is a new one whether it
+// could be built.
+func (v *verifier) program(ctx context.Context, id store.RunID, dir string) (built, error) {
+	p, err := Program(ctx, v.s, id)
+	if err != nil {
+		return built{err: err}, nil
 	}
-	for name, now := range map[string]string{"arch": runtime.GOARCH, "os": runtime.GOOS} {
-		if was := run.Env[name]; was != "" && was != now {
-			note("its %s was %s, this machine's is %s", name, was, now)
+	artifacts, err := v.s.Artifacts(ctx, id)
+	if err != nil {
+		return built{}, err
+	}
+	key := ""
+	for _, a := range artifacts {
+		if strings.HasPrefix(a.Name, experiments.CodeDir) && a.Name != experiments.DiffFile {
+			key += a.Name + " " + string(a.Digest) + "\n"
 		}
+	}
+	if b, known := v.programs[key]; known {
+		return b, nil
+	}
+	var b built
+	if p.Proxy, b.err = useProxy(ctx, v.s, id, dir); b.err == nil {
+		b.notes, b.err = p.Check(ctx, filepath.Join(dir, "program"), v.modules)
+	}
+	v.programs[key] = b
+	return b, nil
+}
+
+// machine notes what of the machine is not as it was.
+func (v *verifier) machine(check *Check, run store.Run) {
+	if sum := run.Env["xla_plugin.sha256"]; sum != "" && !v.havePlugin(run.Env["xla_plugin"], sum) {
+		check.Notes = append(check.Notes, fmt.Sprintf("the XLA plugin %s (sha256 %.16s) that it ran on is not among those of this machine", run.Env["xla_plugin"], sum))
 	}
 }
 
 // havePlugin reports whether a plugin folder has a file of that name and content.
-func havePlugin(name, sum string) bool {
+func (v *verifier) havePlugin(name, sum string) bool {
 	dirs := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
 	if own, err := home.Sub("plugins"); err == nil {
 		dirs = append(dirs, own)
@@ -88,7 +133,7 @@ func havePlugin(name, sum string) bool {
 		dirs = append(dirs, filepath.Join(user, ".local", "lib", "go-xla"))
 	}
 	for _, dir := range append(dirs, "/usr/local/lib/go-xla") {
-		if now, err := experiments.FileDigest(filepath.Join(dir, name)); err == nil && now == sum {
+		if now, err := v.sums.of(filepath.Join(dir, name)); err == nil && now == sum {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"time"
 
 	"github.com/assay-ml/assay/data"
 	"github.com/assay-ml/assay/experiments"
@@ -23,10 +24,19 @@ var seed int64 = 1
 
 func main() {
 	rate := flag.Float64("rate", 0.5, "learning rate")
+	pause := 0 * time.Second
 	explode := false
 	flag.Parse()
 	for _, experiment := range []string{"first", "second"} {
 		err := experiments.Track(context.Background(), experiment, func(run *experiments.Run) error {
+			if pause > 0 {
+				fmt.Fprintln(os.Stderr, "pausing")
+				select {
+				case <-run.Context().Done():
+					return context.Cause(run.Context())
+				case <-time.After(pause):
+				}
+			}
 			content, err := os.ReadFile("ward.csv")
 			if err != nil {
 				return err
