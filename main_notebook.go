@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assay-ml/assay/experiments/rerun"
 	"github.com/assay-ml/assay/kernel"
 	"github.com/assay-ml/assay/notebooks"
 	"github.com/assay-ml/assay/setup"
@@ -104,6 +105,7 @@ func execCommand() *cobra.Command {
 		parameters []string
 		out        string
 		timeout    time.Duration
+		bitwise    bool
 	)
 	c := &cobra.Command{
 		Use:   "exec NOTEBOOK",
@@ -144,6 +146,9 @@ names the cell and the line, and exits 1. The notebook is written even then.`,
 				}
 				workspace.Env = append(workspace.Env, "ASSAY_STORE="+file)
 			}
+			if bitwise {
+				workspace.Env = append(workspace.Env, rerun.PinsHere()...)
+			}
 			if err := workspace.Check(); err != nil {
 				return err
 			}
@@ -162,6 +167,7 @@ names the cell and the line, and exits 1. The notebook is written even then.`,
 	}
 	c.Flags().StringArrayVarP(&parameters, "parameter", "p", nil, "override a value of the cell tagged parameters: `name=value`")
 	c.Flags().StringVarP(&out, "output", "o", "", "write the notebook with its outputs to this `file`")
+	c.Flags().BoolVar(&bitwise, "bitwise", false, "pin what makes bits depend on free threads, as assay rerun --bitwise does: "+rerun.PinsCost)
 	c.Flags().DurationVar(&timeout, "timeout", 0, "stop after this time (30s, 10m)")
 	return c
 }

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -335,9 +334,8 @@ func (a *again) environment(ctx context.Context) ([]string, error) {
 		}
 	}
 	if a.o.Bitwise {
-		for name, value := range Pins(a.run.Env) {
-			values[name] = value
-		}
+		maps.Copy(values, Pins(a.run.Env))
+		a.say("bitwise: %s", PinsCost)
 	}
 	source := filepath.Join(a.dir, "cell.go")
 	if err := os.WriteFile(source, []byte(a.run.Origin.Source), 0o600); err != nil {
@@ -424,27 +422,6 @@ func (a *again) judge(ctx context.Context, result *Result) error {
 		}
 	}
 	return nil
-}
-
-// Pins returns the environment in which XLA and Go compute the same bits
-// whatever else the machine does, on the hardware that env describes. On a CPU it
-// takes one thread for each operation, which costs up to as many times the time as
-// there are cores; on a GPU it forbids atomic sums and searching for the
-// quickest kernel, which costs some ten per cent and more for convolutions.
-func Pins(env map[string]string) map[string]string {
-	flags := []string{env["XLA_FLAGS"]}
-	pins := map[string]string{"GOMAXPROCS": env["gomaxprocs"], "NVIDIA_TF32_OVERRIDE": "0"}
-	if env["gpu"] != "" {
-		flags = append(flags, "--xla_gpu_deterministic_ops=true", "--xla_gpu_autotune_level=0")
-		pins["TF_CUDNN_DETERMINISTIC"] = "1"
-	} else {
-		flags = append(flags, "--xla_cpu_multi_thread_eigen=false")
-	}
-	if pins["GOMAXPROCS"] == "" {
-		pins["GOMAXPROCS"] = strconv.Itoa(runtime.GOMAXPROCS(0))
-	}
-	pins["XLA_FLAGS"] = strings.TrimSpace(strings.Join(flags, " "))
-	return pins
 }
 
 // tail keeps the end of what is written to it.

@@ -42,11 +42,8 @@ func TestMain(m *testing.M) {
 
 func record(dir string) error {
 	src, work := filepath.Join(dir, "src"), filepath.Join(dir, "work")
-	if err := os.CopyFS(src, os.DirFS("testdata")); err != nil {
-		return err
-	}
 	program := filepath.Join(src, "program")
-	if err := writeModules(src, program); err != nil {
+	if err := writeSource(src, program); err != nil {
 		return err
 	}
 	if err := errors.Join(os.Mkdir(work, 0o700), os.WriteFile(filepath.Join(work, "ward.csv"), []byte("ward a\n"), 0o600)); err != nil {
@@ -67,9 +64,12 @@ func record(dir string) error {
 	return os.RemoveAll(src)
 }
 
-// writeModules writes the go.mod and go.sum of the modules below src: assay is a
-// folder to the program, and so is the helper.
-func writeModules(src, program string) error {
+// writeSource copies testdata to src, with the go.mod and go.sum of the modules
+// in it: assay is a folder to the program, and so is the helper.
+func writeSource(src, program string) error {
+	if err := os.CopyFS(src, os.DirFS("testdata")); err != nil {
+		return err
+	}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		return err
@@ -269,6 +269,43 @@ func TestVariations(t *testing.T) {
 			t.Errorf("the spread of %s is %+v", m.Metric, m)
 		}
 	}
+}
+
+// Today's code with the old params: the helper has changed since.
+func TestTodaysCode(t *testing.T) {
+	src := filepath.Join(filepath.Dir(recorded), "src")
+	t.Cleanup(func() { os.RemoveAll(src) })
+	if err := writeSource(src, filepath.Join(src, "program")); err != nil {
+		t.Fatal(err)
+	}
+	helper := []byte("package helper\n\nfunc Twice(x float64) float64 { return 3 * x }\n")
+	if err := os.WriteFile(filepath.Join(src, "helper", "helper.go"), helper, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, first, _ := copied(t)
+	result, out, err := again(t, s, first, rerun.Options{Code: true})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c := result.Comparison
+	if c.Different != 100 || len(c.Changes) != 1 || c.Changes[0].Name != "modules/example.org/helper.zip" {
+		t.Errorf("%d values differ, changes %v; want the 100 of loss, because of the helper", c.Different, c.Changes)
+	}
+	if run := latest(t, s, "first"); run.Tags[rerun.VariationTag] != "today's code" || run.Parent != first {
+		t.Errorf("the variation has tags %v and parent %q", run.Tags, run.Parent)
+	}
+}
+
+func TestPins(t *testing.T) {
+	f := func(env map[string]string, want string) {
+		t.Helper()
+		if got := rerun.Pins(env)["XLA_FLAGS"]; got != want {
+			t.Errorf("for %v XLA_FLAGS is %q, want %q", env, got, want)
+		}
+	}
+	f(nil, "--xla_cpu_multi_thread_eigen=false")
+	f(map[string]string{"XLA_FLAGS": "--xla_dump_to=x"}, "--xla_dump_to=x --xla_cpu_multi_thread_eigen=false")
+	f(map[string]string{"gpu": "NVIDIA H100"}, "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0")
 }
 
 // What cannot run says why in one sentence and records nothing.
