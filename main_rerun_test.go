@@ -101,3 +101,26 @@ if err != nil {
 	}
 	f(2, "dose.txt (sha256 ", "rerun", id)
 }
+
+// The story that the tutorial tells is true.
+func TestRerunNotebook(t *testing.T) {
+	dir, err := os.MkdirTemp("", "rr") // short: sockets are made below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("TMPDIR", dir)
+	store := filepath.Join(dir, "assay.db")
+	written, err := os.ReadFile(execNotebook(t, store, "notebooks/rerun.ipynb", "epochs=1", "films=80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"identical: `, `"differs: metric loss at step `, "train/clear/000.png changed: its sha256 "} {
+		if !strings.Contains(string(written), want) {
+			t.Errorf("the notebook's output lacks %q", want)
+		}
+	}
+	if runs := listedRuns(t, store); len(runs) != 3 {
+		t.Errorf("there are %d runs, want one and its two reruns", len(runs))
+	}
+}

@@ -142,6 +142,15 @@ func count(n int, what string) string {
 // Report returns the comparison as a report for the runs' pages.
 func (c Comparison) Report() models.Report {
 	r := models.Report{Name: ReportName, Rows: c.Points, Notes: append([]string{c.Summary()}, c.Notes...)}
+	largest := 0.0
+	if c.Largest != nil {
+		largest = float64(c.Largest.By)
+	}
+	none := models.Number(math.NaN())
+	r.Metrics = []models.Metric{
+		{Name: "different_values", Value: models.Number(c.Different), Low: none, High: none},
+		{Name: "largest_difference", Value: models.Number(largest), Low: none, High: none},
+	}
 	if len(c.Changes) > 0 {
 		t := models.Table{Kind: "changes", Title: "What else is not the same", Columns: []string{"what", "was", "is"}}
 		for _, change := range c.Changes {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/assay-ml/assay/experiments"
+	"github.com/assay-ml/assay/home"
 	"github.com/assay-ml/assay/kernel"
 	"github.com/assay-ml/assay/store"
 )
@@ -87,6 +88,25 @@ func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result
 		err = &Error{id, err}
 	}
 	return result, err
+}
+
+// Here is Run for a run of the store that this program records to, named by its
+// id or the start of one: what a cell calls.
+func Here(ctx context.Context, id string, o Options) (Result, error) {
+	file, err := home.Store()
+	if err != nil {
+		return Result{}, err
+	}
+	s, err := store.Open(file)
+	if err != nil {
+		return Result{}, err
+	}
+	full, err := s.Resolve(ctx, id)
+	if err != nil {
+		return Result{}, errors.Join(err, s.Close())
+	}
+	result, err := Run(ctx, s, full, o)
+	return result, errors.Join(err, s.Close())
 }
 
 // again is one running again.
