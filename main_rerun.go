@@ -52,6 +52,13 @@ run; with --times several, whose spread it tells.`,
 			if err := f.parse(); err != nil {
 				return err
 			}
+			there, err := openStore(true) // one that is not there is not made
+			if err != nil {
+				return err
+			}
+			if err := there.Close(); err != nil {
+				return err
+			}
 			s, err := openStore(false)
 			if err != nil {
 				return err

@@ -76,6 +76,8 @@ if err != nil {
 	f(2, "-p grams: write it as name=value", "rerun", id, "-p", "grams")
 	f(2, "--tolerance close", "rerun", id, "--tolerance", "close")
 	f(2, "name one run", "rerun")
+	f(2, "there is no store at", "--store", filepath.Join(dir, "none.db"), "rerun", id)
+	f(2, "not found", "rerun", "nobody")
 	f(2, "the query finds none", "rerun", "--where", "name = nobody")
 	f(0, "identical", "rerun", "--experiment", "dose", "--jobs", "2")
 

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/modfile"
 
@@ -103,9 +104,32 @@ func (r *Run) captureFile(name string, content []byte) error {
 }
 
 func (r *Run) captureCode(place place) error {
+	files, err := programFiles(place)
+	if err != nil {
+		return fmt.Errorf("code of the program: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := r.captureFile(name, files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gathered are the files of this program, by name below CodeDir, once a run has
+// looked for them: the program stays what it is when its source changes.
+var gathered struct {
+	sync.Mutex
+	files map[string][]byte
+}
+
+// programFiles returns what to keep of this program.
+func programFiles(place place) (map[string][]byte, error) {
+	gathered.Lock()
+	defer gathered.Unlock()
 	info, ok := debug.ReadBuildInfo()
-	if !ok || strings.HasSuffix(info.Path, ".test") {
-		return nil // a test is run again by go test
+	if gathered.files != nil || !ok || strings.HasSuffix(info.Path, ".test") { // a test is run again by go test
+		return gathered.files, nil
 	}
 	snapshot := Snapshot{Format: SnapshotFormat, Module: info.Main.Path, Go: info.GoVersion, Settings: map[string]string{}}
 	for _, s := range info.Settings {
@@ -113,22 +137,21 @@ func (r *Run) captureCode(place place) error {
 			snapshot.Settings[s.Key] = s.Value
 		}
 	}
-	code, err := gather(info, place, &snapshot)
+	files, err := gather(info, place, &snapshot)
 	if err != nil {
 		// The run is worth having without its code, and says what it lacks.
 		snapshot.Missing = err.Error()
-		code = nil
-	}
-	for _, name := range slices.Sorted(maps.Keys(code)) {
-		if err := r.captureFile(name, code[name]); err != nil {
-			return err
-		}
+		files = map[string][]byte{}
 	}
 	b, err := json.MarshalIndent(snapshot, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return r.captureFile(path.Base(SnapshotFile), b)
+	files[path.Base(SnapshotFile)] = b
+	if snapshot.Missing == "" { // a later run may know where the source is
+		gathered.files = files
+	}
+	return files, nil
 }
 
 // place is where the code that called Start is: a folder of the main module.
@@ -380,7 +403,13 @@ func (w *walk) visit(module localModule, dir string) error {
 	return nil
 }
 
+// maxFile is the size of the largest file that is taken for a part of a program.
+const maxFile = 64 << 20
+
 func (w *walk) take(module localModule, file string) ([]byte, error) {
+	if info, err := os.Stat(file); err == nil && info.Size() > maxFile {
+		return nil, fmt.Errorf("%s has %d bytes: with a file of more than %d MB it is not kept", file, info.Size(), maxFile>>20)
+	}
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

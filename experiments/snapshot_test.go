@@ -9,9 +9,22 @@ import (
 	"testing"
 )
 
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestPackagesFollowsImports(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string]string{
+	writeFiles(t, dir, map[string]string{
 		"main/go.mod":             "module example.org/main\n",
 		"main/go.sum":             "",
 		"main/cmd/a/main.go":      "package main\n\nimport (\n\t\"fmt\"\n\t\"example.org/main/used\"\n\t\"example.org/dep/sub\"\n)\n",
@@ -28,15 +41,7 @@ func TestPackagesFollowsImports(t *testing.T) {
 		"dep/sub/sub.go":          "package sub\n\n// #include \"sub.h\"\nimport \"C\"\n",
 		"dep/sub/sub.h":           "",
 		"dep/other/other.go":      "package other\n",
-	} {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	files, err := Packages("example.org/main", filepath.Join(dir, "main"), "cmd/a", map[string]string{"example.org/dep": filepath.Join(dir, "dep")})
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +62,32 @@ func TestPackagesFollowsImports(t *testing.T) {
 	if twice, err := pack(maps.Clone(files["example.org/main"])); err != nil || string(once) != string(twice) {
 		t.Errorf("the archives of the same files differ (%v): the store could not keep them once", err)
 	}
+}
+
+func TestWorkspace(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("GOWORK", "")
+	writeFiles(t, dir, map[string]string{
+		"go.work":          "go 1.27\n\nuse (\n\t./main\n\t./dep\n)\n",
+		"go.work.sum":      "sums",
+		"main/go.mod":      "module example.org/main\n",
+		"dep/go.mod":       "module example.org/dep\n",
+		"elsewhere/go.mod": "module example.org/elsewhere\n",
+	})
+	f := func(module, folder string, want ...string) {
+		t.Helper()
+		roots, code := map[string]string{}, map[string][]byte{}
+		if err := workspace(localModule{module, filepath.Join(dir, folder)}, roots, code); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Concat(slices.Sorted(maps.Keys(roots)), slices.Sorted(maps.Keys(code))); !slices.Equal(got, want) {
+			t.Errorf("of %s: %q, want %q", module, got, want)
+		}
+	}
+	f("example.org/main", "main", "example.org/dep", "go.work", "go.work.sum")
+	f("example.org/elsewhere", "elsewhere") // below the workspace, but no part of it
+	t.Setenv("GOWORK", "off")
+	f("example.org/main", "main")
 }
 
 // BenchmarkSnapshot is what a run of the imaging tutorial does in the

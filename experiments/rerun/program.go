@@ -28,7 +28,7 @@ func program(ctx context.Context, s *store.Store, id store.RunID) (*kernel.Progr
 	snapshot, err := experiments.ReadSnapshot(ctx, s, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil, snapshot, errors.New("it did not record its program: it was imported, ended at once, or is of an earlier assay")
+		return nil, snapshot, errors.New("it did not record its program: it was imported, is a test, ended at once, or is of an earlier assay")
 	case err != nil:
 		return nil, snapshot, err
 	case snapshot.Format > experiments.SnapshotFormat:
