@@ -28,7 +28,7 @@ const (
 	envCellID   = "ASSAY_CELL_ID"     // nbformat's id of the cell
 	envCell     = "ASSAY_CELL"        // its execution count
 	envSource   = "ASSAY_CELL_SOURCE" // file that holds the cell's source
-	envProgram  = "ASSAY_PROGRAM"     // path of main.go as the cell was composed
+	envProgram  = "ASSAY_PROGRAM"     // path of main.go, in a folder that goes away
 	envParent   = "ASSAY_PARENT"      // the run that the program's runs are part of
 
 	// EnvRerunOf names the runs that a program's runs repeat: "2=k3f…,3=k3g…"

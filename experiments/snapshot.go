@@ -160,7 +160,8 @@ type place struct {
 	main bool   // of the main package
 }
 
-// callerPlace looks for the main module among the functions that called Start.
+// callerPlace looks for the main module among the functions that called Start,
+// unless the kernel or a rerun has said where the main package is.
 func callerPlace() place {
 	if program := os.Getenv(envProgram); program != "" {
 		return place{filepath.Dir(program), true}
@@ -197,13 +198,14 @@ func within(pkg, module string) bool {
 
 // gather returns the files to keep by their name below CodeDir.
 func gather(info *debug.BuildInfo, place place, snapshot *Snapshot) (map[string][]byte, error) {
-	root, err := moduleRoot(place.dir, info.Main.Path)
+	module, root, err := moduleRoot(place.dir, info.Main.Path)
 	if err != nil {
 		return nil, err
 	}
+	snapshot.Module = module
 	mainDir := place.dir
 	if info.Path != "command-line-arguments" {
-		mainDir = filepath.Join(root, filepath.FromSlash(strings.TrimPrefix(strings.TrimPrefix(info.Path, info.Main.Path), "/")))
+		mainDir = filepath.Join(root, filepath.FromSlash(strings.TrimPrefix(strings.TrimPrefix(info.Path, module), "/")))
 	} else if !place.main {
 		return nil, errors.New("the files of the main package are not known: build it as a package")
 	}
@@ -220,48 +222,51 @@ func gather(info *debug.BuildInfo, place place, snapshot *Snapshot) (map[string]
 			snapshot.Roots[dep.Path] = absolute(root, dep.Replace.Path)
 		}
 	}
-	if err := workspace(localModule{info.Main.Path, root}, snapshot.Roots, code); err != nil {
+	if err := workspace(localModule{module, root}, snapshot.Roots, code); err != nil {
 		return nil, err
 	}
-	files, err := Packages(info.Main.Path, root, snapshot.Package, snapshot.Roots)
+	files, err := Packages(module, root, snapshot.Package, snapshot.Roots)
 	if err != nil {
 		return nil, err
 	}
 	if os.Getenv(envProgram) == "" { // a cell's folder goes away
-		snapshot.Roots[info.Main.Path] = root
+		snapshot.Roots[module] = root
 	}
 	// The main package's own files are artifacts of their own: pages show them.
-	for name, content := range files[info.Main.Path] {
+	for name, content := range files[module] {
 		if name == "go.mod" || name == "go.sum" || path.Dir(name) == snapshot.Package {
 			code[name] = content
-			delete(files[info.Main.Path], name)
+			delete(files[module], name)
 		}
 	}
-	for _, module := range slices.Sorted(maps.Keys(files)) {
-		if len(files[module]) == 0 {
+	for _, local := range slices.Sorted(maps.Keys(files)) {
+		if len(files[local]) == 0 {
 			continue
 		}
-		archive, err := pack(files[module])
+		archive, err := pack(files[local])
 		if err != nil {
-			return nil, fmt.Errorf("archive of module %s: %w", module, err)
+			return nil, fmt.Errorf("archive of module %s: %w", local, err)
 		}
-		code["modules/"+module+".zip"] = archive
-		snapshot.Local = append(snapshot.Local, module)
+		code["modules/"+local+".zip"] = archive
+		snapshot.Local = append(snapshot.Local, local)
 	}
 	return code, nil
 }
 
-// moduleRoot returns the folder of the module, which is dir or above it.
-func moduleRoot(dir, module string) (string, error) {
+// moduleRoot returns the folder of the module, which is dir or above it. go run
+// with the names of files records no module: then it is the one around dir.
+func moduleRoot(dir, module string) (path, root string, err error) {
 	for at := dir; at != ""; at = filepath.Dir(at) {
-		if b, err := os.ReadFile(filepath.Join(at, "go.mod")); err == nil && modfile.ModulePath(b) == module {
-			return at, nil
+		if b, err := os.ReadFile(filepath.Join(at, "go.mod")); err == nil {
+			if found := modfile.ModulePath(b); found == module || module == "" {
+				return found, at, nil
+			}
 		}
 		if at == filepath.Dir(at) {
 			break
 		}
 	}
-	return "", fmt.Errorf("the source of module %q was not on the machine, or the program was built with -trimpath", module)
+	return "", "", fmt.Errorf("the source of module %q was not on the machine, or the program was built with -trimpath", module)
 }
 
 func absolute(root, file string) string {

@@ -370,8 +370,9 @@ func (a *again) environment(ctx context.Context) ([]string, error) {
 	})
 	origin := map[string]string{
 		"ASSAY_NOTEBOOK": a.run.Origin.Notebook, "ASSAY_CELL_ID": a.run.Origin.Cell, "ASSAY_CELL_SOURCE": source,
-		"ASSAY_CELL": strconv.Itoa(a.run.Origin.Order), "ASSAY_PROGRAM": "", "ASSAY_HISTORY": "", "ASSAY_DISPLAY": "",
-		"ASSAY_PARENT": "", experiments.EnvRerunOf: "",
+		"ASSAY_CELL": strconv.Itoa(a.run.Origin.Order), "ASSAY_HISTORY": "", "ASSAY_DISPLAY": "",
+		"ASSAY_PROGRAM": filepath.Join(a.dir, "program", "src", filepath.FromSlash(a.program.Package), "main.go"),
+		"ASSAY_PARENT":  "", experiments.EnvRerunOf: "",
 	}
 	if a.run.Origin.Source == "" { // no cell
 		origin["ASSAY_CELL_SOURCE"], origin["ASSAY_CELL"] = "", ""
