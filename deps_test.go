@@ -32,6 +32,8 @@ var rules = []struct {
 		"models know nothing of runs: fit.Observe is the only place where they meet"},
 	{"experiments", []string{gomlx, module + "kernel", "net/http"},
 		"every cell that records a run links it"},
+	{"experiments/rerun", []string{gomlx},
+		"programs are run again in processes of their own, whatever they compute with"},
 	{"experiments/charts", []string{module + "store", "net/http"},
 		"a figure is data, whatever shows it"},
 	{"kernel", []string{module + "store", module + "experiments", module + "gomlx_models"},

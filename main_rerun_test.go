@@ -71,6 +71,7 @@ if err != nil {
 	}
 	f(0, "everything is there", "verify", id)
 	f(0, "identical: 1 metric with 10 points", "rerun", id)
+	f(0, "identical", "runs", "show", id)
 	f(0, "varies run "+id, "rerun", id, "-p", "grams=3", "--seed", "4")
 	f(2, "no parameter milligrams", "rerun", id, "-p", "milligrams=3")
 	f(2, "-p grams: write it as name=value", "rerun", id, "-p", "grams")

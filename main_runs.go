@@ -314,6 +314,8 @@ func printRun(w io.Writer, run store.Run, artifacts []store.Artifact) {
 	line("took", took(run))
 	line("last step", humanize.Comma(run.LastStep))
 	line("notebook", run.Origin.Notebook)
+	line("rerun of", string(run.RerunOf))
+	line("verdict", run.Verdict)
 	line("note", run.Note)
 	for _, key := range slices.Sorted(maps.Keys(run.Tags)) {
 		line("tag "+key, run.Tags[key])

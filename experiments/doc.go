@@ -16,6 +16,10 @@
 // trains; in a terminal it shows a progress bar. The package imports no GoMLX:
 // a *Run is a models.Observer, and fit.Observe attaches it to any training loop.
 //
+// Without being asked for, a run records its program and what it ran on (see
+// Snapshot), so that the package rerun can run it again from the store alone, and
+// Compare say whether the result is the same.
+//
 // What Log and Step took survives kill -9 when they return; Sync and End make it
 // safe against power loss too. A disk that fills up never stops the training.
 package experiments

@@ -17,6 +17,9 @@
 //	…
 //	err = nb.Write("imaging.out.ipynb")
 //
+// A Program is one that was recorded: it is built anywhere, without notebook and
+// gonb, with other values for its parameters if need be.
+//
 // The package knows nothing of runs, stores or models. What a cell's program
 // may want to record of itself is in its environment:
 //
