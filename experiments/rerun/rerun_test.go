@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -288,7 +289,9 @@ func TestTodaysCode(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c := result.Comparison
-	if c.Different != 100 || len(c.Changes) != 1 || c.Changes[0].Name != "modules/example.org/helper.zip" {
+	// The go command may have rewritten go.mod too, which is no cause of other values.
+	changed := slices.ContainsFunc(c.Changes, func(c experiments.Change) bool { return c.Name == "modules/example.org/helper.zip" })
+	if c.Different != 100 || !changed || len(c.Changes) > 2 {
 		t.Errorf("%d values differ, changes %v; want the 100 of loss, because of the helper", c.Different, c.Changes)
 	}
 	if run := latest(t, s, "first"); run.Tags[rerun.VariationTag] != "today's code" || run.Parent != first {
