@@ -46,6 +46,9 @@ run; with --times several, whose spread it tells.`,
 			if f.many == (len(args) == 1) || len(args) > 1 {
 				return errors.New("name one run, or say which with --where or --experiment")
 			}
+			if f.many && f.times > 0 {
+				return errors.New("--times is for one run: name it")
+			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
@@ -147,7 +150,7 @@ type verdictJSON struct {
 func (f *rerunFlags) runOne(ctx context.Context, s *store.Store, id store.RunID) error {
 	result, err := rerun.Run(ctx, s, id, f.options)
 	if f.asJSON {
-		if err := writeJSON(os.Stdout, asVerdict(rerun.Outcome{Result: result, Err: err})); err != nil {
+		if err := writeJSON(os.Stdout, f.verdict(rerun.Outcome{Result: result, Err: err})); err != nil {
 			return err
 		}
 	}
@@ -187,13 +190,16 @@ func printVerdict(c experiments.Comparison) {
 	}
 }
 
-func asVerdict(o rerun.Outcome) verdictJSON {
+func (f *rerunFlags) verdict(o rerun.Outcome) verdictJSON {
 	v := verdictJSON{Run: o.Original, Rerun: o.Rerun}
 	if o.Err != nil {
 		v.Verdict, v.Message = experiments.CouldNotRun, o.Err.Error()
 		return v
 	}
-	v.Verdict, v.Message, v.Comparison = o.Comparison.Verdict, o.Comparison.Summary(), &o.Comparison
+	v.Message, v.Comparison = o.Comparison.Summary(), &o.Comparison
+	if !f.options.IsVariation() { // of which nothing is expected
+		v.Verdict = o.Comparison.Verdict
+	}
 	return v
 }
 
@@ -217,7 +223,7 @@ func (f *rerunFlags) runMany(ctx context.Context, s *store.Store) error {
 	if f.asJSON {
 		list := make([]verdictJSON, len(outcomes))
 		for i, o := range outcomes {
-			list[i] = asVerdict(o)
+			list[i] = f.verdict(o)
 		}
 		if err := writeJSON(os.Stdout, list); err != nil {
 			return err
@@ -226,7 +232,7 @@ func (f *rerunFlags) runMany(ctx context.Context, s *store.Store) error {
 		t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "RUN\tRERUN\tVERDICT")
 		for _, o := range outcomes {
-			v := asVerdict(o)
+			v := f.verdict(o)
 			fmt.Fprintf(t, "%s\t%s\t%s\n", v.Run, v.Rerun, v.Message)
 		}
 		t.Flush()
@@ -236,7 +242,7 @@ func (f *rerunFlags) runMany(ctx context.Context, s *store.Store) error {
 		switch {
 		case o.Err != nil:
 			not++
-		case o.Comparison.Verdict == experiments.Differs:
+		case o.Comparison.Verdict == experiments.Differs && !f.options.IsVariation():
 			different++
 		}
 	}

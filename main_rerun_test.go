@@ -81,6 +81,8 @@ if err != nil {
 	f(2, "not found", "rerun", "nobody")
 	f(2, "the query finds none", "rerun", "--where", "name = nobody")
 	f(0, "identical", "rerun", "--experiment", "dose", "--jobs", "2")
+	f(0, "because param grams was 1.5, is 3", "rerun", "--experiment", "dose", "-p", "grams=3")
+	f(0, "level", "rerun", id, "--times", "2")
 
 	f(0, "finished", "runs", "ls", "--where", `param.grams = 3 and tag.variation contains "seed=4"`)
 

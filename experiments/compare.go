@@ -69,7 +69,7 @@ func (d Difference) String() string {
 
 // Change is something other than a result that is not the same in both runs.
 type Change struct {
-	Kind string `json:"kind"` // "data", "code", "param", "environment"
+	Kind string `json:"kind"` // "data", "param", "code", "environment"
 	Name string `json:"name"`
 	Was  string `json:"was"`
 	Is   string `json:"is"`
@@ -484,7 +484,8 @@ var likeliest = []string{
 	"gomlx", "go-xla", "compute", "assay", "go", "GODEBUG", "GLIBC_TUNABLES", "cc",
 }
 
-// changes lists what else is not the same: data, code, params, then environment.
+// changes lists what else is not the same: data, params (which may be written in
+// the code), code, then environment.
 func (c *comparer) changes(ctx context.Context, before, after store.Run) error {
 	changed := func(kind, name, was, is string) {
 		if was != is {
@@ -508,7 +509,6 @@ func (c *comparer) changes(ctx context.Context, before, after store.Run) error {
 	if err != nil {
 		return err
 	}
-	eachKey(code, codeAfter, func(name, was, is string) { changed("code", name, was, is) })
 	eachKey(files, filesAfter, func(name, was, is string) {
 		if was != is && (is != "" || !c.partial) {
 			c.note("the file %s was %s, is %s", name, orNone(was), orNone(is))
@@ -522,6 +522,7 @@ func (c *comparer) changes(ctx context.Context, before, after store.Run) error {
 		paramsAfter[name] = brief(v)
 	}
 	eachKey(params, paramsAfter, func(name, was, is string) { changed("param", name, was, is) })
+	eachKey(code, codeAfter, func(name, was, is string) { changed("code", name, was, is) })
 	for _, name := range likeliest {
 		changed("environment", name, before.Env[name], after.Env[name])
 	}

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -107,7 +108,8 @@ func (p *Program) SetParameters(values map[string]string) error {
 // Build builds the program in the folder dir, which must be empty, and returns
 // the executable. The modules that were folders are laid out below modules, in a
 // folder named after their content, so that the compiler's cache knows them
-// again; what is there already is checked, and put right.
+// again; what is there already is checked, and put right, and what no program has
+// used for a month is removed.
 //
 //	dir/src/       the main module, as it was recorded
 //	dir/build.mod  its go.mod with the folders of this machine
@@ -302,7 +304,8 @@ func (p *Program) writeModule(dir, modules string) error {
 	}
 	for name, files := range p.Modules {
 		folder := filepath.Join(modules, treeDigest(files))
-		if err := writeTree(folder, files); err != nil {
+		now := time.Now()
+		if err := errors.Join(writeTree(folder, files), os.Chtimes(folder, now, now)); err != nil {
 			return err
 		}
 		required := slices.ContainsFunc(f.Require, func(r *modfile.Require) bool { return r.Mod.Path == name })
@@ -315,6 +318,9 @@ func (p *Program) writeModule(dir, modules string) error {
 			return err
 		}
 		sum = append(sum, files["go.sum"]...)
+	}
+	if err := forget(modules, unusedFor); err != nil {
+		return err
 	}
 	f.Cleanup()
 	content, err := f.Format()
@@ -342,6 +348,26 @@ func lockFolder(dir string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() { f.Close() }, nil
+}
+
+// unusedFor is how long the folder of a module is kept that no program needs.
+const unusedFor = 30 * 24 * time.Hour
+
+// forget removes the folders in dir that nobody has used for a time.
+func forget(dir string, unused time.Duration) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && entry.IsDir() && time.Since(info.ModTime()) > unused {
+			if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // treeDigest names a tree of files by its content.

@@ -2,11 +2,13 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // program is a program of two packages, one of a module that was a folder.
@@ -61,7 +63,15 @@ func TestProgramIsBuiltAnywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	old := filepath.Join(modules, "old")
+	long := time.Now().Add(-unusedFor - time.Hour)
+	if err := errors.Join(os.Mkdir(old, 0o700), os.Chtimes(old, long, long)); err != nil {
+		t.Fatal(err)
+	}
 	build("ward 2 g 11\n")
+	if _, err := os.Stat(old); !os.IsNotExist(err) {
+		t.Errorf("a module that no program has used for long is still there: %v", err)
+	}
 
 	if err := p.SetParameters(map[string]string{"grams": "5", "site": "clinic", "volume": "3"}); err != nil {
 		t.Fatal(err)
