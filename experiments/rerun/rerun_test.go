@@ -88,8 +88,8 @@ func writeSource(src, program string) error {
 		return err
 	}
 	err = mod.AddModuleStmt("example.org/program")
-	for path, folder := range map[string]string{"github.com/assay-ml/assay": root, "example.org/helper": "../helper"} {
-		err = errors.Join(err, mod.AddRequire(path, module.ZeroPseudoVersion("v0")), mod.AddReplace(path, "", folder, ""))
+	for _, m := range [][2]string{{"github.com/assay-ml/assay", root}, {"example.org/helper", "../helper"}} {
+		err = errors.Join(err, mod.AddRequire(m[0], module.ZeroPseudoVersion("v0")), mod.AddReplace(m[0], "", m[1], ""))
 	}
 	if err != nil {
 		return err
@@ -289,9 +289,9 @@ func TestTodaysCode(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c := result.Comparison
-	// The go command may have rewritten go.mod too, which is no cause of other values.
-	changed := slices.ContainsFunc(c.Changes, func(c experiments.Change) bool { return c.Name == "modules/example.org/helper.zip" })
-	if c.Different != 100 || !changed || len(c.Changes) > 2 {
+	// go build -mod=mod may have tidied the recorded go.mod, which today's is not.
+	c.Changes = slices.DeleteFunc(c.Changes, func(c experiments.Change) bool { return c.Name == "go.mod" })
+	if c.Different != 100 || len(c.Changes) != 1 || c.Changes[0].Name != "modules/example.org/helper.zip" {
 		t.Errorf("%d values differ, changes %v; want the 100 of loss, because of the helper", c.Different, c.Changes)
 	}
 	if run := latest(t, s, "first"); run.Tags[rerun.VariationTag] != "today's code" || run.Parent != first {
