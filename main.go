@@ -85,6 +85,27 @@ func openStore(readOnly bool) (*store.Store, error) {
 	return store.OpenReadOnly(file)
 }
 
+// reading and writing make a command of what is to be done with the store that
+// the user named. writing makes a store that is not there.
+func reading(do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
+	return onStore(true, do)
+}
+
+func writing(do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
+	return onStore(false, do)
+}
+
+func onStore(readOnly bool, do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		s, err := openStore(readOnly)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return do(c, s, args)
+	}
+}
+
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

@@ -116,13 +116,9 @@ It stops at the first cell that does not compile, panics or exits non-zero,
 names the cell and the line, and exits 1. The notebook is written even then.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			values := map[string]string{}
-			for _, p := range parameters {
-				name, value, ok := strings.Cut(p, "=")
-				if !ok {
-					return fmt.Errorf("-p %s: write it as name=value", p)
-				}
-				values[name] = value
+			values, err := assignments("-p", parameters)
+			if err != nil {
+				return err
 			}
 			root, err := setup.Root()
 			if err != nil {

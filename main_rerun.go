@@ -282,12 +282,7 @@ func verifyCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, args []string) error {
 			ids, err := resolve(c.Context(), s, args)
 			if err != nil {
 				return err
@@ -322,7 +317,7 @@ func verifyCommand() *cobra.Command {
 				return failure{fmt.Errorf("%d of %d run(s) could not be run again here", wrong, len(ids))}
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().BoolVar(&all, "all", false, "check all runs")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")

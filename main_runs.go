@@ -27,17 +27,12 @@ func uiCommand() *cobra.Command {
 		Use:   "ui",
 		Short: "Serve the pages: experiments, runs, comparison",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := openStore(false)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: writing(func(c *cobra.Command, s *store.Store, _ []string) error {
 			if err := web.Serve(c.Context(), s, options); err != nil {
 				return failure{err}
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&options.Addr, "addr", "127.0.0.1:7070", "`host:port` to listen on")
 	c.Flags().BoolVar(&options.Open, "open", false, "open the pages in the browser")
@@ -50,12 +45,7 @@ func compareCommand() *cobra.Command {
 		Use:   "compare RUN...",
 		Short: "Compare runs: what differs, side by side; or one HTML file with -o",
 		Args:  cobra.MinimumNArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, args []string) error {
 			ids, err := resolve(c.Context(), s, args)
 			if err != nil {
 				return err
@@ -72,7 +62,7 @@ func compareCommand() *cobra.Command {
 				return failure{err}
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "write one HTML `file` that opens without a network")
 	return c
@@ -93,12 +83,7 @@ func runsListCommand() *cobra.Command {
 		Use:   "ls",
 		Short: "List runs",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, _ []string) error {
 			page, err := s.Runs(c.Context(), query)
 			if err != nil {
 				return err
@@ -117,7 +102,7 @@ func runsListCommand() *cobra.Command {
 				fmt.Fprintf(os.Stderr, "%d of %d runs; --limit shows more\n", len(page.Runs), page.Total)
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&query.Experiment, "experiment", "", "only runs of this experiment")
 	c.Flags().StringVar(&query.Where, "where", "", "only runs for which this holds: 'metric.test.auc > 0.9 and status = finished'")
@@ -270,12 +255,7 @@ func runsShowCommand() *cobra.Command {
 		Use:   "show RUN",
 		Short: "Show one run",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, args []string) error {
 			id, err := s.Resolve(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -293,7 +273,7 @@ func runsShowCommand() *cobra.Command {
 			}
 			printRun(os.Stdout, run, artifacts)
 			return nil
-		},
+		}),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c

@@ -26,12 +26,7 @@ func fsckCommand() *cobra.Command {
 		Use:   "fsck",
 		Short: "Check the store for damage: pages, chunks, artifacts, journals",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, _ []string) error {
 			found, err := s.Fsck(c.Context())
 			if err != nil {
 				return failure{err}
@@ -44,7 +39,7 @@ func fsckCommand() *cobra.Command {
 			}
 			fmt.Println("no fault found")
 			return nil
-		},
+		}),
 	}
 }
 
@@ -54,12 +49,7 @@ func gcCommand() *cobra.Command {
 		Use:   "gc",
 		Short: "Say what is in the trash and unused; with --delete, delete it for good",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := openStore(false)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: writing(func(c *cobra.Command, s *store.Store, _ []string) error {
 			g, err := s.GC(c.Context(), !really)
 			if err != nil {
 				return failure{err}
@@ -71,7 +61,7 @@ func gcCommand() *cobra.Command {
 			}
 			fmt.Printf("deleted %s; the store is %s smaller\n", what, humanize.IBytes(uint64(g.Freed)))
 			return nil
-		},
+		}),
 	}
 	c.Flags().BoolVar(&really, "delete", false, "delete it, rather than only say so")
 	return c
@@ -82,17 +72,12 @@ func backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy the store to a new file, also while runs are writing",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, args []string) error {
 			if err := s.Backup(c.Context(), args[0]); err != nil {
 				return failure{err}
 			}
 			return nil
-		},
+		}),
 	}
 }
 
@@ -102,12 +87,7 @@ func sqlCommand() *cobra.Command {
 		Use:   "sql QUERY",
 		Short: "Run a read-only SQL query; views: runs, params, tags, metrics, points, artifacts, data",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, args []string) error {
 			if asJSON {
 				rows := []map[string]any{}
 				err := s.SQL(c.Context(), args[0], func(columns []string, values []any) error {
@@ -130,7 +110,7 @@ func sqlCommand() *cobra.Command {
 				return writeJSON(os.Stdout, rows)
 			}
 			w := csv.NewWriter(os.Stdout)
-			err = s.SQL(c.Context(), args[0], func(columns []string, values []any) error {
+			err := s.SQL(c.Context(), args[0], func(columns []string, values []any) error {
 				if values == nil {
 					return w.Write(columns)
 				}
@@ -142,7 +122,7 @@ func sqlCommand() *cobra.Command {
 			})
 			w.Flush()
 			return errors.Join(err, w.Error())
-		},
+		}),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of CSV")
 	return c
@@ -183,12 +163,7 @@ one HTML file that opens without a network. With --bundle, write one run with it
 program and data as a store of its own, from which 'assay --store FILE rerun RUN'
 runs it again on another machine.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openStore(true)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		RunE: reading(func(c *cobra.Command, s *store.Store, args []string) error {
 			if bundle != "" {
 				size, err := humanize.ParseBytes(most)
 				if err != nil {
@@ -218,7 +193,7 @@ runs it again on another machine.`,
 			fmt.Fprintf(os.Stderr, "%d run(s), %s points, %s of files in %s\n",
 				summary.Runs, humanize.Comma(summary.Points), humanize.IBytes(uint64(summary.Bytes)), args[0])
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&format, "format", string(export.CSV), "csv, jsonl or parquet")
 	c.Flags().StringVar(&options.Query.Experiment, "experiment", "", "only runs of this experiment")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gomlx/go-xla/installer"
 
+	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/home"
 )
 
@@ -83,7 +84,7 @@ func cpuPlugin(ctx context.Context, o Options) (string, error) {
 	if r, err := checkReceipt(file); err == nil {
 		return r.String(), nil
 	}
-	if sum, err := hashFile(file); err == nil && sum == cpuWheel.memberSum { // put there by hand
+	if sum, err := experiments.FileDigest(file); err == nil && sum == cpuWheel.memberSum { // put there by hand
 		return keepReceipt(file, cpuWheel.pkg+" "+cpuWheel.version)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -243,7 +244,7 @@ func pip(ctx context.Context, o Options, args ...string) error {
 
 // keepReceipt writes down what file is and where it came from.
 func keepReceipt(file, source string) (string, error) {
-	sum, err := hashFile(file)
+	sum, err := experiments.FileDigest(file)
 	if err != nil {
 		return "", err
 	}
@@ -281,17 +282,4 @@ func checkReceipt(file string) (receipt, error) {
 
 func (r receipt) String() string {
 	return fmt.Sprintf("%s, sha256 %s…", r.Source, r.SHA256[:min(12, len(r.SHA256))])
-}
-
-func hashFile(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
