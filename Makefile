@@ -77,7 +77,7 @@ test: setup $(VENV)/test
 # The peers are installed into .venv on first use; BENCH=-quick only looks whether it works.
 bench: setup
 	bin/assay version
-	go run ./bench $(BENCH)
+	for b in bench/*/main.go; do go run ./$${b%/main.go} $(BENCH); done
 	go test -run '^$$' -bench . -benchmem ./store/ ./gomlx_models/...
 
 clean:

@@ -89,6 +89,16 @@ func value(i int) float64 { return math.Exp(-float64(i)/20000) + 0.01*math.Sin(f
 
 var metricNames = []string{"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9"}
 
+// figures are what is printed of it: rates in points a second, times in ms.
+type figures struct {
+	Version string  `json:"version"`
+	Single  float64 `json:"single"` // one metric a call
+	Ten     float64 `json:"ten"`
+	Bulk    float64 `json:"bulk"`
+	List    float64 `json:"list,omitempty"`
+	History float64 `json:"history"`
+}
+
 func measure(t own, w work) (f figures, err error) {
 	f.Version = t.version()
 	if f.Single, err = rate(t, w.Seconds, []string{"loss"}); err != nil {
@@ -123,9 +133,7 @@ func measure(t own, w work) (f figures, err error) {
 			return f, err
 		}
 	}
-	if f.List, err = medianMS(t.list, w.Runs, w.Rounds); errors.Is(err, errNone) {
-		f.List = 0
-	} else if err != nil {
+	if f.List, err = medianMS(t.list, w.Runs, w.Rounds); err != nil && !errors.Is(err, errNone) {
 		return f, fmt.Errorf("list: %w", err)
 	}
 	f.History, err = medianMS(func() (int, error) { return t.history("history") }, w.History, w.Rounds)
@@ -179,10 +187,11 @@ func medianMS(f func() (int, error), want, rounds int) (float64, error) {
 	}
 	var times []float64
 	for range rounds {
-		begin := time.Now()
-		if err == nil {
-			_, err = f()
+		if err != nil {
+			return 0, err
 		}
+		begin := time.Now()
+		_, err = f()
 		times = append(times, float64(time.Since(begin).Microseconds())/1000)
 	}
 	slices.Sort(times)
