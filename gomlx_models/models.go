@@ -88,3 +88,14 @@ type Explanation struct {
 	Shape  []int     `json:"shape"`            // of Values: [features], [tokens] or [height, width]
 	Base   float64   `json:"base"`             // the answer at the baseline, for methods that add up to the answer
 }
+
+// Branch is a decision tree as a picture: a node with what it asks, what it
+// answers and how many rows it holds. It nests, as tree charts want it.
+type Branch struct {
+	Ask      string    `json:"ask,omitempty"` // "age ≤ 50"; empty in a leaf
+	Answer   string    `json:"answer"`        // "malignant 0.93", "12.4"
+	Value    []float64 `json:"value"`
+	Cover    float64   `json:"cover"`              // weight of the training rows
+	Share    float64   `json:"share"`              // of the training rows
+	Children []*Branch `json:"children,omitempty"` // yes, no
+}

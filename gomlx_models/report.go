@@ -30,12 +30,14 @@ type Curve struct {
 	Label string   `json:"label"` // the class or group
 	X     []Number `json:"x"`
 	Y     []Number `json:"y"`
-	N     []int    `json:"n,omitempty"` // count at each point: bin sizes of a calibration curve, number at risk
+	Low   []Number `json:"low,omitempty"`  // lower end of the 95 % interval of Y; nil means that there is none
+	High  []Number `json:"high,omitempty"` // upper end
+	N     []int    `json:"n,omitempty"`    // count at each point: bin sizes of a calibration curve, number at risk
 }
 
 // Table is rows under named columns.
 type Table struct {
-	Kind    string     `json:"kind"` // "confusion", "subgroups"; charts draws a confusion table as a heat map
+	Kind    string     `json:"kind"` // "confusion", "coefficients", "subgroups": charts draws the first as a heat map, the second as a forest plot
 	Title   string     `json:"title"`
 	Columns []string   `json:"columns"` // the first names the row
 	Rows    [][]string `json:"rows"`

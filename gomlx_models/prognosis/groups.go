@@ -33,6 +33,7 @@ func SurvivalCurves(ys []Outcome, group, names []string) ([]models.Curve, error)
 		c := models.Curve{Kind: "survival", Label: name, N: km.AtRisk}
 		for k, t := range km.Time {
 			c.X, c.Y = append(c.X, models.Number(t)), append(c.Y, models.Number(km.Value[k]))
+			c.Low, c.High = append(c.Low, models.Number(km.Low[k])), append(c.High, models.Number(km.High[k]))
 		}
 		out = append(out, c)
 	}

@@ -311,7 +311,7 @@ func TestProportionalHazards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := prognosis.Coefficients("Cox", estimates, true); len(c.Rows) != 3 || c.Rows[0][0] != "age" || c.Rows[0][3] != "< 0.001" {
+	if c := prognosis.Coefficients("Cox", estimates, true); len(c.Rows) != 3 || c.Rows[0][0] != "age" || c.Rows[0][5] != "< 0.001" {
 		t.Errorf("got %v, want age first with p < 0.001", c.Rows)
 	}
 }

@@ -45,10 +45,14 @@ func (m *Model[Y, A]) Trees() *tree.Ensemble {
 	return m.state.Trees
 }
 
-// Coefficients shows estimates as a table of a report: with exponent, as odds or
-// hazard ratios with their intervals, else as they are.
+// Coefficients shows estimates as a table of a report, which charts draws as a
+// forest plot: with exponent, as odds or hazard ratios with their intervals, else
+// as they are. The standard error is the coefficient's.
 func Coefficients(title string, estimates []linear.Estimate, exponent bool) models.Table {
-	t := models.Table{Kind: "coefficients", Title: title, Columns: []string{"variable", "coefficient", "standard error", "p", "estimate (95 % interval)"}}
+	t := models.Table{Kind: "coefficients", Title: title, Columns: []string{"variable", "coefficient", "low", "high", "standard error", "p"}}
+	if exponent {
+		t.Columns[1] = "ratio"
+	}
 	for _, e := range estimates {
 		value, low, high := e.Value, e.Low, e.High
 		if exponent {
@@ -58,7 +62,7 @@ func Coefficients(title string, estimates []linear.Estimate, exponent bool) mode
 		if e.P < 0.001 {
 			p = "< 0.001"
 		}
-		t.Rows = append(t.Rows, []string{e.Name, fmt.Sprintf("%.4g", e.Value), fmt.Sprintf("%.3g", e.StdErr), p, fmt.Sprintf("%.3g (%.3g to %.3g)", value, low, high)})
+		t.Rows = append(t.Rows, []string{e.Name, fmt.Sprintf("%.4g", value), fmt.Sprintf("%.4g", low), fmt.Sprintf("%.4g", high), fmt.Sprintf("%.3g", e.StdErr), p})
 	}
 	return t
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/floats"
+
+	models "github.com/assay-ml/assay/gomlx_models"
 )
 
 // Labels name what a tree speaks of. What is not named is numbered.
@@ -15,33 +17,22 @@ type Labels struct {
 	Outputs    []string         // classes; nil for a number
 }
 
-// Drawing is a tree as a picture: a node with what it asks, what it answers and
-// how many rows it holds. It nests, as tree charts want it.
-type Drawing struct {
-	Ask      string     `json:"ask,omitempty"` // "age ≤ 50"; empty in a leaf
-	Answer   string     `json:"answer"`        // "malignant 0.93", "mean 12.4"
-	Value    []float64  `json:"value"`
-	Cover    float64    `json:"cover"`              // weight of the training rows
-	Share    float64    `json:"share"`              // of the training rows
-	Children []*Drawing `json:"children,omitempty"` // yes, no
-}
-
 // Draw returns the tree down to a depth; 0 draws all of it.
-func (t *Tree) Draw(l Labels, depth int) *Drawing {
+func (t *Tree) Draw(l Labels, depth int) *models.Branch {
 	if depth == 0 {
 		depth = math.MaxInt
 	}
 	return t.draw(0, l, depth)
 }
 
-func (t *Tree) draw(i int32, l Labels, depth int) *Drawing {
+func (t *Tree) draw(i int32, l Labels, depth int) *models.Branch {
 	n := &t.Nodes[i]
-	d := &Drawing{
+	d := &models.Branch{
 		Answer: l.answer(t.Value(int(i))), Value: t.Value(int(i)), Cover: n.Cover, Share: n.Cover / t.Nodes[0].Cover,
 	}
 	if !n.Leaf() && depth > 0 {
 		d.Ask = t.ask(n, l)
-		d.Children = []*Drawing{t.draw(n.Left, l, depth-1), t.draw(n.Right, l, depth-1)}
+		d.Children = []*models.Branch{t.draw(n.Left, l, depth-1), t.draw(n.Right, l, depth-1)}
 	}
 	return d
 }
@@ -49,8 +40,8 @@ func (t *Tree) draw(i int32, l Labels, depth int) *Drawing {
 // Rules returns the tree as nested text.
 func (t *Tree) Rules(l Labels) string {
 	var b strings.Builder
-	var write func(d *Drawing, indent string)
-	write = func(d *Drawing, indent string) {
+	var write func(d *models.Branch, indent string)
+	write = func(d *models.Branch, indent string) {
 		if d.Ask == "" {
 			fmt.Fprintf(&b, "%s%s (%.4g rows)\n", indent, d.Answer, d.Cover)
 			return
