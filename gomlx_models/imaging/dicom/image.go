@@ -1,0 +1,352 @@
+package dicom
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	parser "github.com/suyashkumar/dicom"
+	"github.com/suyashkumar/dicom/pkg/tag"
+	"github.com/suyashkumar/dicom/pkg/uid"
+)
+
+// Image is the pixel data of one DICOM file, decoded frame by frame when they
+// are asked for.
+type Image struct {
+	Rows, Columns int
+	Samples       int // a pixel: 1 grey, 3 colour
+	Frames        int
+	Photometric   string   // "MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL"
+	Syntax        string   // how the file is encoded: "Explicit VR Little Endian"
+	Slope         float64  // from stored numbers to values; 1 unless the file says otherwise
+	Intercept     float64  // added after Slope
+	Windows       []Window // that the file recommends
+	Header        Header
+
+	layout  layout
+	padding []int    // stored numbers from … to that stand for no measurement; nil if there are none
+	frames  [][]byte // encoded, one a frame; of native pixels one for all
+}
+
+// Header is what a model or a report may want to know of a file. Empty where
+// the file says nothing.
+type Header struct {
+	Patient      string // Patient ID
+	Sex          string // M, F or O
+	Age          string // "024Y"
+	View         string // View Position: PA, AP, LL, CC …
+	Modality     string // CT, MR, DX, CR, MG …
+	Manufacturer string
+}
+
+// layout is how stored numbers lie in the bytes of a frame.
+type layout struct {
+	allocated int // bits that a number takes: 1, 8, 16 or 32
+	stored    int // bits of those that count
+	high      int // the most significant of them
+	signed    bool
+	planar    bool // all reds, then all greens, then all blues
+	big       bool // the first byte is the most significant
+	swapped   bool // single bytes that lie in words of the other order
+	rle       bool
+}
+
+// fileLimit bounds what a file may take in memory.
+const fileLimit = 4 << 30
+
+// Read reads a file with a picture, with or without the 128 bytes before
+// "DICM". It keeps the pixel data as it is encoded, and no more of the file.
+func Read(r io.Reader) (*Image, error) {
+	content, err := io.ReadAll(io.LimitReader(r, fileLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > fileLimit {
+		return nil, fmt.Errorf("the file is larger than %d GiB", fileLimit>>30)
+	}
+	set, err := parse(content)
+	if err != nil {
+		return nil, err
+	}
+	m := &Image{Header: set.header(), Syntax: set.syntax}
+	pixels, info := set.pixels()
+	if pixels == nil {
+		return nil, fmt.Errorf("it holds no picture (%s)", set.kind())
+	}
+	if err := m.describe(set); err != nil {
+		return nil, err
+	}
+	m.layout.rle = set.uid == rleLossless
+	if info.IsEncapsulated != m.layout.rle || m.layout.rle && m.layout.allocated < 8 {
+		return nil, fmt.Errorf("its pixels are not encoded as %s, which it says they are", m.Syntax)
+	}
+	m.layout.planar = m.layout.planar || m.layout.rle
+	m.layout.big = set.uid == uid.ExplicitVRBigEndian
+	m.layout.swapped = m.layout.big && m.layout.allocated == 8 && pixels.RawValueRepresentation == "OW"
+	if !info.IsEncapsulated {
+		m.frames = [][]byte{info.UnprocessedValueData}
+		bits := m.Frames * m.numbers() * m.layout.allocated
+		if have := len(info.UnprocessedValueData); have < (bits+7)/8 {
+			return nil, fmt.Errorf("its pixel data is cut short: %d bytes, and %d×%d pixels in %d frames take %d", have, m.Rows, m.Columns, m.Frames, (bits+7)/8)
+		}
+		return m, nil
+	}
+	for _, f := range info.Frames {
+		m.frames = append(m.frames, f.EncapsulatedData.Data)
+	}
+	if len(m.frames) != m.Frames {
+		return nil, fmt.Errorf("its pixel data has %d fragments for %d frames: RLE keeps one a frame", len(m.frames), m.Frames)
+	}
+	return m, nil
+}
+
+// dataset adds to the parser's what this package asks of it.
+type dataset struct {
+	parser.Dataset
+	uid    string // of the transfer syntax
+	syntax string // its name
+}
+
+// parse reads the elements, if it knows how the pixels are encoded. Damage of
+// kinds that the parser does not foresee is an error too.
+func parse(content []byte) (set dataset, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("not a DICOM file, or a damaged one (%v)", p)
+		}
+	}()
+	elements := content
+	if len(content) >= preamble && string(content[preamble-4:preamble]) == "DICM" {
+		elements = content[preamble:]
+	}
+	if err := checkLengths(elements, ""); err != nil {
+		return dataset{}, err
+	}
+	p, err := parser.NewParser(bytes.NewReader(content), int64(len(content)), nil,
+		parser.SkipProcessingPixelDataValue(), parser.AllowMissingMetaElementGroupLength(), parser.AllowUnknownSpecificCharacterSet())
+	if err != nil {
+		return dataset{}, fmt.Errorf("not a DICOM file, or a damaged one (%w)", err)
+	}
+	set.Dataset = p.GetMetadata()
+	if set.uid = set.first(tag.TransferSyntaxUID); set.uid == "" {
+		set.uid = uid.ImplicitVRLittleEndian
+	}
+	set.syntax = set.uid
+	if info, err := uid.Lookup(set.uid); err == nil {
+		set.syntax = info.Name
+	}
+	if !slices.Contains(readable, set.uid) {
+		return dataset{}, fmt.Errorf("its pixels are encoded as %s (%s), which is not read: unpack the file first, with gdcmconv --raw for one", set.syntax, set.uid)
+	}
+	if err := checkLengths(elements, set.uid); err != nil {
+		return dataset{}, err
+	}
+	for {
+		element, err := p.Next()
+		if errors.Is(err, parser.ErrorEndOfDICOM) || errors.Is(err, io.EOF) {
+			return set, nil
+		}
+		if err != nil {
+			return dataset{}, fmt.Errorf("not a DICOM file, or a damaged one (%w)", err)
+		}
+		set.Elements = append(set.Elements, element)
+		if element.Tag == tag.PixelData {
+			return set, nil
+		}
+	}
+}
+
+// preamble is how many bytes lie before the elements: 128 and "DICM".
+const preamble = 132
+
+// rleLossless is the UID of a transfer syntax.
+const rleLossless = "1.2.840.10008.1.2.5"
+
+var readable = []string{uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian, rleLossless}
+
+// pixels returns the pixel data; nil if there is none.
+func (s dataset) pixels() (*parser.Element, parser.PixelDataInfo) {
+	element, err := s.FindElementByTag(tag.PixelData)
+	if err != nil {
+		return nil, parser.PixelDataInfo{}
+	}
+	info, ok := element.Value.GetValue().(parser.PixelDataInfo)
+	if !ok || len(info.UnprocessedValueData) == 0 && len(info.Frames) == 0 {
+		return nil, parser.PixelDataInfo{}
+	}
+	return element, info
+}
+
+// text returns the values of an element as text; nil if there is none.
+func (s dataset) text(t tag.Tag) []string {
+	element, err := s.FindElementByTag(t)
+	if err != nil {
+		return nil
+	}
+	switch v := element.Value.GetValue().(type) {
+	case []string:
+		return v
+	case []int:
+		texts := make([]string, len(v))
+		for i, n := range v {
+			texts[i] = strconv.Itoa(n)
+		}
+		return texts
+	}
+	return nil
+}
+
+// first returns the first value of an element as text.
+func (s dataset) first(t tag.Tag) string {
+	for _, v := range s.text(t) {
+		return strings.TrimSpace(v)
+	}
+	return ""
+}
+
+// whole returns a whole number, or missing where the file has none.
+func (s dataset) whole(t tag.Tag, missing int) (int, error) {
+	text := s.first(t)
+	if text == "" {
+		return missing, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("its element %s is %q, not a whole number", tag.DebugString(t), text)
+	}
+	return n, nil
+}
+
+// decimals returns numbers.
+func (s dataset) decimals(t tag.Tag) ([]float64, error) {
+	var numbers []float64
+	for _, text := range s.text(t) {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, fmt.Errorf("its element %s is %q, not a number", tag.DebugString(t), text)
+		}
+		numbers = append(numbers, v)
+	}
+	return numbers, nil
+}
+
+func (s dataset) header() Header {
+	return Header{
+		Patient: s.first(tag.PatientID), Sex: s.first(tag.PatientSex), Age: s.first(tag.PatientAge),
+		View: s.first(tag.ViewPosition), Modality: s.first(tag.Modality), Manufacturer: s.first(tag.Manufacturer),
+	}
+}
+
+// kind names what a file without pixels is.
+func (s dataset) kind() string {
+	if info, err := uid.Lookup(s.first(tag.SOPClassUID)); err == nil {
+		return info.Name
+	}
+	return "no Pixel Data element"
+}
+
+// most bounds rows, columns and frames: the first two have 16 bits in DICOM.
+const most = 1 << 16
+
+// describe reads what the pixels are.
+func (m *Image) describe(s dataset) (err error) {
+	unsigned := 0
+	for _, field := range []struct {
+		value   *int
+		tag     tag.Tag
+		missing int
+	}{
+		{&m.Rows, tag.Rows, 0}, {&m.Columns, tag.Columns, 0}, {&m.Samples, tag.SamplesPerPixel, 1},
+		{&m.Frames, tag.NumberOfFrames, 1}, {&m.layout.allocated, tag.BitsAllocated, 0}, {&unsigned, tag.PixelRepresentation, 0},
+	} {
+		if *field.value, err = s.whole(field.tag, field.missing); err != nil {
+			return err
+		}
+	}
+	l := &m.layout
+	if l.stored, err = s.whole(tag.BitsStored, l.allocated); err != nil {
+		return err
+	}
+	if l.high, err = s.whole(tag.HighBit, l.stored-1); err != nil {
+		return err
+	}
+	plane, err := s.whole(tag.PlanarConfiguration, 0)
+	if err != nil {
+		return err
+	}
+	l.signed, l.planar = unsigned == 1, plane == 1
+	m.Photometric = s.first(tag.PhotometricInterpretation)
+	switch {
+	case m.Rows < 1 || m.Columns < 1 || m.Frames < 1 || m.Rows >= most || m.Columns >= most || m.Frames >= most:
+		return fmt.Errorf("it says that it has %d×%d pixels in %d frames", m.Rows, m.Columns, m.Frames)
+	case l.allocated != 1 && l.allocated != 8 && l.allocated != 16 && l.allocated != 32:
+		return fmt.Errorf("its numbers have %d bits: 1, 8, 16 and 32 are read", l.allocated)
+	case l.stored < 1 || l.high < l.stored-1 || l.high >= l.allocated:
+		return fmt.Errorf("its numbers count bits %d to %d of %d", l.high-l.stored+1, l.high, l.allocated)
+	case m.Samples == 1 && (m.Photometric == "MONOCHROME1" || m.Photometric == "MONOCHROME2"):
+	case m.Samples == 3 && (m.Photometric == "RGB" || m.Photometric == "YBR_FULL") && l.allocated == 8 && !l.signed:
+	default:
+		return fmt.Errorf("its photometric interpretation is %s with %d samples of %d bits: MONOCHROME1, MONOCHROME2, RGB and YBR_FULL of 8 bits are read",
+			m.Photometric, m.Samples, l.allocated)
+	}
+	return m.meaning(s)
+}
+
+// meaning reads what the numbers mean, and how they want to be shown.
+func (m *Image) meaning(s dataset) error {
+	m.Slope = 1
+	for _, field := range []struct {
+		value *float64
+		tag   tag.Tag
+	}{{&m.Slope, tag.RescaleSlope}, {&m.Intercept, tag.RescaleIntercept}} {
+		numbers, err := s.decimals(field.tag)
+		if err != nil {
+			return err
+		}
+		if len(numbers) > 0 {
+			*field.value = numbers[0]
+		}
+	}
+	if _, err := s.FindElementByTag(tag.ModalityLUTSequence); err == nil {
+		return errors.New("its values come from a modality lookup table, which is not read")
+	}
+	centers, err := s.decimals(tag.WindowCenter)
+	if err != nil {
+		return err
+	}
+	widths, err := s.decimals(tag.WindowWidth)
+	if err != nil {
+		return err
+	}
+	for i := range min(len(centers), len(widths)) {
+		w := Window{Center: centers[i], Width: widths[i], Function: s.first(tag.VOILUTFunction)}
+		if err := w.check(); err != nil {
+			return fmt.Errorf("its window %d: %w", i+1, err)
+		}
+		m.Windows = append(m.Windows, w)
+	}
+	if value := s.first(tag.PixelPaddingValue); value != "" {
+		from, err := s.whole(tag.PixelPaddingValue, 0)
+		if err != nil {
+			return err
+		}
+		to, err := s.whole(tag.PixelPaddingRangeLimit, from)
+		if err != nil {
+			return err
+		}
+		// Implicit files do not say whether these are signed: the pixels do.
+		from, to = m.layout.number(uint32(from)<<m.layout.shift()), m.layout.number(uint32(to)<<m.layout.shift())
+		m.padding = []int{min(from, to), max(from, to)}
+	}
+	return nil
+}
+
+// numbers returns how many a frame has.
+func (m *Image) numbers() int { return m.Rows * m.Columns * m.Samples }

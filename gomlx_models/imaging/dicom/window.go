@@ -1,0 +1,126 @@
+package dicom
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Window says which values are shown between black and white: DICOM PS3.3,
+// C.11.2.1.
+type Window struct {
+	Center   float64 `json:"center"`             // shown as the middle grey
+	Width    float64 `json:"width"`              // of the values between black and white
+	Function string  `json:"function,omitempty"` // "" or "LINEAR", "LINEAR_EXACT", "SIGMOID"
+}
+
+func (w Window) check() error {
+	switch {
+	case math.IsNaN(w.Center) || math.IsInf(w.Center, 0):
+		return fmt.Errorf("its centre is %g", w.Center)
+	case w.Function != "" && w.Function != "LINEAR" && w.Function != "LINEAR_EXACT" && w.Function != "SIGMOID":
+		return fmt.Errorf(`its function is %q: it must be "LINEAR", "LINEAR_EXACT" or "SIGMOID"`, w.Function)
+	case !(w.Width > 0) || math.IsInf(w.Width, 0) || w.Width < 1 && (w.Function == "" || w.Function == "LINEAR"):
+		return fmt.Errorf("its width is %g: it must be positive, and at least 1 for LINEAR", w.Width)
+	}
+	return nil
+}
+
+// Grey returns the grey of a value, from 0, black, to 1, white.
+//
+//	LINEAR        (x − (c − ½)) / (w − 1) + ½
+//	LINEAR_EXACT  (x − c) / w + ½
+//	SIGMOID       1 / (1 + exp(−4 (x − c) / w))
+//
+// The first two are cut off at 0 and 1.
+func (w Window) Grey(x float64) float64 {
+	switch w.Function {
+	case "LINEAR_EXACT":
+		return min(1, max(0, (x-w.Center)/w.Width+0.5))
+	case "SIGMOID":
+		return 1 / (1 + math.Exp(-4*(x-w.Center)/w.Width))
+	}
+	if w.Width == 1 { // a threshold: the formula divides by zero
+		if x <= w.Center-0.5 {
+			return 0
+		}
+		return 1
+	}
+	return min(1, max(0, (x-(w.Center-0.5))/(w.Width-1)+0.5))
+}
+
+// Grey returns a frame of one sample a pixel in 8 bits, 0 black, row by row, as
+// window shows it. The zero Window is the first that the file recommends, or
+// from the lowest value to the highest where it recommends none; values that
+// stand for no measurement are then left out. MONOCHROME1 is turned round, so
+// that in each file what absorbs X-rays is bright.
+func (m *Image) Grey(frame int, window Window) ([]uint8, error) {
+	if m.Samples != 1 {
+		return nil, errors.New("the picture is in colour: see Colour")
+	}
+	stored, err := m.stored(frame)
+	if err != nil {
+		return nil, err
+	}
+	show := window.Grey
+	switch {
+	case window != (Window{}):
+		if err := window.check(); err != nil {
+			return nil, fmt.Errorf("window: %w", err)
+		}
+	case len(m.Windows) > 0:
+		show = m.Windows[0].Grey
+	default:
+		show = m.span(stored)
+	}
+	grey := make([]uint8, len(stored))
+	for i, v := range stored {
+		g := show(m.Slope*float64(v) + m.Intercept)
+		if m.Photometric == "MONOCHROME1" {
+			g = 1 - g
+		}
+		grey[i] = uint8(255*g + 0.5)
+	}
+	return grey, nil
+}
+
+// span shows the values of a frame from the lowest to the highest.
+func (m *Image) span(stored []int) func(x float64) float64 {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range stored {
+		if m.padding == nil || v < m.padding[0] || v > m.padding[1] {
+			x := m.Slope*float64(v) + m.Intercept
+			low, high = min(low, x), max(high, x)
+		}
+	}
+	return func(x float64) float64 {
+		if !(high > low) {
+			return 0
+		}
+		return min(1, max(0, (x-low)/(high-low)))
+	}
+}
+
+// Colour returns a frame of three samples a pixel as red, green, blue in 8
+// bits, row by row, the three of a pixel together.
+func (m *Image) Colour(frame int) ([]uint8, error) {
+	if m.Samples != 3 {
+		return nil, errors.New("the picture is in grey: see Grey")
+	}
+	stored, err := m.stored(frame)
+	if err != nil {
+		return nil, err
+	}
+	rgb := make([]uint8, len(stored))
+	for i := 0; i < len(rgb); i += 3 {
+		a, b, c := float64(stored[i]), float64(stored[i+1]), float64(stored[i+2])
+		if m.Photometric == "YBR_FULL" { // PS3.3, C.7.6.3.1.2
+			y, blue, red := a, b-128, c-128
+			a, b, c = y+1.402*red, y-0.344136*blue-0.714136*red, y+1.772*blue
+		}
+		for j, v := range []float64{a, b, c} {
+			rgb[i+j] = uint8(min(255, max(0, v)) + 0.5)
+		}
+	}
+	return rgb, nil
+}
