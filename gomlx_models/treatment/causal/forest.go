@@ -1,0 +1,438 @@
+package causal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/assay-ml/assay/gomlx_models/tree"
+)
+
+// Config describes a causal forest. The zero value is 500 trees, each on 45 % of
+// the rows, half of which draw its splits and half of which fill its leaves.
+type Config struct {
+	Trees       int     `json:"trees"`        // 0 means 500; rounded up to whole bags
+	Bag         int     `json:"bag"`          // trees that share a half of the rows: two or more, for the standard errors; 0 means 4
+	Share       float64 `json:"share"`        // of the rows that a tree sees, at most 0.5; 0 means 0.45
+	MinLeaf     int     `json:"min_leaf"`     // rows of the drawing half in a leaf; 0 means 5
+	MaxDepth    int     `json:"max_depth"`    // 0 means no limit
+	MaxFeatures int     `json:"max_features"` // tried at each split; 0 means all
+	Seed        int64   `json:"seed"`
+
+	Threads     int    `json:"-"` // 0 means all processors; the result is the same
+	Categorical []bool `json:"-"` // features that hold category codes; nil means none
+	// Treated says which rows were treated, whatever was taken off w since: both
+	// sides of a split keep MinLeaf/2 of them and of the others, at least one.
+	// nil for a dose, which every row has some of.
+	Treated []bool `json:"-"`
+	// Group is the patient of each row: a tree sees all rows of one or none, so
+	// that intervals count patients. nil means that every row is another.
+	Group []string `json:"-"`
+	// Progress, if set, is told of every tree that is done. An error stops.
+	Progress func(done, planned int) error `json:"-"`
+}
+
+func (c Config) withDefaults() Config {
+	if c.Trees == 0 {
+		c.Trees = 500
+	}
+	if c.Bag == 0 {
+		c.Bag = 4
+	}
+	if c.Share == 0 {
+		c.Share = 0.45
+	}
+	if c.MinLeaf == 0 {
+		c.MinLeaf = 5
+	}
+	if c.Threads == 0 {
+		c.Threads = runtime.GOMAXPROCS(0)
+	}
+	c.Trees = (c.Trees + c.Bag - 1) / c.Bag * c.Bag
+	return c
+}
+
+func (c Config) check(x [][]float64, w, y []float64) error {
+	n := len(x)
+	switch {
+	case n == 0:
+		return errors.New("there are no rows to learn from")
+	case len(w) != n || len(y) != n:
+		return fmt.Errorf("%d rows, %d treatments and %d outcomes: every row needs one of each", n, len(w), len(y))
+	case c.Treated != nil && len(c.Treated) != n:
+		return fmt.Errorf("%d rows, and %d are said to be treated or not", n, len(c.Treated))
+	case c.Group != nil && len(c.Group) != n:
+		return fmt.Errorf("%d rows and %d patients: every row needs one, or none has", n, len(c.Group))
+	case c.Trees < 1 || c.Bag < 2 || c.MinLeaf < 1 || !(c.Share > 0 && c.Share <= 0.5):
+		return fmt.Errorf("%d trees in bags of %d on %v of the rows with leaves of %d: bags hold two or more, trees see at most half of the rows", c.Trees, c.Bag, c.Share, c.MinLeaf)
+	}
+	for i := range y {
+		if math.IsNaN(w[i]+y[i]) || math.IsInf(w[i]+y[i], 0) {
+			return fmt.Errorf("row %d: treatment %v, outcome %v: both must be finite", i, w[i], y[i])
+		}
+	}
+	return nil
+}
+
+// The values of a leaf: the means over its rows of what the effect is solved from.
+const (
+	momentWY = iota
+	momentWW
+	momentW
+	momentY
+	moments
+)
+
+// Forest is a causal forest: it weighs the training rows by how often they share
+// a leaf with a row, and regresses y on w among them.
+//
+//	(τ, c) solve  Σ αᵢ(x) (wᵢ, 1) (yᵢ − τ wᵢ − c) = 0
+//
+// Athey, Tibshirani and Wager, Annals of Statistics 47 (2019), 1148.
+type Forest struct {
+	Ensemble tree.Ensemble `json:"ensemble"` // of the four moments
+	Bag      int           `json:"bag"`      // trees in a row that share a half of the rows
+}
+
+// Effect is the change in y for one more of w, and its standard error.
+type Effect struct{ Value, StdErr float64 }
+
+// Grow learns how the effect of w on y changes with x. w is a treatment, 0 or 1,
+// or a dose. Where it was not given at random, take from both what x says of them
+// first (w − E[w|x], y − E[y|x], each learnt on other rows): the forest is then
+// robust to errors in either.
+//
+// Splits are those at which the effect differs most, by the gradient of the
+// equation above. The rows that choose them are not those that fill the leaves.
+func Grow(ctx context.Context, x [][]float64, w, y []float64, cfg Config) (*Forest, error) {
+	c := cfg.withDefaults()
+	if err := c.check(x, w, y); err != nil {
+		return nil, fmt.Errorf("causal forest: %w", err)
+	}
+	d, err := tree.NewData(x, c.Categorical, c.Threads)
+	if err != nil {
+		return nil, fmt.Errorf("causal forest: %w", err)
+	}
+	var mass []float64
+	if c.Treated != nil {
+		mass = make([]float64, len(x))
+		for i, t := range c.Treated {
+			if t {
+				mass[i] = 1
+			}
+		}
+	}
+	limit := tree.Limits{MaxDepth: c.MaxDepth, MinLeaf: c.MinLeaf, MaxFeatures: c.MaxFeatures}
+	patients := c.patients(len(x))
+	if len(patients) < 8 {
+		return nil, fmt.Errorf("causal forest: %d patients are too few to halve twice", len(patients))
+	}
+	f := &Forest{Bag: c.Bag, Ensemble: tree.Ensemble{
+		Trees: make([]*tree.Tree, c.Trees), Outputs: moments, Base: make([]float64, moments), Mean: true, Features: d.Features(),
+	}}
+	var told sync.Mutex
+	var stopped atomic.Bool
+	done := 0
+	var failed error
+	each(c.Trees, c.Threads, func(k int) {
+		if stopped.Load() {
+			return
+		}
+		growing, filling := c.draw(patients, k)
+		random := rand.New(rand.NewPCG(uint64(c.Seed), 1<<32+uint64(k)))
+		rule := &tree.Response{Y: y, Mass: mass, MinMass: max(1, float64(c.MinLeaf/2)), Relabel: func(rows []int32, to []float64) { gradients(rows, w, y, to) }}
+		t, _ := tree.Grow(d, growing, rule, limit, random)
+		f.Ensemble.Trees[k] = fill(t, x, filling, w, y)
+		told.Lock()
+		defer told.Unlock()
+		done++
+		if failed == nil {
+			failed = ctx.Err()
+		}
+		if failed == nil && c.Progress != nil {
+			failed = c.Progress(done, c.Trees)
+		}
+		stopped.Store(failed != nil)
+	})
+	if failed != nil {
+		return nil, fmt.Errorf("causal forest: %w", failed)
+	}
+	return f, nil
+}
+
+// patients returns the rows of each patient.
+func (c Config) patients(n int) [][]int32 {
+	var of [][]int32
+	seen := map[string]int{}
+	for i := range n {
+		if c.Group == nil {
+			of = append(of, []int32{int32(i)})
+			continue
+		}
+		g, ok := seen[c.Group[i]]
+		if !ok {
+			g = len(of)
+			seen[c.Group[i]] = g
+			of = append(of, nil)
+		}
+		of[g] = append(of[g], int32(i))
+	}
+	return of
+}
+
+// draw returns the rows of tree k that choose splits and those that fill leaves.
+// The trees of a bag draw from the same half of the patients.
+func (c Config) draw(patients [][]int32, k int) (growing, filling []int32) {
+	half := pick(len(patients), len(patients)/2, rand.New(rand.NewPCG(uint64(c.Seed), 1<<33+uint64(k/c.Bag))))
+	random := rand.New(rand.NewPCG(uint64(c.Seed), uint64(k)))
+	n := min(len(half), max(2, int(c.Share*float64(len(patients)))))
+	for i, at := range pick(len(half), n, random) {
+		if i < n/2 {
+			growing = append(growing, patients[half[at]]...)
+		} else {
+			filling = append(filling, patients[half[at]]...)
+		}
+	}
+	return growing, filling
+}
+
+// pick returns k of 0 … n−1 in random order.
+func pick(n, k int, random *rand.Rand) []int {
+	all := random.Perm(n)
+	return all[:k]
+}
+
+// gradients writes for each row of a node how much it alone would change the
+// node's effect: responses whose mean differs between children as the effect does.
+//
+//	(w − w̄) (y − ȳ − τ (w − w̄)) / var w
+func gradients(rows []int32, w, y, to []float64) {
+	var sw, sy, sww, swy float64
+	for _, i := range rows {
+		sw, sy = sw+w[i], sy+y[i]
+	}
+	n := float64(len(rows))
+	mw, my := sw/n, sy/n
+	for _, i := range rows {
+		dw := w[i] - mw
+		sww, swy = sww+dw*dw, swy+dw*(y[i]-my)
+	}
+	if sww <= 1e-12*n {
+		clear(to)
+		return
+	}
+	effect := swy / sww
+	for k, i := range rows {
+		dw := w[i] - mw
+		to[k] = dw * (y[i] - my - effect*dw) * n / sww
+	}
+}
+
+// fill returns the tree with the moments of other rows in its leaves. A child that
+// none of them reaches is cut off, and its sibling takes its parent's place.
+func fill(t *tree.Tree, x [][]float64, rows []int32, w, y []float64) *tree.Tree {
+	sum, cover := make([][moments]float64, len(t.Nodes)), make([]float64, len(t.Nodes))
+	for _, i := range rows {
+		leaf := t.Leaf(x[i])
+		s := &sum[leaf]
+		s[momentWY] += w[i] * y[i]
+		s[momentWW] += w[i] * w[i]
+		s[momentW] += w[i]
+		s[momentY] += y[i]
+		cover[leaf]++
+	}
+	for i := len(t.Nodes) - 1; i >= 0; i-- { // children come after their parent
+		if n := &t.Nodes[i]; !n.Leaf() {
+			cover[i] = cover[n.Left] + cover[n.Right]
+		}
+	}
+	out := &tree.Tree{Width: moments, Sets: t.Sets}
+	var add func(i int32) int32
+	add = func(i int32) int32 {
+		n := t.Nodes[i]
+		for !n.Leaf() && (cover[n.Left] == 0 || cover[n.Right] == 0) {
+			if i = n.Left; cover[i] == 0 {
+				i = n.Right
+			}
+			n = t.Nodes[i]
+		}
+		at := int32(len(out.Nodes))
+		n.Cover = cover[i]
+		out.Nodes, out.Values = append(out.Nodes, n), append(out.Values, make([]float64, moments)...)
+		if n.Leaf() {
+			for k, v := range sum[i] {
+				out.Values[int(at)*moments+k] = v / cover[i]
+			}
+			return at
+		}
+		left := add(n.Left)
+		right := add(n.Right)
+		out.Nodes[at].Left, out.Nodes[at].Right = left, right
+		return at
+	}
+	add(0)
+	return out
+}
+
+// Effects returns the effect for each row, with its standard error by the
+// bootstrap of little bags: bags vary as the data do, and the trees within one as
+// chance does, which is taken off. Athey, Tibshirani and Wager (2019), section 4.
+//
+// Both are NaN where the training rows alike to x all have one w.
+func (f *Forest) Effects(xs [][]float64) ([]Effect, error) {
+	for i, x := range xs {
+		if len(x) != f.Ensemble.Features {
+			return nil, fmt.Errorf("causal forest: row %d has %d columns, and the forest has %d", i, len(x), f.Ensemble.Features)
+		}
+	}
+	const block = 128 // rows that go through all trees together: a tree stays in the cache
+	out := make([]Effect, len(xs))
+	trees := f.Ensemble.Trees
+	each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
+		rows := xs[b*block : min(len(xs), (b+1)*block)]
+		at := make([][]float64, len(rows)*len(trees))
+		for k, t := range trees {
+			for i, x := range rows {
+				at[i*len(trees)+k] = t.Value(t.Leaf(x))
+			}
+		}
+		for i := range rows {
+			out[b*block+i] = f.effect(at[i*len(trees) : (i+1)*len(trees)])
+		}
+	})
+	return out, nil
+}
+
+// effect solves for the effect at a row from the leaves that it falls into.
+func (f *Forest) effect(leaves [][]float64) Effect {
+	var m [moments]float64
+	for _, leaf := range leaves {
+		for k, v := range leaf {
+			m[k] += v / float64(len(leaves))
+		}
+	}
+	variance := m[momentWW] - m[momentW]*m[momentW]
+	if !(variance > 1e-12*m[momentWW]) {
+		return Effect{math.NaN(), math.NaN()}
+	}
+	effect := (m[momentWY] - m[momentW]*m[momentY]) / variance
+	level := m[momentY] - effect*m[momentW]
+	// What each tree alone would move the effect by: the first row of J⁻¹ times
+	// the equation, J = (ww, w; w, 1).
+	var between, total float64
+	for b := 0; b < len(leaves); b += f.Bag {
+		var mean float64
+		for _, leaf := range leaves[b : b+f.Bag] {
+			first := leaf[momentWY] - effect*leaf[momentWW] - level*leaf[momentW]
+			second := leaf[momentY] - effect*leaf[momentW] - level
+			move := (first - m[momentW]*second) / variance
+			total += move * move
+			mean += move / float64(f.Bag)
+		}
+		between += mean * mean
+	}
+	bags := float64(len(leaves) / f.Bag)
+	between, total = between/bags, total/float64(len(leaves))
+	noise := (total - between) / float64(f.Bag-1)
+	return Effect{effect, math.Sqrt(positive(between-noise, max(between, noise)*math.Sqrt(2/bags)))}
+}
+
+// positive returns the mean of a normal distribution around an estimated variance
+// given that it is above zero: with few bags the estimate may fall below.
+func positive(estimate, stdErr float64) float64 {
+	if stdErr == 0 {
+		return 0
+	}
+	z := estimate / stdErr
+	return estimate + stdErr*math.Exp(-z*z/2)/math.Sqrt(2*math.Pi)/(0.5*math.Erfc(-z/math.Sqrt2))
+}
+
+// SHAP returns how far each feature of x moves the effect from that of the
+// training rows together: base + Σ phi is the effect at x.
+//
+// They are the Shapley values of the equation that the effect solves, taken at the
+// solution: J₀⁻¹ (a_S − J_S θ) is θ₀ − θ when no feature is known and nothing when
+// all are, and it is linear in what trees say, so TreeSHAP is exact on it.
+func (f *Forest) SHAP(x []float64) (phi []float64, base float64, err error) {
+	parts, at, err := f.Ensemble.SHAP(x)
+	if err != nil {
+		return nil, 0, fmt.Errorf("causal forest: %w", err)
+	}
+	m := f.Ensemble.Raw(x)
+	variance, before := m[momentWW]-m[momentW]*m[momentW], at[momentWW]-at[momentW]*at[momentW]
+	if !(variance > 0 && before > 0) {
+		return nil, 0, errors.New("causal forest: there is no effect to explain where all patients had one treatment")
+	}
+	effect := (m[momentWY] - m[momentW]*m[momentY]) / variance
+	level := m[momentY] - effect*m[momentW]
+	base = (at[momentWY] - at[momentW]*at[momentY]) / before
+	phi = make([]float64, len(x))
+	for j := range phi {
+		first := parts[momentWY][j] - effect*parts[momentWW][j] - level*parts[momentW][j]
+		second := parts[momentY][j] - effect*parts[momentW][j]
+		phi[j] = (first - at[momentW]*second) / before
+	}
+	return phi, base, nil
+}
+
+// Importance returns how often the forest asks for each feature in its first four
+// levels, those of level d counting 1/d² and all summing to one: what the effect
+// depends on, not what the outcome does. Deeper splits are mostly of noise.
+func (f *Forest) Importance() []float64 {
+	const levels = 4
+	splits, level := make([][]float64, levels), make([]float64, levels)
+	for d := range splits {
+		splits[d] = make([]float64, f.Ensemble.Features)
+	}
+	for _, t := range f.Ensemble.Trees {
+		depth := make([]int, len(t.Nodes))
+		for i, n := range t.Nodes {
+			if n.Leaf() || depth[i] == levels {
+				continue
+			}
+			depth[n.Left], depth[n.Right] = depth[i]+1, depth[i]+1
+			splits[depth[i]][n.Feature]++
+			level[depth[i]]++
+		}
+	}
+	out, sum := make([]float64, f.Ensemble.Features), 0.0
+	for d := range splits {
+		if level[d] == 0 {
+			break
+		}
+		weight := 1 / float64((d+1)*(d+1))
+		sum += weight
+		for j, n := range splits[d] {
+			out[j] += weight * n / level[d]
+		}
+	}
+	if sum > 0 {
+		for j := range out {
+			out[j] /= sum
+		}
+	}
+	return out
+}
+
+// each calls f(0) … f(n-1) from the given number of goroutines.
+func each(n, threads int, f func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, threads) {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				f(i)
+			}
+		})
+	}
+	workers.Wait()
+}
