@@ -209,11 +209,15 @@ func BenchmarkMetricColumns(b *testing.B) {
 			check(b, err)
 		}
 	})
-	b.Run("at", func(b *testing.B) {
-		defer cpu(b)()
-		for b.Loop() {
-			_, err := s.ValuesAt(ctx, runs, names, 50)
-			check(b, err)
-		}
-	})
+	at := func(name string, step func(i int) int64) {
+		b.Run(name, func(b *testing.B) {
+			defer cpu(b)()
+			for i := range b.N {
+				_, err := s.ValuesAt(ctx, runs, names, step(i))
+				check(b, err)
+			}
+		})
+	}
+	at("at", func(int) int64 { return 50 })
+	at("at, for the first time", func(i int) int64 { return int64(i) % 100 })
 }

@@ -117,15 +117,15 @@ func (k *codec) readChunk(dst *columns, chunk []byte) error {
 		return err
 	}
 	was := dst.len()
-	steps, body, err := k.readColumn(dst.steps, body, n)
+	steps, body, err := k.readColumn(dst.steps, body, n, n)
 	if err != nil {
 		return err
 	}
-	times, body, err := k.readColumn(dst.times, body, n)
+	times, body, err := k.readColumn(dst.times, body, n, n)
 	if err != nil {
 		return err
 	}
-	words, body, err := k.readColumn(k.words[:0], body, n)
+	words, body, err := k.readColumn(k.words[:0], body, n, n)
 	if err != nil {
 		return err
 	}
@@ -138,6 +138,34 @@ func (k *codec) readChunk(dst *columns, chunk []byte) error {
 		dst.bits = append(dst.bits, unordered(x))
 	}
 	return nil
+}
+
+// valueAt returns the value that a chunk last has at a step. It reads no more of
+// the chunk than it must.
+func (k *codec) valueAt(chunk []byte, step int64) (v float64, found bool, err error) {
+	body, n, err := openChunk(chunk)
+	if err != nil {
+		return 0, false, err
+	}
+	words, body, err := k.readColumn(k.words[:0], body, n, n)
+	if err != nil {
+		return 0, false, err
+	}
+	k.words = words
+	i := n - 1
+	for i >= 0 && words[i] != step {
+		i--
+	}
+	if i < 0 {
+		return 0, false, nil
+	}
+	if _, body, err = k.readColumn(nil, body, n, 0); err != nil { // times
+		return 0, false, err
+	}
+	if words, _, err = k.readColumn(words[:0], body, n, i+1); err != nil {
+		return 0, false, err
+	}
+	return math.Float64frombits(unordered(words[i])), true, nil
 }
 
 // openChunk checks a chunk's checksum, and returns its columns and how many
@@ -333,9 +361,9 @@ func constant(plane []byte) bool {
 	return true
 }
 
-// readColumn appends the n integers of the column that data starts with to dst,
-// and returns what follows the column.
-func (k *codec) readColumn(dst []int64, data []byte, n int) ([]int64, []byte, error) {
+// readColumn appends the first of the n integers of the column that data starts
+// with to dst, as many as are wanted, and returns what follows the column.
+func (k *codec) readColumn(dst []int64, data []byte, n, want int) ([]int64, []byte, error) {
 	if len(data) < 3 {
 		return nil, nil, errChunk
 	}
@@ -360,22 +388,25 @@ func (k *codec) readColumn(dst []int64, data []byte, n int) ([]int64, []byte, er
 		p.coefficients[i] = math.Float64frombits(binary.LittleEndian.Uint64(data))
 		data = data[8:]
 	}
-	for range n - seeds {
+	for range want - seeds {
 		dst = append(dst, 0)
 	}
 	rest := dst[start+seeds:]
 	var same uint64 // of the planes that are one byte over and over
 	for i := range planes {
-		plane, after, err := k.readPlane(data, len(rest))
+		plane, after, err := k.readPlane(data, n-seeds, len(rest) > 0)
 		if err != nil {
 			return nil, nil, err
 		}
 		data = after
+		if len(rest) == 0 {
+			continue
+		}
 		if len(plane) == 1 {
 			same |= uint64(plane[0]) << (8 * i)
 			continue
 		}
-		for j, b := range plane {
+		for j, b := range plane[:len(rest)] {
 			rest[j] |= int64(uint64(b) << (8 * i))
 		}
 	}
@@ -387,12 +418,13 @@ func (k *codec) readColumn(dst []int64, data []byte, n int) ([]int64, []byte, er
 	} else {
 		integrate(dst[start:start+seeds], rest, order)
 	}
-	return dst, data, nil
+	return dst[:min(len(dst), start+want)], data, nil
 }
 
 // readPlane returns the n bytes of the plane that data starts with, or one byte
-// for all of them, valid until the next call, and what follows it.
-func (k *codec) readPlane(data []byte, n int) (plane, after []byte, err error) {
+// for all of them, valid until the next call, if they are wanted, and what
+// follows it.
+func (k *codec) readPlane(data []byte, n int, wanted bool) (plane, after []byte, err error) {
 	if len(data) < 2 {
 		return nil, nil, errChunk
 	}
@@ -411,6 +443,9 @@ func (k *codec) readPlane(data []byte, n int) (plane, after []byte, err error) {
 			return nil, nil, errChunk
 		}
 		data = data[used:]
+		if !wanted {
+			return nil, data[size:], nil
+		}
 		k.fse.DecompressLimit = chunkSize
 		plane, err := fse.Decompress(data[:size], &k.fse)
 		if err != nil || len(plane) != n {

@@ -51,7 +51,8 @@ func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string)
 }
 
 // ValuesAt returns, for each name, the value that each run last logged at a
-// step; NaN where it logged none.
+// step; NaN where it logged none. What it has read from chunks it remembers: the
+// next call for the same step reads only the series that have grown since.
 func (s *Store) ValuesAt(ctx context.Context, runs []RunID, names []string, step int64) ([][]float64, error) {
 	s.catchUpAll()
 	p, err := s.places(ctx, runs)
@@ -61,27 +62,62 @@ func (s *Store) ValuesAt(ctx context.Context, runs []RunID, names []string, step
 	values := make([][]float64, len(names))
 	err = inParallel(len(names), func(n int) error {
 		values[n] = nans(len(runs))
-		var k codec
-		var c columns
-		return s.scanFast(ctx, func(v []driver.Value) error {
-			c.reset()
-			if err := k.readChunk(&c, v[1].([]byte)); err != nil {
-				return err
+		known := s.remembered.column(names[n], step)
+		rows := map[int64]int64{} // series → run
+		var unknown []int64
+		fresh := map[int64]seriesValue{}
+		err := s.scanFast(ctx, func(v []driver.Value) error {
+			row, series := v[0].(int64), v[1].(int64)
+			now := seriesValue{count: v[2].(int64), time: v[3].(int64), value: math.NaN()}
+			if was, found := known[series]; found && was.count == now.count && was.time == now.time {
+				now.value = was.value
+			} else {
+				unknown = append(unknown, series)
 			}
-			if value, found := valueAt(c, step); found {
-				for _, i := range p.at[v[0].(int64)] {
-					values[n][i] = value // of several chunks, the last counts
-				}
-			}
+			rows[series], fresh[series] = row, now
 			return nil
-		}, `select x.run, c.data from (select x.run, x.id from `+p.series+`) x
-			cross join chunk c on c.series = x.id and c.low <= ? and c.high >= ? order by x.run, c.start`,
-			append(p.args(names[n]), step, step)...)
+		}, `select x.run, x.id, x.count, coalesce(x.last_time, 0) from `+p.series, p.args(names[n])...)
+		if err != nil {
+			return err
+		}
+		if err := s.readValues(ctx, unknown, step, fresh); err != nil {
+			return err
+		}
+		for series, v := range fresh {
+			for _, i := range p.at[rows[series]] {
+				values[n][i] = v.value
+			}
+		}
+		s.remembered.add(names[n], step, fresh)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("values at step %d: %w", step, err)
 	}
 	return values, nil
+}
+
+// readValues sets the values of the series at the step, where there is one.
+func (s *Store) readValues(ctx context.Context, series []int64, step int64, values map[int64]seriesValue) error {
+	if len(series) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(series)
+	if err != nil {
+		return err
+	}
+	var k codec
+	return s.scanFast(ctx, func(v []driver.Value) error {
+		value, found, err := k.valueAt(v[1].([]byte), step)
+		if found {
+			id := v[0].(int64)
+			known := values[id]
+			known.value = value // of several chunks, the last counts
+			values[id] = known
+		}
+		return err
+	}, `select j.value, c.data from json_each(?) j cross join chunk c on c.series = j.value and c.low <= ? and c.high >= ?
+		order by j.key, c.start`, string(list), step, step)
 }
 
 // places is where runs are, in the store and among those asked for.

@@ -72,9 +72,9 @@ const (
 	tagged           // text that may be a number
 )
 
-// parser finds the runs that a query describes as it reads it. Each comparison
-// is one look into an index that returns the rows of the runs; and, or and not
-// are done on these sets.
+// parser reads a query and finds the runs that it describes. Each comparison is
+// one look into an index, begun while the rest is read, that returns the rows of
+// the runs; and, or and not are done on these sets.
 type parser struct {
 	ctx    context.Context
 	s      *Store
@@ -93,17 +93,17 @@ func (s *Store) newParser(ctx context.Context, query string, now time.Time) (*pa
 }
 
 // filter returns the set of the runs that a query describes.
-func (s *Store) filter(ctx context.Context, query string, now time.Time) (set, error) {
+func (s *Store) filter(ctx context.Context, query string, now time.Time) (lazySet, error) {
 	p, err := s.newParser(ctx, query, now)
 	if err != nil {
-		return set{}, err
+		return nil, err
 	}
 	found, err := p.any()
 	if err != nil {
-		return set{}, err
+		return nil, err
 	}
 	if t := p.peek(); t.kind != tokenEnd {
-		return set{}, p.wrong(t, `expected "and", "or" or the end, found %v`, t)
+		return nil, p.wrong(t, `expected "and", "or" or the end, found %v`, t)
 	}
 	return found, nil
 }
@@ -136,30 +136,30 @@ func (p *parser) emit(sql string, args ...any) {
 	p.args = append(p.args, args...)
 }
 
-func (p *parser) any() (set, error) {
+func (p *parser) any() (lazySet, error) {
 	found, err := p.all()
 	for err == nil && p.take("or") {
-		var more set
+		var more lazySet
 		more, err = p.all()
-		found = found.or(more)
+		found = found.with(more, set.or)
 	}
 	return found, err
 }
 
-func (p *parser) all() (set, error) {
+func (p *parser) all() (lazySet, error) {
 	found, err := p.not()
 	for err == nil && p.take("and") {
-		var more set
+		var more lazySet
 		more, err = p.not()
-		found = found.and(more)
+		found = found.with(more, set.and)
 	}
 	return found, err
 }
 
-func (p *parser) not() (set, error) {
+func (p *parser) not() (lazySet, error) {
 	const deepest = 1000 // keeps hostile text from filling the stack
 	if p.depth++; p.depth > deepest {
-		return set{}, p.wrong(p.peek(), "this is nested too deeply")
+		return nil, p.wrong(p.peek(), "this is nested too deeply")
 	}
 	defer func() { p.depth-- }()
 	switch {
@@ -169,10 +169,10 @@ func (p *parser) not() (set, error) {
 	case p.take("("):
 		found, err := p.any()
 		if err != nil {
-			return set{}, err
+			return nil, err
 		}
 		if t := p.next(); !t.is(")") {
-			return set{}, p.wrong(t, `expected ")", found %v`, t)
+			return nil, p.wrong(t, `expected ")", found %v`, t)
 		}
 		return found, nil
 	}
@@ -199,10 +199,10 @@ func (f operand) key() (string, []any) {
 	return "(select " + f.column + " from " + f.from + " and x.run = r.id)", append(slices.Clone(f.args), f.first...)
 }
 
-func (p *parser) comparison() (set, error) {
+func (p *parser) comparison() (lazySet, error) {
 	f, err := p.operand()
 	if err != nil {
-		return set{}, err
+		return nil, err
 	}
 	p.sql.Reset()
 	p.args = nil
@@ -229,10 +229,13 @@ func (p *parser) comparison() (set, error) {
 		err = p.wrong(t, `expected a comparison such as "=" or ">" after %s, found %v`, f.name, t)
 	}
 	if err != nil {
-		return set{}, err
+		return nil, err
 	}
-	rows, err := p.s.rowList(p.ctx, p.sql.String(), p.args...)
-	return setOf(rows), err
+	sql, args := p.sql.String(), p.args
+	return concurrently(func() (set, error) {
+		rows, err := p.s.rowList(p.ctx, sql, args...)
+		return setOf(rows), err
+	}), nil
 }
 
 func (p *parser) contains(f operand, found string) error {

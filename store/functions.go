@@ -16,13 +16,9 @@ func addFunctions(conn *sqlite3.SQLiteConn) error {
 	var k codec
 	var c columns
 	err := conn.RegisterFunc("value_at", func(chunk []byte, step int64) (any, error) {
-		c.reset()
-		if err := k.readChunk(&c, chunk); err != nil {
+		v, found, err := k.valueAt(chunk, step)
+		if err != nil || !found || v != v {
 			return nil, err
-		}
-		v, found := valueAt(c, step)
-		if !found || v != v {
-			return nil, nil
 		}
 		return v, nil
 	}, true)
@@ -36,16 +32,6 @@ func addFunctions(conn *sqlite3.SQLiteConn) error {
 		}
 		return string(appendJSON(nil, c)), nil
 	}, true)
-}
-
-// valueAt returns the value last logged at a step.
-func valueAt(c columns, step int64) (v float64, found bool) {
-	for i := c.len() - 1; i >= 0; i-- {
-		if c.steps[i] == step {
-			return math.Float64frombits(c.bits[i]), true
-		}
-	}
-	return 0, false
 }
 
 func appendJSON(dst []byte, c columns) []byte {

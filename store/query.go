@@ -65,25 +65,55 @@ func (s *Store) find(ctx context.Context, q Query) ([]int64, error) {
 		scope += ` and r.experiment = (select id from experiment where name = ?)`
 		args = append(args, q.Experiment)
 	}
-	rows, err := s.rowList(ctx, `select r.id from run r where `+scope+` order by r.started desc, r.id desc`, args...)
+	// Each of these is one scan of an index, and they do not need each other.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	inScope := concurrently(func() ([]int64, error) {
+		return s.rowList(ctx, `select r.id from run r where `+scope+` order by r.started desc, r.id desc`, args...)
+	})
+	order, err := s.order(ctx, q.Sort, now)
 	if err != nil {
 		return nil, err
 	}
+	filter := lazySet(allRuns)
 	if strings.TrimSpace(q.Where) != "" {
-		found, err := s.filter(ctx, q.Where, now)
-		if err != nil {
+		if filter, err = s.filter(ctx, q.Where, now); err != nil {
 			return nil, err
 		}
-		rows = slices.DeleteFunc(rows, func(row int64) bool { return !found.has(row) })
 	}
-	if len(q.Sort) > 0 && !slices.Equal(q.Sort, []string{"-started"}) {
-		return s.sort(ctx, rows, q.Sort, now)
+	rows, err := inScope()
+	if err != nil {
+		return nil, err
 	}
-	return rows, nil
+	found, err := filter()
+	if err != nil {
+		return nil, err
+	}
+	return order(slices.DeleteFunc(rows, func(row int64) bool { return !found.has(row) }))
 }
 
-// sort returns the rows, which come latest first, in the order of the keys.
-func (s *Store) sort(ctx context.Context, rows []int64, keys []string, now time.Time) ([]int64, error) {
+// concurrently calls f in the background, and returns a function that waits for
+// its results.
+func concurrently[T any](f func() (T, error)) func() (T, error) {
+	var v T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		v, err = f()
+	}()
+	return func() (T, error) {
+		<-done
+		return v, err
+	}
+}
+
+// order returns a function that puts rows, which come latest first, in the order
+// of the keys.
+func (s *Store) order(ctx context.Context, keys []string, now time.Time) (func(rows []int64) ([]int64, error), error) {
+	if len(keys) == 0 || slices.Equal(keys, []string{"-started"}) {
+		return func(rows []int64) ([]int64, error) { return rows, nil }, nil
+	}
 	var terms []string
 	var args []any
 	var first operand
@@ -111,33 +141,51 @@ func (s *Store) sort(ctx context.Context, rows []int64, keys []string, now time.
 		args = append(args, more...)
 	}
 	if len(keys) == 1 && first.indexed {
-		return s.sortByIndex(ctx, rows, first, strings.HasPrefix(keys[0], "-"))
+		ordered := concurrently(func() ([]int64, error) { return s.inOrder(ctx, first, strings.HasPrefix(keys[0], "-")) })
+		return func(rows []int64) ([]int64, error) {
+			all, err := ordered()
+			return orderedAs(rows, all), err
+		}, nil
 	}
-	list, err := json.Marshal(rows)
-	if err != nil {
-		return nil, err
-	}
-	return s.rowList(ctx, `select r.id from json_each(?) j cross join run r on r.id = j.value order by `+strings.Join(terms, ", ")+`, j.key`,
-		append([]any{string(list)}, args...)...)
+	return func(rows []int64) ([]int64, error) {
+		list, err := json.Marshal(rows)
+		if err != nil {
+			return nil, err
+		}
+		return s.rowList(ctx, `select r.id from json_each(?) j cross join run r on r.id = j.value order by `+strings.Join(terms, ", ")+`, j.key`,
+			append([]any{string(list)}, args...)...)
+	}, nil
 }
 
-// sortByIndex is sort for one key that an index has in order.
-func (s *Store) sortByIndex(ctx context.Context, rows []int64, key operand, falling bool) ([]int64, error) {
-	order := ""
+// inOrder returns the rows of all runs that have the key, in its order, and the
+// latest first where it is the same. An index has them so, except that those of
+// one value come latest last when values rise: these are turned around.
+func (s *Store) inOrder(ctx context.Context, key operand, falling bool) ([]int64, error) {
+	where := ` from ` + key.from + ` and ` + key.column + ` is not null`
 	if falling {
-		order = " desc"
+		return s.rowList(ctx, `select x.run`+where+` order by `+key.column+` desc, x.run desc`, key.first...)
 	}
-	ordered, err := s.rowList(ctx, `select x.run from `+key.from+` and `+key.column+` is not null order by `+key.column+order+`, x.run desc`, key.first...)
-	if err != nil {
-		return nil, err
+	rows, err := s.rowList(ctx, `select group_concat(x.run, ' ') || ' 0'`+where+` group by `+key.column+` order by `+key.column, key.first...)
+	ordered, begin := rows[:0], 0
+	for i, row := range rows {
+		if row == 0 { // no run has this row: the end of a value
+			slices.Reverse(rows[begin:i])
+			ordered, begin = append(ordered, rows[begin:i]...), i+1
+		}
 	}
+	return ordered, err
+}
+
+// orderedAs returns the rows in the order that they have in all, and behind them
+// those that are not in it.
+func orderedAs(rows, all []int64) []int64 {
 	asked := setOf(rows)
-	keyed := slices.DeleteFunc(ordered, func(row int64) bool { return !asked.has(row) })
+	keyed := slices.DeleteFunc(all, func(row int64) bool { return !asked.has(row) })
 	have := setOf(keyed)
 	for _, row := range rows {
 		if !have.has(row) {
 			keyed = append(keyed, row)
 		}
 	}
-	return keyed, nil
+	return keyed
 }

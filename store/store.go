@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -20,8 +21,11 @@ import (
 type Store struct {
 	path     string
 	readOnly bool
-	write    *sql.DB // one connection; its transactions begin immediate
-	read     *sql.DB // a pool
+	write    *sql.DB       // one connection; its transactions begin immediate
+	read     *sql.DB       // a pool
+	scans    chan struct{} // of rowList, running
+
+	remembered valueCache
 
 	version struct {
 		sync.Mutex
@@ -48,7 +52,7 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	path = withoutLinks(path)
-	s := &Store{path: path, writers: map[RunID]*Writer{}}
+	s := &Store{path: path, writers: map[RunID]*Writer{}, scans: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	s.write = sql.OpenDB(connector{dsn(path, "_txlock=immediate", "_auto_vacuum=incremental", "_journal_mode=WAL", "_stmt_cache_size=64")})
 	s.write.SetMaxOpenConns(1)
 	if err := s.migrate(); err != nil {
@@ -72,7 +76,7 @@ func OpenReadOnly(path string) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, errors.Unwrap(err))
 	}
 	path = withoutLinks(path)
-	s := &Store{path: path, readOnly: true, read: sql.OpenDB(connector{dsn(path, "mode=ro", "_query_only=true")})}
+	s := &Store{path: path, readOnly: true, scans: make(chan struct{}, runtime.GOMAXPROCS(0)), read: sql.OpenDB(connector{dsn(path, "mode=ro", "_query_only=true")})}
 	s.read.SetMaxIdleConns(8)
 	if err := s.checkVersion(); err != nil {
 		s.read.Close()
