@@ -39,6 +39,15 @@ type Keeper interface {
 	Artifact(name string, content []byte) error
 }
 
+// Resumer is an Observer that also keeps the state of a training, so that one
+// that was cut off can go on in another process.
+type Resumer interface {
+	// Resume is called once by each training, before its first step. state is
+	// what the same training kept last in the process that was cut off, nil if it
+	// is to start afresh. keep keeps its state from now on, in place of the last.
+	Resume() (state []byte, keep func(state []byte) error, err error)
+}
+
 // Dataset is rows with their observed outcomes, and whose rows they are.
 type Dataset[X, Y any] struct {
 	Name  string   // "train", "validation", "test"

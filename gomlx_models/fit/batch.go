@@ -39,6 +39,7 @@ type shuffled struct {
 	size   int
 	epochs int
 	seed   int64
+	from   int // batches that an earlier process has had
 }
 
 // steps returns the number of batches in an epoch.
@@ -51,8 +52,9 @@ func (s shuffled) Name() string { return "train" }
 func (s shuffled) Iter() iter.Seq2[train.Batch, error] {
 	var order []int
 	next := func(i int) (epoch int, rows []int) {
+		i += s.from
 		epoch, step := i/s.steps(), i%s.steps()
-		if step == 0 {
+		if step == 0 || order == nil {
 			order = rand.New(rand.NewPCG(uint64(s.seed), uint64(epoch))).Perm(s.source.Len())
 			if a, ok := s.source.(Arranger); ok {
 				a.Arrange(order[:s.steps()*s.size], s.size)
@@ -60,7 +62,7 @@ func (s shuffled) Iter() iter.Seq2[train.Batch, error] {
 		}
 		return epoch, order[step*s.size : (step+1)*s.size]
 	}
-	return ahead(s.source, s.epochs*s.steps(), next)
+	return ahead(s.source, s.epochs*s.steps()-s.from, next)
 }
 
 // inOrder yields the rows of source once, in order, in batches of one size: the

@@ -15,6 +15,8 @@
 //
 // The same job gives the same weights, bit for bit, in every process on the
 // same machine and backend: everything random comes from Options.Seed.
+// A training that was cut off goes on from its last checkpoint, with those bits
+// too, if one of its observers is a [models.Resumer], as a run of experiments is.
 //
 // Any other GoMLX program attaches its loop to a run with [Observe] alone.
 package fit

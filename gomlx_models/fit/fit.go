@@ -29,6 +29,11 @@ type Options struct {
 	Patience     int     `json:"patience"`      // epochs without a better validation before stopping; 0 means 5, -1 never stops early
 	Monitor      string  `json:"monitor"`       // what makes a validation better; "" means a lower "val_loss", another metric must be higher
 	Seed         int64   `json:"seed"`          // of everything random
+
+	// An observer that is a models.Resumer keeps checkpoints, which change no
+	// number and take at most a twentieth of the time.
+	CheckpointSeconds float64 `json:"checkpoint_seconds,omitempty"` // from one to the next; 0 means 60, -1 keeps none
+	CheckpointEpochs  int     `json:"checkpoint_epochs,omitempty"`  // after so many epochs there is one too; 0 means by time alone
 }
 
 // WithDefaults returns o with its zero values replaced by what they mean.
@@ -67,6 +72,10 @@ func (o Options) check() error {
 		return fmt.Errorf("weight decay is %g: it must not be negative", o.WeightDecay)
 	case !(o.Average >= 0 && o.Average < 1):
 		return fmt.Errorf("average is %g: it must be at least 0 and below 1", o.Average)
+	case !(o.CheckpointSeconds >= 0) && o.CheckpointSeconds != -1:
+		return fmt.Errorf("checkpoint seconds is %g: it must be positive, or -1 for none", o.CheckpointSeconds)
+	case o.CheckpointEpochs < 0:
+		return fmt.Errorf("checkpoint epochs is %d: it must not be negative", o.CheckpointEpochs)
 	}
 	return nil
 }
@@ -96,6 +105,16 @@ type Job struct {
 // errEarly ends the loop when validation no longer gets better.
 var errEarly = errors.New("validation no longer gets better")
 
+// errLoss is a loss after which the weights are worth nothing.
+type errLoss struct {
+	loss float64
+	step int
+}
+
+func (e errLoss) Error() string {
+	return fmt.Sprintf("the loss is %g at step %d: lower the learning rate, or look for extreme values in the data", e.loss, e.step)
+}
+
 // Train fits a network to job from scratch. It stops within a step of ctx
 // being done, with an error that wraps ctx's, and so when an observer returns
 // an error.
@@ -122,8 +141,9 @@ func Train(ctx context.Context, job Job, watching ...models.Observer) (*Network,
 		return nil, err
 	}
 	var network *Network
+	inOrder := watchers(watching).resumerFirst()
 	err = catch(func() error {
-		network, err = trainOn(ctx, backend, job, watchers(watching))
+		network, err = trainOn(ctx, backend, job, inOrder)
 		return err
 	})
 	if err != nil {
@@ -145,41 +165,61 @@ func trainOn(ctx context.Context, backend compute.Backend, job Job, watching wat
 	}
 	adam := optimizer.Adam().LearningRate(job.LearningRate).WeightDecay(job.WeightDecay).Done()
 	trainer := train.NewTrainer(backend, store, graph, job.Loss, scheduled{adam, job.Options, steps}, nil, nil)
-	loop := train.NewLoop(trainer)
-	Observe(ctx, loop, watching)
 
 	shown := networkScope // the weights that are validated and kept
 	if job.Average > 0 {
 		shown = averageScope + networkScope
 	}
 	best := &best{job: job, live: newNetwork(backend, store, shown, job)}
-	loop.OnStep("validate", observePriority+1, func(loop *train.Loop, metrics []*tensors.Tensor) error {
-		done := loop.LoopStep + 1
-		if loss, _ := scalar(metrics[0]); math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return fmt.Errorf("the loss is %g at step %d: lower the learning rate, or look for extreme values in the data", loss, done)
-		}
-		if done%batches.steps() != 0 {
-			return nil
-		}
-		epoch := done / batches.steps()
+	checkpoints := &checkpoints{job: job, trainer: trainer, best: best}
+	if ended, err := checkpoints.resume(watching); err != nil || ended != nil {
+		return ended, err
+	}
+	loop := train.NewLoop(trainer)
+	batches.from = loop.LoopStep
+	Observe(ctx, loop, watching)
+
+	endEpoch := func(epoch int) error {
 		names, values, err := best.validate(ctx, epoch)
 		if err != nil {
 			return err
 		}
+		done := epoch * batches.steps()
 		names = append(names, "epoch", "learning_rate")
 		values = append(values, float64(epoch), job.rate(done-1, steps))
 		if err := watching.Step(int64(done), names, values); err != nil {
 			return fmt.Errorf("observer of step %d: %w", done, err)
 		}
-		if best.weights != nil && job.Patience > 0 && epoch-best.epoch >= job.Patience {
-			return errEarly
-		}
-		return nil
-	})
-	if _, err := loop.RunSteps(batches, steps); err != nil && !errors.Is(err, errEarly) {
-		return nil, innermost(err)
+		return best.early()
 	}
-	return best.network()
+	loop.OnStep("validate", observePriority+1, func(loop *train.Loop, metrics []*tensors.Tensor) error {
+		done := loop.LoopStep + 1
+		if loss, _ := scalar(metrics[0]); math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return errLoss{loss, done}
+		}
+		if done%batches.steps() == 0 {
+			if err := endEpoch(done / batches.steps()); err != nil {
+				return err
+			}
+		}
+		return checkpoints.step(done, batches.steps())
+	})
+	err := best.early()
+	if epoch := batches.from / batches.steps(); err == nil && epoch > best.judged { // it was stopped before that
+		err = endEpoch(epoch)
+	}
+	if err == nil {
+		_, err = loop.RunSteps(batches, steps-batches.from)
+	}
+	if err = innermost(err); err != nil && !errors.Is(err, errEarly) {
+		if !errors.As(err, new(errLoss)) {
+			// What is lost if this fails is some steps; why training stopped says more.
+			_ = checkpoints.save(false)
+		}
+		return nil, err
+	}
+	network, err := best.network()
+	return network, errors.Join(err, checkpoints.save(true))
 }
 
 // rate is the learning rate of step, from 0, of a training of so many steps.

@@ -3,6 +3,7 @@ package fit
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -172,17 +173,23 @@ type weight struct {
 
 // weights returns a copy of the network's weights on the host.
 func (n *Network) weights() (Weights, error) {
+	return copied(n.store.Scope(n.scope).IterVariables(), func(path string) string { return strings.TrimPrefix(path, n.scope) })
+}
+
+// copied returns copies of variables on the host, under the names that their
+// paths are given.
+func copied(variables iter.Seq[*model.Variable], name func(path string) string) (Weights, error) {
 	var weights Weights
-	for v := range n.store.Scope(n.scope).IterVariables() {
+	for v := range variables {
 		value, err := v.Value()
 		if err != nil {
 			return nil, err
 		}
-		copied, err := value.LocalClone()
+		local, err := value.LocalClone()
 		if err != nil {
 			return nil, err
 		}
-		weights = append(weights, weight{strings.TrimPrefix(v.Path(), n.scope), copied})
+		weights = append(weights, weight{name(v.Path()), local})
 	}
 	return weights, nil
 }

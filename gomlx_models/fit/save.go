@@ -50,6 +50,10 @@ func (n *Network) Save(w io.Writer, kind string, config any) error {
 	if err != nil {
 		return err
 	}
+	return weights.save(w, kind, config)
+}
+
+func (weights Weights) save(w io.Writer, kind string, config any) (err error) {
 	header := saveHeader{Kind: kind}
 	if header.Config, err = json.Marshal(config); err != nil {
 		return fmt.Errorf("configuration of %s: %w", kind, err)

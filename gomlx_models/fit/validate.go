@@ -14,12 +14,14 @@ type best struct {
 	weights Weights  // nil before the first validation
 	epoch   int      // of weights
 	score   float64  // of weights
+	judged  int      // the last epoch that was
 }
 
 // validate judges the live weights after epoch and keeps them if they are the
-// best so far. Without a validation set it does nothing.
+// best so far. Without a validation set there is nothing to judge.
 func (b *best) validate(ctx context.Context, epoch int) (names []string, values []float64, err error) {
 	if b.job.Validation == nil {
+		b.judged = epoch
 		return nil, nil, nil
 	}
 	outputs, losses, err := b.live.run(ctx, b.job.Validation, true)
@@ -49,7 +51,16 @@ func (b *best) validate(ctx context.Context, epoch int) (names []string, values 
 		}
 		b.epoch, b.score = epoch, score
 	}
+	b.judged = epoch
 	return names, values, nil
+}
+
+// early returns errEarly if the last epochs were no better than one before them.
+func (b *best) early() error {
+	if b.weights != nil && b.job.Patience > 0 && b.judged-b.epoch >= b.job.Patience {
+		return errEarly
+	}
+	return nil
 }
 
 // network returns a network of the best weights; of the last without a

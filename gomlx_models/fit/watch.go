@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 )
@@ -28,6 +29,33 @@ func (w watchers) Plan(steps int64) {
 			planner.Plan(steps)
 		}
 	}
+}
+
+// resumer returns the first of the observers that keeps a training's state, nil
+// if none does.
+func (w watchers) resumer() models.Resumer {
+	for _, observer := range w {
+		if resumer, ok := observer.(models.Resumer); ok {
+			return resumer
+		}
+	}
+	return nil
+}
+
+// resumerFirst returns the observers with those first that keep states: what is
+// kept when another stops the training then knows of the step.
+func (w watchers) resumerFirst() watchers {
+	return slices.SortedStableFunc(slices.Values(w), func(a, b models.Observer) int {
+		_, first := a.(models.Resumer)
+		_, second := b.(models.Resumer)
+		switch {
+		case first == second:
+			return 0
+		case first:
+			return -1
+		}
+		return 1
+	})
 }
 
 // Keep hands what save writes to the observers that keep files. Models call it
