@@ -108,10 +108,38 @@ func (w *Writer) finishBlob(ctx context.Context, name, mediaType string, blob, s
 				return err
 			}
 		}
-		_, err = tx.Exec(`insert or replace into artifact (run, name, media, blob, added) values (?, ?, ?, ?, ?)`,
+		replaced, err := removeArtifact(tx, w.row, name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`insert into artifact (run, name, media, blob, added) values (?, ?, ?, ?, ?)`,
 			w.row, name, mediaType, blob, time.Now().UnixMicro())
-		return err
+		return errors.Join(err, dropUnused(tx, replaced))
 	})
+}
+
+// RemoveArtifact removes an artifact, if the run has it.
+func (w *Writer) RemoveArtifact(ctx context.Context, name string) error {
+	return w.transact(ctx, func(tx *sql.Tx) error {
+		blob, err := removeArtifact(tx, w.row, name)
+		return errors.Join(err, dropUnused(tx, blob))
+	})
+}
+
+// removeArtifact returns the blob that was the artifact, 0 if there was none.
+func removeArtifact(tx *sql.Tx, run int64, name string) (blob int64, err error) {
+	err = tx.QueryRow(`delete from artifact where run = ? and name = ? returning blob`, run, name).Scan(&blob)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return blob, err
+}
+
+// dropUnused removes a blob that was an artifact, unless it is another one too. A
+// checkpoint that is replaced every minute would fill the disk before the next GC.
+func dropUnused(tx *sql.Tx, blob int64) error {
+	_, err := tx.Exec(`delete from blob where id = ?1 and not exists (select 1 from artifact where blob = ?1)`, blob)
+	return err
 }
 
 // dropBlob removes what was written of a blob that did not become whole. What it

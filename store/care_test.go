@@ -69,6 +69,23 @@ func TestArtifacts(t *testing.T) {
 	if _, _, err := s.OpenArtifact(ctx, w.ID(), "none"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
+	// What a checkpoint was before it was replaced takes no room.
+	for range 2 {
+		for seed := range uint64(3) {
+			_, err := other.Artifact(ctx, "checkpoint", "", noise(10+seed, 2*partSize))
+			check(t, err)
+		}
+	}
+	if n := blobs(); n != 6 {
+		t.Errorf("%d blobs after one artifact was replaced, want 6", n)
+	}
+	for range 2 {
+		check(t, other.RemoveArtifact(ctx, "checkpoint"))
+		check(t, other.RemoveArtifact(ctx, "again")) // its content is another's too
+	}
+	if all, err := s.Artifacts(ctx, other.ID()); err != nil || len(all) != 0 || blobs() != 5 {
+		t.Errorf("after removing artifacts: %v, %v, %d blobs", all, err, blobs())
+	}
 	check(t, w.End(Finished, ""))
 	check(t, other.End(Finished, ""))
 	sound(t, s)
