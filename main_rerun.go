@@ -288,7 +288,7 @@ func verifyCommand() *cobra.Command {
 				return err
 			}
 			if all {
-				for run, err := range s.Each(c.Context(), store.Query{Limit: -1}) {
+				for run, err := range s.Each(c.Context(), store.Query{Limit: -1, Archived: true}) {
 					if err != nil {
 						return err
 					}

@@ -70,7 +70,7 @@ func compareCommand() *cobra.Command {
 
 func runsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "runs", Short: "List, show and change recorded runs"}
-	c.AddCommand(runsListCommand(), runsShowCommand(), runsRemoveCommand(), runsRestoreCommand(), runsTagCommand())
+	c.AddCommand(runsListCommand(), runsShowCommand(), runsRemoveCommand(), runsRestoreCommand(), runsArchiveCommand(), runsTagCommand())
 	return c
 }
 
@@ -109,6 +109,7 @@ func runsListCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&query.Sort, "sort", []string{"-started"}, "sort `keys`; a minus puts the largest first")
 	c.Flags().IntVar(&query.Limit, "limit", 50, "list at most this many")
 	c.Flags().IntVar(&query.Offset, "offset", 0, "skip this many")
+	c.Flags().BoolVar(&query.Archived, "archived", false, "list also what is archived")
 	c.Flags().BoolVar(&query.Trash, "trash", false, "list what is in the trash")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	c.Flags().BoolVar(&onlyID, "ids", false, "write ids only")
@@ -332,6 +333,20 @@ func runsRestoreCommand() *cobra.Command {
 			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Restore(c.Context(), id) })
 		},
 	}
+}
+
+func runsArchiveCommand() *cobra.Command {
+	var undo bool
+	c := &cobra.Command{
+		Use:   "archive RUN...",
+		Short: "Keep runs out of listings, but for those that ask with --archived",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Archive(c.Context(), id, !undo) })
+		},
+	}
+	c.Flags().BoolVar(&undo, "undo", false, "list them again")
+	return c
 }
 
 func runsTagCommand() *cobra.Command {

@@ -153,7 +153,7 @@ func exportCommand() *cobra.Command {
 		packing rerun.BundleOptions
 		most    string
 	)
-	options.Query.Limit = -1
+	options.Query.Limit, options.Query.Archived = -1, true
 	c := &cobra.Command{
 		Use:   "export DIR|FILE.html [RUN...]",
 		Short: "Write runs with all they hold as CSV, JSON lines or Parquet; or as one HTML file",

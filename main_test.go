@@ -346,9 +346,15 @@ func TestStoreIsCaredFor(t *testing.T) {
 	f("north", "runs", "show", id)
 	f("", "backup", filepath.Join(dir, "copy.db"))
 	f("first", "--store", filepath.Join(dir, "copy.db"), "runs", "ls")
-	f("", "export", filepath.Join(dir, "out"), "--format", "jsonl")
+	f("", "runs", "archive", id)
+	if got := run(t, store, "runs", "ls", "--ids"); got.stdout != "" {
+		t.Errorf("an archived run is listed: %q", got.stdout)
+	}
+	f("first", "runs", "ls", "--archived")
+	f("", "export", filepath.Join(dir, "out"), "--format", "jsonl") // also what is archived
 	f("", "--store", filepath.Join(dir, "other.db"), "import", "assay", filepath.Join(dir, "out"))
-	f("first", "--store", filepath.Join(dir, "other.db"), "runs", "ls", "--where", "tag.site = north")
+	f("first", "--store", filepath.Join(dir, "other.db"), "runs", "ls", "--archived", "--where", "tag.site = north")
+	f("", "runs", "archive", "--undo", id)
 	f("", "export", "--html", filepath.Join(dir, "run.html"), id)
 	f("", "runs", "rm", id)
 	f("would delete 1 run(s)", "gc")
