@@ -33,8 +33,8 @@ func (m *Model[Y, A]) Estimates() ([]linear.Estimate, error) {
 	return nil, fmt.Errorf("prognosis: %s has no coefficients", m.config.Method)
 }
 
-// Trees returns the fitted trees, to be drawn, printed as rules or compiled; nil
-// for a method without trees.
+// Trees returns the fitted trees, to be drawn, printed as rules or compiled (see
+// package treegraph); nil for a method without trees.
 func (m *Model[Y, A]) Trees() *tree.Ensemble {
 	switch {
 	case m.state == nil:

@@ -13,5 +13,6 @@
 // split by sets of codes. The result depends on the seed, never on the number of
 // threads.
 //
-// The package knows nothing of GoMLX, of tables or of runs.
+// The package knows nothing of GoMLX, of tables or of runs. Package treegraph
+// compiles what it grows to a graph of GoMLX.
 package tree
