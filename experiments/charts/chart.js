@@ -69,9 +69,23 @@
   // tip builds a tooltip from text nodes, so that no name is read as HTML.
   function tip(option) {
     return (params) => {
-      const list = (Array.isArray(params) ? params : [params]).filter((p) => !band(option.series[p.seriesIndex] ?? {}));
+      const quiet = (series) => band(series) || (series.type === "line" && !series.name);
+      const list = (Array.isArray(params) ? params : [params]).filter((p) => !quiet(option.series[p.seriesIndex] ?? {}));
+      if (list.length === 0) return "";
       const box = element("div", undefined, { fontVariantNumeric: "tabular-nums" });
-      if (list.length === 0) return box;
+      if (list[0].seriesType === "graph") {
+        if (list[0].dataType === "edge") return "";
+        for (const line of list[0].name.split("\n")) box.append(element("div", line, {}));
+        return box;
+      }
+      const rowNames = option.yAxis?.[0]?.type === "category" && option.yAxis[0].data;
+      if (rowNames && list[0].seriesType === "scatter") {
+        const [x, y, of] = list[0].value;
+        const row = Math.floor(y);
+        box.append(element("div", of === undefined ? rowNames[row] : `${rowNames[row]} = ${format(of)}`, { opacity: 0.7 }));
+        box.append(element("b", of === undefined ? option.yAxis[1].data[row] : format(x), { fontWeight: 600 }));
+        return box;
+      }
       if (option.parallelAxis) {
         box.append(element("b", list[0].name, { fontWeight: 600 }));
         option.parallelAxis.forEach((axis, i) => box.append(element("div", `${axis.name} ${format(list[0].value[i])}`, {})));
@@ -101,7 +115,15 @@
     for (const key of ["xAxis", "yAxis"]) {
       if (option[key] && !Array.isArray(option[key])) option[key] = [option[key]];
       for (const axis of option[key] ?? []) {
+        if (axis.type === "log" && axis.max) {
+          axis.axisLabel = { showMinLabel: false, showMaxLabel: false };
+          if (axis.max / axis.min < 60) axis.logBase = 2; // powers of ten would leave it one tick
+        }
         if (axis.type === "value" || axis.type === "log") axis.axisLabel = { ...axis.axisLabel, formatter: tick };
+        if (key === "yAxis" && axis.type === "category" && !axis.gridIndex) axis.axisLabel = { ...axis.axisLabel, width: 200, overflow: "truncate" };
+        if (key === "xAxis" && option.yAxis?.[0]?.type === "category") axis.axisLine = { ...axis.axisLine, onZero: false };
+        if (axis.gridIndex) Object.assign(axis, { axisPointer: { show: false, triggerTooltip: false }, axisLabel: { ...axis.axisLabel, fontWeight: 600 } });
+        if (key === "yAxis" && axis.nameLocation === "start") Object.assign(axis, { nameGap: 8, nameTextStyle: { align: "right" } });
         if (key === "yAxis" && axis.nameLocation === "end") Object.assign(axis, { nameGap: 10, nameTextStyle: { align: "left" } });
       }
     }
@@ -110,6 +132,16 @@
     for (const series of option.series) {
       if (band(series)) Object.assign(series, { silent: true, symbol: "none" });
       if (series.type === "line") Object.assign(series, { symbolSize: 5, emphasis: { disabled: true } });
+      if (series.type === "graph") {
+        // Boxes are pale on every page, so their text is dark.
+        const font = { color: "#1c2024", lineHeight: 15, fontSize: 11 };
+        series.label = { show: true, position: "inside", ...font, formatter: (p) => p.name.split("\n").map((line, i, all) => `{${i < all.length - 1 ? "q" : "a"}|${line}}`).join("\n"),
+          rich: { q: { ...font, fontWeight: 600 }, a: font } };
+        series.itemStyle = { borderWidth: 1 };
+        series.lineStyle = { color: "#8a8f98", opacity: 0.45 };
+        series.edgeLabel = { color: "#7d828c", fontSize: 11 };
+        series.emphasis = { disabled: true };
+      }
       if (series.type === "heatmap" && series.label?.show) series.label = { ...series.label, formatter: (p) => format(p.value[2]) };
     }
     // go-echarts leaves out a dimension that is 0.
@@ -118,11 +150,14 @@
       if (axis.type === "value") Object.assign(axis, { scale: true, axisLabel: { formatter: tick } });
     });
     option.tooltip = { confine: true, ...option.tooltip, formatter: tip(option) };
+    delete option.table; // the figure's numbers, which stand below it as HTML
     option.aria = { enabled: false }; // the figure has its own label and table
     option.animation = false;
-    if (option.legend?.show !== false) option.legend = { itemWidth: 18, itemHeight: 10, itemStyle: { opacity: 0 }, top: 0, left: 0, padding: [4, 0], ...option.legend };
+    if (option.legend?.show !== false) option.legend = { itemWidth: 18, itemHeight: 10, top: 0, left: 0, padding: [4, 0], ...option.legend };
+    const dots = (name) => option.series.some((s) => s.name === name && s.type === "scatter");
+    if (!option.legend?.data?.some(dots)) option.legend = { itemStyle: { opacity: 0 }, ...option.legend };
     if (option.legend?.show && option.grid) {
-      for (const grid of [option.grid].flat()) grid.top = Math.max(Number(grid.top) || 0, 30) + (option.yAxis?.[0]?.name ? 18 : 0);
+      for (const grid of [option.grid].flat().slice(0, 1)) grid.top = Math.max(Number(grid.top) || 0, 30) + (option.yAxis?.[0]?.name ? 18 : 0);
     }
     return option;
   }
@@ -169,11 +204,13 @@
     const plot = figure.querySelector(".assay-plot");
     const option = optionOf(figure);
     if (!plot || !option) return;
+    const minWidth = option.minWidth ?? 0;
+    delete option.minWidth;
     figure.dataset.drawn = "1";
     const id = figure.dataset.figure;
     let entry = byID.get(id);
     if (!entry || entry.host.isConnected) {
-      const host = element("div", undefined, { position: "absolute", inset: "0" });
+      const host = element("div", undefined, { position: "absolute", inset: "0", minWidth: `${minWidth}px` });
       plot.append(host);
       plot.style.height = `${figure.dataset.height}px`;
       entry = { host, chart: echarts.init(host, theme(onDark(figure))), dark: onDark(figure) };

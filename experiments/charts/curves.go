@@ -12,7 +12,7 @@ import (
 
 // Line is one curve. X and Y have one length and X does not decrease.
 type Line struct {
-	Name  string
+	Name  string    // "" keeps it out of tooltip and numbers
 	Color string    // "#rrggbb"; "" takes the next of the palette
 	Dash  string    // "solid", "dashed" or "dotted"; "" means solid
 	X, Y  []float64 // points; those that are not finite are gaps
@@ -21,6 +21,9 @@ type Line struct {
 	Faint bool      // drawn pale and left out of the legend: the raw curve behind a smooth one
 	Step  bool      // Y holds until the next X, as in a survival curve
 	Dots  bool      // mark the points
+	// AtRisk is how many were still at risk just before each X, which Survival
+	// writes under the curve.
+	AtRisk []int
 }
 
 // CurveOptions say how Curves draws its axes. The zero value is linear axes
@@ -41,6 +44,14 @@ const defaultPoints = 400
 
 // Curves returns a line chart.
 func Curves(id, title string, lines []Line, o CurveOptions) Figure {
+	f := figure(id, title, curvesAlt(title, lines), curves(lines, o))
+	if o.Square {
+		f.Height = 360
+	}
+	return f
+}
+
+func curves(lines []Line, o CurveOptions) *charts.Line {
 	xName := o.X
 	switch xName {
 	case "":
@@ -95,11 +106,7 @@ func Curves(id, title string, lines []Line, o CurveOptions) Figure {
 		}
 		addLine(chart, line, o)
 	}
-	f := figure(id, title, curvesAlt(title, lines), chart)
-	if o.Square {
-		f.Height = 360
-	}
-	return f
+	return chart
 }
 
 func axisType(log bool) string {

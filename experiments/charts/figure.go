@@ -57,7 +57,16 @@ type jsonChart interface{ JSON() map[string]any }
 
 // figure marshals chart's option without the parts that chart.js decides.
 func figure(id, title, alt string, chart jsonChart) Figure {
+	return tabled(id, title, alt, nil, chart)
+}
+
+// tabled is figure with a table of its own, which the option carries, so that it
+// stays with the chart wherever that is kept.
+func tabled(id, title, alt string, table *Table, chart jsonChart) Figure {
 	option := chart.JSON()
+	if table != nil {
+		option["table"] = table
+	}
 	for _, key := range []string{"title", "toolbox", "color"} {
 		delete(option, key)
 	}

@@ -14,14 +14,17 @@ type option struct {
 	XAxis  many[axis]   `json:"xAxis"`
 	YAxis  many[axis]   `json:"yAxis"`
 	Series many[series] `json:"series"`
+	Table  *Table       `json:"table"`    // see tabled
+	Width  int          `json:"minWidth"` // see wide
 }
 
 type axis struct {
-	Type string  `json:"type"`
-	Name string  `json:"name"`
-	Data []label `json:"data"`
-	Min  *number `json:"min"`
-	Max  *number `json:"max"`
+	Type    string  `json:"type"`
+	Name    string  `json:"name"`
+	Data    []label `json:"data"`
+	Min     *number `json:"min"`
+	Max     *number `json:"max"`
+	Inverse bool    `json:"inverse"`
 }
 
 type series struct {
@@ -30,11 +33,37 @@ type series struct {
 	Stack     string  `json:"stack"`
 	Step      any     `json:"step"`
 	Color     string  `json:"color"`
+	XAxis     int     `json:"xAxisIndex"`
+	YAxis     int     `json:"yAxisIndex"`
 	Data      []datum `json:"data"`
 	LineStyle struct {
 		Type    string   `json:"type"`
+		Width   float64  `json:"width"`
 		Opacity *float64 `json:"opacity"`
 	} `json:"lineStyle"`
+	MarkLine struct {
+		Data []struct {
+			XAxis *float64 `json:"xAxis"`
+		} `json:"data"`
+	} `json:"markLine"`
+	Nodes []node `json:"-"` // the data of a graph
+	Links []link `json:"links"`
+}
+
+func (s *series) UnmarshalJSON(b []byte) error {
+	type plain series // without this method
+	if err := json.Unmarshal(b, (*plain)(s)); err != nil {
+		return err
+	}
+	if s.Type != "graph" {
+		return nil
+	}
+	var graph struct {
+		Data []node `json:"data"`
+	}
+	err := json.Unmarshal(b, &graph)
+	s.Nodes = graph.Data
+	return err
 }
 
 // many is a list that may be written as its only member.
@@ -115,23 +144,27 @@ func parse(raw json.RawMessage) (option, bool) {
 	if len(raw) == 0 || json.Unmarshal(raw, &o) != nil {
 		return option{}, false
 	}
-	return o, len(o.XAxis) == 1 && len(o.YAxis) == 1 && len(o.Series) > 0
+	return o, len(o.XAxis) > 0 && len(o.YAxis) > 0 && len(o.Series) > 0
 }
 
-// lines returns the series of o that are curves with a meaning of their own:
-// not the edges of bands.
+// lines returns the series of o in its first grid that have a meaning of their
+// own, curves and clouds of dots: not the edges of bands.
 func (o option) lines() []series {
 	var lines []series
 	for _, s := range o.Series {
-		if s.Type == "line" && !strings.HasPrefix(s.Stack, "band ") && o.XAxis[0].Type != "category" {
+		drawn := s.Type == "line" || s.Type == "scatter"
+		if drawn && !s.edge() && s.XAxis == 0 && o.XAxis[0].Type != "category" {
 			lines = append(lines, s)
 		}
 	}
 	return lines
 }
 
-// kind returns which of our charts o is: "line", "bar", "heatmap", or "" for
-// one that only ECharts can draw.
+// edge reports whether s is an edge of a band: see addBand.
+func (s series) edge() bool { return strings.HasPrefix(s.Stack, "band ") }
+
+// kind returns which of our charts o is: "line", "bar", "heatmap", "rows" (a
+// category a row), "graph", or "" for one that only ECharts can draw.
 func (o option) kind() string {
 	first := o.Series[0].Type
 	switch {
@@ -139,6 +172,10 @@ func (o option) kind() string {
 		return first
 	case first == "heatmap" && len(o.XAxis[0].Data) > 0 && len(o.YAxis[0].Data) > 0:
 		return first
+	case first == "graph":
+		return first
+	case len(o.lines()) > 0 && o.YAxis[0].Type == "category":
+		return "rows"
 	case len(o.lines()) > 0:
 		return "line"
 	}
@@ -152,7 +189,10 @@ func (f Figure) table() *Table {
 		return f.Table
 	}
 	o, ok := parse(f.Option)
-	if !ok {
+	switch {
+	case o.Table != nil:
+		return o.Table
+	case !ok:
 		return nil
 	}
 	switch o.kind() {
@@ -174,6 +214,9 @@ func (f Figure) table() *Table {
 func (o option) lineTable() *Table {
 	t := &Table{Columns: []string{"", "points", "first", "last", "lowest", "highest"}}
 	for _, s := range o.lines() {
+		if s.Name == "" {
+			continue
+		}
 		first, last, low, high, count := math.NaN(), math.NaN(), math.Inf(1), math.Inf(-1), 0
 		for _, d := range s.Data {
 			if len(d) != 2 || !finite(d[1]) {

@@ -24,11 +24,17 @@ type view struct {
 	Figure
 	Still  template.URL // a data: URL, or ""
 	Height int
+	Wide   bool // takes a row of its own
 	Table  *Table
 }
 
 func (f Figure) view() view {
 	v := view{Figure: f, Height: f.height(), Table: f.table()}
+	if o, ok := parse(f.Option); ok {
+		v.Wide = o.Width > 0
+	} else if v.Table != nil {
+		v.Wide = len(v.Table.Columns) > 5
+	}
 	if svg := f.Still(); svg != nil {
 		v.Still = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
 	}

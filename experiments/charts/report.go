@@ -25,16 +25,23 @@ var manners = map[string]manner{
 		XRange: unit, YRange: unit, Square: true}},
 	"calibration": {title: "Calibration", line: Line{Dots: true}, axes: CurveOptions{X: "predicted probability", Y: "observed share",
 		XRange: unit, YRange: unit, Square: true, Diagonal: "perfect"}},
-	"decision": {title: "Decision curve", axes: CurveOptions{X: "threshold probability", Y: "net benefit"}},
-	"survival": {title: "Survival", line: Line{Step: true}, axes: CurveOptions{X: "time", Y: "share alive", YRange: unit}},
-	"qini":     {title: "Qini curve", axes: CurveOptions{X: "share treated", Y: "gain"}},
+	"decision":   {title: "Decision curve", axes: CurveOptions{X: "threshold probability", Y: "net benefit"}},
+	"survival":   {title: "Survival", axes: CurveOptions{X: "time"}},
+	"scatter":    {title: "Predicted and observed"},
+	"auc_time":   {title: "Discrimination over time", axes: CurveOptions{X: "time", Y: "AUC of the event by then", YRange: &[2]float64{0.4, 1}}},
+	"brier_time": {title: "Error over time", axes: CurveOptions{X: "time", Y: "Brier score"}},
+	"hazard":     {title: "Cumulative hazard", line: Line{Step: true}, axes: CurveOptions{X: "time", Y: "cumulative hazard"}},
+	"qini":       {title: "Qini curve", axes: CurveOptions{X: "share treated", Y: "gain"}},
 }
 
 // FromReport returns the figures of what judging found: its metrics with their
 // intervals, one chart for each kind of curve, a heat map for a confusion
 // matrix, and its other tables.
 func FromReport(r models.Report) []Figure {
-	figures := []Figure{metricsFigure(r)}
+	var figures []Figure
+	if len(r.Metrics) > 0 {
+		figures = append(figures, metricsFigure(r))
+	}
 	figures = append(figures, curveFigures([]Judged{{Report: r}})...)
 	for i, t := range r.Tables {
 		figures = append(figures, tableFigure(fmt.Sprintf("%s-table-%d", r.Name, i), t))
@@ -64,6 +71,9 @@ func curveFigures(runs []Judged) []Figure {
 	}
 	var figures []Figure
 	for _, kind := range kinds {
+		if kind == "partial dependence" || kind == "ice" {
+			continue
+		}
 		how, known := manners[kind]
 		if !known {
 			how = manner{title: kind, axes: CurveOptions{X: "-"}}
@@ -91,16 +101,31 @@ func curveFigures(runs []Judged) []Figure {
 					line.Name = run.Name
 				}
 				line.Color, line.Dash = run.Style.Color, run.Style.Dash
-				line.X, line.Y = floats(curve.X), floats(curve.Y)
+				line.X, line.Y, line.Low, line.High = floats(curve.X), floats(curve.Y), floats(curve.Low), floats(curve.High)
+				line.AtRisk = curve.N
 				lines = append(lines, line)
 			}
 		}
-		figures = append(figures, Curves(runs[0].Report.Name+"-"+kind, how.title, lines, how.axes))
+		id := runs[0].Report.Name + "-" + kind
+		switch kind {
+		case "survival":
+			figures = append(figures, Survival(id, how.title, how.axes.X, lines))
+		case "scatter":
+			figures = append(figures, Agreement(id, how.title, lines))
+		default:
+			figures = append(figures, Curves(id, how.title, lines, how.axes))
+		}
+	}
+	for _, run := range runs {
+		figures = append(figures, Dependence(runs[0].Report.Name, run.Report.Curves)...)
 	}
 	return figures
 }
 
 func floats(numbers []models.Number) []float64 {
+	if numbers == nil {
+		return nil
+	}
 	out := make([]float64, len(numbers))
 	for i, n := range numbers {
 		out[i] = float64(n)
@@ -130,9 +155,12 @@ func Interval(low, high float64) string {
 	return Format(low) + " – " + Format(high)
 }
 
-// tableFigure draws a confusion matrix of numbers as a heat map; any other
-// table stays one.
+// tableFigure draws a confusion matrix of numbers as a heat map, and coefficients
+// as a forest plot; any other table stays one.
 func tableFigure(id string, t models.Table) Figure {
+	if forest, ok := coefficientsFigure(id, t); ok {
+		return forest
+	}
 	plain := Figure{ID: id, Title: t.Title, Alt: t.Title + ".", Table: &Table{Columns: t.Columns, Rows: t.Rows}}
 	if t.Kind != "confusion" || len(t.Columns) < 2 {
 		return plain

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strings"
 )
 
 // A still picture stands where a chart will be until the script draws it, and
@@ -32,6 +33,10 @@ func (f Figure) Still() []byte {
 		o.drawBars(&body, height)
 	case "heatmap":
 		o.drawHeat(&body, height)
+	case "rows":
+		o.drawRows(&body, height)
+	case "graph":
+		o.drawGraph(&body)
 	default:
 		return nil
 	}
@@ -73,7 +78,7 @@ func scaleFor(a axis, lines []series, dim int, from, to float64) scale {
 	s := scale{low: math.Inf(1), high: math.Inf(-1), from: from, to: to, log: a.Type == "log"}
 	for _, line := range lines {
 		for _, d := range line.Data {
-			if len(d) == 2 && finite(d[0]) && finite(d[1]) {
+			if len(d) >= 2 && finite(d[0]) && finite(d[1]) {
 				s.low, s.high = min(s.low, d[dim]), max(s.high, d[dim])
 			}
 		}
@@ -97,8 +102,12 @@ func scaleFor(a axis, lines []series, dim int, from, to float64) scale {
 
 func (o option) drawLines(w *bytes.Buffer, height float64) {
 	lines := o.lines()
-	const left, right = 64.0, 12.0
-	top, bottom := 28.0, 40.0
+	const right = 12.0
+	left, top, bottom := 64.0, 28.0, 40.0
+	if len(o.XAxis) > 1 { // the numbers at risk stand below
+		left = 130
+		bottom += 30 + 20*float64(len(o.YAxis[1].Data))
+	}
 	x := scaleFor(o.XAxis[0], lines, 0, left, stillWidth-right)
 	y := scaleFor(o.YAxis[0], lines, 1, height-bottom, top)
 
@@ -113,10 +122,16 @@ func (o option) drawLines(w *bytes.Buffer, height float64) {
 	}
 	text(w, left, height-bottom+18, "start", Format(x.low))
 	text(w, stillWidth-right, height-bottom+18, "end", Format(x.high))
-	text(w, (left+stillWidth-right)/2, height-6, "middle", o.XAxis[0].Name)
+	text(w, (left+stillWidth-right)/2, height-bottom+34, "middle", o.XAxis[0].Name)
+	o.drawBands(w, x, y)
+	o.drawCounts(w, height, x)
 
 	keyX := left
 	for _, line := range lines {
+		if line.Type == "scatter" {
+			drawDots(w, line, x, y)
+			continue
+		}
 		opacity, dash := 1.0, ""
 		if line.LineStyle.Opacity != nil {
 			opacity = *line.LineStyle.Opacity
@@ -129,7 +144,7 @@ func (o option) drawLines(w *bytes.Buffer, height float64) {
 		}
 		fmt.Fprintf(w, `<path fill="none" stroke="%s" stroke-width="2" stroke-opacity="%g"%s d="%s"/>`,
 			template.HTMLEscapeString(line.Color), opacity, dash, path(line, x, y))
-		if opacity == 1 && keyX < stillWidth-160 {
+		if opacity == 1 && line.Name != "" && keyX < stillWidth-160 {
 			fmt.Fprintf(w, `<path stroke="%s" stroke-width="3"%s d="M%.1f 10h18"/>`, template.HTMLEscapeString(line.Color), dash, keyX)
 			text(w, keyX+24, 14, "start", line.Name)
 			keyX += 48 + 7*float64(min(len([]rune(line.Name)), 32))
@@ -143,7 +158,7 @@ func path(line series, x, y scale) []byte {
 	var d bytes.Buffer
 	pen := false
 	for i, p := range line.Data {
-		if len(p) != 2 || !finite(p[0]) || !finite(p[1]) || (x.log && p[0] <= 0) || (y.log && p[1] <= 0) {
+		if len(p) < 2 || !finite(p[0]) || !finite(p[1]) || (x.log && p[0] <= 0) || (y.log && p[1] <= 0) {
 			pen = false
 			continue
 		}
@@ -159,6 +174,162 @@ func path(line series, x, y scale) []byte {
 		pen = true
 	}
 	return d.Bytes()
+}
+
+// drawBands fills the areas between the edges that addBand makes.
+func (o option) drawBands(w *bytes.Buffer, x, y scale) {
+	for i := 1; i < len(o.Series); i++ {
+		low, height := o.Series[i-1], o.Series[i]
+		if !low.edge() || low.Stack != height.Stack || len(low.Data) != len(height.Data) {
+			continue
+		}
+		top := low
+		top.Data = make([]datum, len(low.Data))
+		for k, d := range low.Data {
+			top.Data[k] = datum{math.NaN(), math.NaN()}
+			if h := height.Data[k]; len(d) == 2 && len(h) == 2 {
+				top.Data[k] = datum{d[0], d[1] + h[1]}
+			}
+		}
+		// Stretches without a gap are areas of their own.
+		for from := 0; from < len(top.Data); {
+			to := from
+			for to < len(top.Data) && finite(top.Data[to][0]) && finite(top.Data[to][1]) {
+				to++
+			}
+			if to-from > 1 {
+				d := path(low.part(from, to), x, y)
+				back := top.part(from, to).steps()
+				for k := len(back) - 1; k >= 0; k-- {
+					d = fmt.Appendf(d, "L%.1f %.1f", x.at(back[k][0]), y.at(back[k][1]))
+				}
+				fmt.Fprintf(w, `<path fill="%s" fill-opacity=".18" d="%sZ"/>`, template.HTMLEscapeString(low.Color), d)
+			}
+			from = to + 1
+		}
+		i++
+	}
+}
+
+func (s series) part(from, to int) series {
+	s.Data = s.Data[from:to]
+	return s
+}
+
+// steps returns the corners of a line, with those that its steps add.
+func (s series) steps() []datum {
+	var out []datum
+	for i, d := range s.Data {
+		if i > 0 && s.Step != nil {
+			out = append(out, datum{d[0], s.Data[i-1][1]})
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// drawCounts writes the numbers at risk below survival curves: see Survival.
+func (o option) drawCounts(w *bytes.Buffer, height float64, x scale) {
+	if len(o.XAxis) < 2 || len(o.YAxis) < 2 {
+		return
+	}
+	names := o.YAxis[1].Data
+	top := height - 20*float64(len(names))
+	text(w, x.from-24, top-6, "end", o.YAxis[1].Name)
+	for i, name := range names {
+		text(w, x.from-24, top+20*float64(i)+12, "end", string(name))
+	}
+	for _, s := range o.Series {
+		for _, d := range s.Data {
+			if s.XAxis == 1 && len(d) == 3 {
+				text(w, x.at(d[0]), top+20*d[1]+12, "middle", Format(d[2]))
+			}
+		}
+	}
+}
+
+func drawDots(w *bytes.Buffer, s series, x, y scale) {
+	for _, d := range s.Data {
+		if len(d) >= 2 && finite(d[0]) && finite(d[1]) && !(x.log && d[0] <= 0) && !(y.log && d[1] <= 0) {
+			fmt.Fprintf(w, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s" fill-opacity=".7"/>`, x.at(d[0]), y.at(d[1]), template.HTMLEscapeString(s.Color))
+		}
+	}
+}
+
+// drawRows draws a chart with a category a row: see rows.
+func (o option) drawRows(w *bytes.Buffer, height float64) {
+	const left, right, top, bottom = 200.0, 190.0, 24.0, 40.0
+	names := o.YAxis[0].Data
+	x := scaleFor(o.XAxis[0], o.lines(), 0, left, stillWidth-right)
+	row := (height - top - bottom) / float64(max(len(names), 1))
+	middle := scale{low: 0, high: 1, from: top + row/2, to: top + row*3/2} // of category 0 and 1
+	edge := scale{low: 0, high: 1, from: top, to: top + row}               // where an axis of numbers counts rows
+	for _, s := range o.Series {
+		for _, mark := range s.MarkLine.Data {
+			if mark.XAxis != nil && finite(x.at(*mark.XAxis)) {
+				fmt.Fprintf(w, `<path d="M%.1f %gV%g" stroke="%s" stroke-dasharray="4 3"/>`, x.at(*mark.XAxis), top, height-bottom, stillRule)
+			}
+		}
+	}
+	for i, name := range names {
+		text(w, left-8, middle.at(float64(i))+4, "end", string(name))
+		if len(o.YAxis) > 1 && i < len(o.YAxis[1].Data) {
+			text(w, stillWidth-right+8, middle.at(float64(i))+4, "start", string(o.YAxis[1].Data[i]))
+		}
+	}
+	for _, s := range o.lines() {
+		y := middle
+		if s.YAxis == 2 {
+			y = edge
+		}
+		if s.Type == "scatter" {
+			drawDots(w, s, x, y)
+			continue
+		}
+		fmt.Fprintf(w, `<path fill="none" stroke="%s" stroke-width="%g" d="%s"/>`, template.HTMLEscapeString(s.Color), max(s.LineStyle.Width, 1), path(s, x, y))
+	}
+	for k := range 5 {
+		share := float64(k) / 4
+		v := x.low + share*(x.high-x.low)
+		if x.log {
+			v = x.low * math.Pow(x.high/x.low, share)
+		}
+		text(w, x.at(v), height-bottom+18, "middle", Format(v))
+	}
+	text(w, (x.from+x.to)/2, height-6, "middle", o.XAxis[0].Name)
+}
+
+// drawGraph draws boxes and the links between them: see Tree.
+func (o option) drawGraph(w *bytes.Buffer) {
+	columns := 1.0
+	if m := o.XAxis[0].Max; m != nil && finite(float64(*m)) && *m >= 1 {
+		columns = float64(*m)
+	}
+	pitch := stillWidth / columns
+	boxed := min(boxWidth, 0.76*pitch)
+	place := func(n node) (x, y float64) { return n.Value[0] * pitch, n.Value[1] * rowPitch }
+	for _, s := range o.Series {
+		nodes := map[string]node{}
+		for _, n := range s.Nodes {
+			nodes[n.ID] = n
+		}
+		for _, l := range s.Links {
+			fromX, fromY := place(nodes[l.Source])
+			toX, toY := place(nodes[l.Target])
+			fmt.Fprintf(w, `<path d="M%.1f %.1fL%.1f %.1f" stroke="%s" stroke-opacity=".45" stroke-width="%.1f"/>`, fromX, fromY, toX, toY, stillInk, l.LineStyle.Width)
+			text(w, (fromX+toX)/2, (fromY+toY)/2-4, "middle", l.Label.Formatter)
+		}
+		for _, n := range s.Nodes {
+			x, y := place(n)
+			fmt.Fprintf(w, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="4" fill="%s" stroke="%s"/><g fill="#1c2024" font-size="10">`,
+				x-boxed/2, y-boxHeight/2, boxed, boxHeight, template.HTMLEscapeString(n.ItemStyle.Color), template.HTMLEscapeString(n.ItemStyle.BorderColor))
+			lines := strings.Split(n.Name, "\n")
+			for k, line := range lines {
+				text(w, x, y+11-7*float64(len(lines))+14*float64(k), "middle", line)
+			}
+			w.WriteString("</g>")
+		}
+	}
 }
 
 func (o option) drawBars(w *bytes.Buffer, height float64) {
