@@ -25,11 +25,12 @@ import (
 
 // Figure is one chart as data.
 type Figure struct {
-	ID     string          `json:"id"`     // unique in its page or notebook ("loss" of run k3: "k3-loss"); a later figure with it replaces the earlier
-	Title  string          `json:"title"`  //
-	Alt    string          `json:"alt"`    // one sentence for those who do not see it
-	Height int             `json:"height"` // in CSS pixels; 0 means 320
-	Option json.RawMessage `json:"option"` // an ECharts option; nil means that Table is all there is
+	ID     string          `json:"id"`              // unique in its page or notebook ("loss" of run k3: "k3-loss"); a later figure with it replaces the earlier
+	Title  string          `json:"title"`           //
+	Alt    string          `json:"alt"`             // one sentence for those who do not see it
+	Height int             `json:"height"`          // in CSS pixels; 0 means 320
+	Option json.RawMessage `json:"option"`          // an ECharts option; nil means that Words or Table are all there is
+	Words  []Word          `json:"words,omitempty"` // coloured text, in the place of a chart: see Tokens
 	Table  *Table          `json:"table,omitempty"`
 }
 

@@ -161,6 +161,9 @@ func tableFigure(id string, t models.Table) Figure {
 	if forest, ok := coefficientsFigure(id, t); ok {
 		return forest
 	}
+	if words, ok := tokensOfTable(id, t); ok {
+		return words
+	}
 	plain := Figure{ID: id, Title: t.Title, Alt: t.Title + ".", Table: &Table{Columns: t.Columns, Rows: t.Rows}}
 	if t.Kind != "confusion" || len(t.Columns) < 2 {
 		return plain
