@@ -27,6 +27,17 @@ var sets = []Set{
 	medMNIST("tissuemnist", "ebe78ee8b05294063de985d821c1c34b", "236,386 microscope pictures of kidney cells",
 		"collecting duct, connecting tubule", "distal convoluted tubule", "glomerular endothelial cells",
 		"interstitial endothelial cells", "leukocytes", "podocytes", "proximal tubule segments", "thick ascending limb"),
+	{
+		Name: "parkinsons", Task: "prognosis", About: "5,875 voice recordings of 42 people with Parkinson's disease over six months",
+		Page:    "https://archive.ics.uci.edu/dataset/189/parkinsons+telemonitoring",
+		Licence: "CC-BY-4.0",
+		Cite:    "Tsanas et al., IEEE Transactions on Biomedical Engineering 57 (2010), 884",
+		Files: []Remote{{
+			Name: "parkinsons_updrs.csv",
+			URL:  "https://archive.ics.uci.edu/ml/machine-learning-databases/parkinsons/telemonitoring/parkinsons_updrs.data",
+			SHA:  "f2c7d5025dec4e92e7feae367a5f7ccf58789a10ac6b54bdf15976c599f9dd39", // of a copy: UCI states none
+		}},
+	},
 }
 
 var organs = []string{

@@ -19,7 +19,7 @@ import (
 // Set is a public data set.
 type Set struct {
 	Name    string   `json:"name"`
-	Task    string   `json:"task"`  // which notebook it is for: "imaging"
+	Task    string   `json:"task"`  // which notebook it is for: "imaging", "prognosis"
 	About   string   `json:"about"` // one line
 	Classes []string `json:"classes,omitempty"`
 	Page    string   `json:"page"`    // where its authors describe it
