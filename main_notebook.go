@@ -7,11 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/assay-ml/assay/experiments/rerun"
 	"github.com/assay-ml/assay/kernel"
 	"github.com/assay-ml/assay/notebooks"
 	"github.com/assay-ml/assay/setup"
@@ -98,95 +96,6 @@ func kernelCommand() *cobra.Command {
 	}
 	c.AddCommand(install, run)
 	return c
-}
-
-func execCommand() *cobra.Command {
-	var (
-		parameters []string
-		out        string
-		timeout    time.Duration
-		bitwise    bool
-	)
-	c := &cobra.Command{
-		Use:   "exec NOTEBOOK",
-		Short: "Run a notebook from top to bottom, without Jupyter",
-		Long: `Run a notebook from top to bottom and write it with its outputs.
-
-It stops at the first cell that does not compile, panics or exits non-zero,
-names the cell and the line, and exits 1. The notebook is written even then.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			values, err := assignments("-p", parameters)
-			if err != nil {
-				return err
-			}
-			root, err := setup.Root()
-			if err != nil {
-				return err
-			}
-			nb, err := kernel.ReadNotebook(args[0])
-			if err != nil {
-				return err
-			}
-			if err := nb.SetParameters(values); err != nil {
-				return err
-			}
-			workspace := setup.Workspace(root)
-			if workspace.Notebook, err = filepath.Abs(args[0]); err != nil {
-				return err
-			}
-			if storeFile != "" { // the cells' runs go where the user said
-				file, err := filepath.Abs(storeFile)
-				if err != nil {
-					return err
-				}
-				workspace.Env = append(workspace.Env, "ASSAY_STORE="+file)
-			}
-			if bitwise {
-				workspace.Env = append(workspace.Env, rerun.PinsHere()...)
-			}
-			if err := workspace.Check(); err != nil {
-				return err
-			}
-			options := kernel.Options{Workspace: workspace, Timeout: timeout, Progress: cellProgress, Output: cellErrors}
-			if out != "" {
-				if err := nb.Write(out); err != nil { // better now than after an hour
-					return err
-				}
-				options.Save = func(nb *kernel.Notebook) error { return nb.Write(out) }
-			}
-			if err := kernel.Execute(c.Context(), nb, options); err != nil {
-				return failure{fmt.Errorf("%s: %w", args[0], err)}
-			}
-			return nil
-		},
-	}
-	c.Flags().StringArrayVarP(&parameters, "parameter", "p", nil, "override a value of the cell tagged parameters: `name=value`")
-	c.Flags().StringVarP(&out, "output", "o", "", "write the notebook with its outputs to this `file`")
-	c.Flags().BoolVar(&bitwise, "bitwise", false, "pin what makes bits depend on free threads, as assay rerun --bitwise does: "+rerun.PinsCost)
-	c.Flags().DurationVar(&timeout, "timeout", 0, "stop after this time (30s, 10m)")
-	return c
-}
-
-// cellProgress says on stderr which cell runs and how long it took.
-func cellProgress(p kernel.Progress) {
-	if !p.Done {
-		first, _, _ := strings.Cut(strings.TrimSpace(p.Cell.Source), "\n")
-		fmt.Fprintf(os.Stderr, "cell %d of %d  %s\n", p.Number, p.Total, truncate(first, 60))
-		return
-	}
-	mark := "done"
-	if p.Err != nil {
-		mark = "failed"
-	}
-	fmt.Fprintf(os.Stderr, "             %s in %.1f s\n", mark, p.Took.Seconds())
-}
-
-// cellErrors passes on what a cell writes to its streams.
-func cellErrors(_ *kernel.Cell, o kernel.Output) {
-	if o.Type == "stream" {
-		fmt.Fprint(os.Stderr, o.Text)
-	}
 }
 
 func truncate(s string, width int) string {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,6 +17,11 @@ type Options struct {
 	Workspace Workspace
 	// Parameters are values for names that the cell tagged "parameters" declares.
 	Parameters map[string]string
+	// From and To are the first and the last cell to execute: a cell's id, or its
+	// number among the code cells, from 1. "" is the notebook's first or last. Of
+	// the cells before From the declarations are taken, and nothing is executed;
+	// what they and those after To have put out is kept.
+	From, To string
 	// Timeout ends the notebook after that time; 0 is never.
 	Timeout time.Duration
 	// Progress is told of each code cell before and after it runs; nil tells nobody.
@@ -39,12 +47,21 @@ type Progress struct {
 // saveEvery is how long output may be only in memory.
 const saveEvery = 5 * time.Second
 
+// raisesException tags a cell that may fail without ending the notebook, as
+// nbclient has it.
+const raisesException = "raises-exception"
+
 // Execute runs the notebook's code cells from top to bottom and puts their
 // outputs, execution counts and times into it. It stops at the first cell that
-// fails, whose *CellError it returns. The notebook is valid whenever Execute
-// returns, also when ctx ends or the time is up.
+// fails and is not tagged raises-exception, whose *CellError it returns. The
+// notebook is valid whenever Execute returns, also when ctx ends or the time is
+// up.
 func Execute(ctx context.Context, nb *Notebook, opts Options) error {
 	if err := nb.SetParameters(opts.Parameters); err != nil {
+		return err
+	}
+	before, cells, err := nb.span(opts.From, opts.To)
+	if err != nil {
 		return err
 	}
 	if opts.Timeout > 0 {
@@ -57,19 +74,21 @@ func Execute(ctx context.Context, nb *Notebook, opts Options) error {
 	}
 	session, err := Start(ctx, opts.Workspace)
 	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
 		return err
 	}
 	defer session.Close()
 
-	var cells []*Cell
-	for _, c := range nb.Cells {
-		if c.Type != "code" {
-			continue
-		}
+	for _, c := range cells {
 		c.Outputs, c.ExecutionCount = nil, 0
 		delete(c.Metadata, "execution")
-		if strings.TrimSpace(c.Source) != "" {
-			cells = append(cells, c)
+	}
+	cells = slices.DeleteFunc(cells, func(c *Cell) bool { return strings.TrimSpace(c.Source) == "" })
+	for _, c := range before {
+		if err := declare(ctx, session, c); err != nil {
+			return err
 		}
 	}
 	save := opts.Save
@@ -89,12 +108,77 @@ func Execute(ctx context.Context, nb *Notebook, opts Options) error {
 		err := executeCell(ctx, session, nb, c, opts.Output, save)
 		p.Done, p.Took, p.Err = true, time.Since(p.Started), err
 		report(p)
+		var failed *CellError
+		if errors.As(err, &failed) && failed.Failure != Interrupted && c.Tagged(raisesException) {
+			err = nil
+		}
 		if err = errors.Join(err, save(nb)); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return fmt.Errorf("%w: %w", err, cause)
 			}
 			return err
 		}
+	}
+	return nil
+}
+
+// SpanError says why the cells that Options name are not there. Nothing was
+// executed.
+type SpanError string
+
+func (e SpanError) Error() string { return string(e) }
+
+// span returns the code cells from one cell to another, and those before them.
+func (nb *Notebook) span(from, to string) (before, cells []*Cell, err error) {
+	for _, c := range nb.Cells {
+		if c.Type == "code" {
+			cells = append(cells, c)
+		}
+	}
+	first, last := 0, len(cells)-1
+	if from != "" {
+		if first, err = findCell(cells, from); err != nil {
+			return nil, nil, err
+		}
+	}
+	if to != "" {
+		if last, err = findCell(cells, to); err != nil {
+			return nil, nil, err
+		}
+	}
+	if from != "" && to != "" && last < first {
+		return nil, nil, SpanError(fmt.Sprintf("cell %s comes after cell %s: nothing is between them", from, to))
+	}
+	return cells[:first], cells[first : last+1], nil
+}
+
+// findCell returns the index of the code cell that has an id, or else a number.
+func findCell(cells []*Cell, name string) (int, error) {
+	var ids []string
+	for i, c := range cells {
+		if c.ID == name {
+			return i, nil
+		}
+		ids = append(ids, c.ID)
+	}
+	if n, err := strconv.Atoi(name); err == nil && 1 <= n && n <= len(cells) {
+		return n - 1, nil
+	}
+	return 0, SpanError(fmt.Sprintf("there is no code cell %s: name one by its number, 1 to %d, or by its id: %s", name, len(cells), strings.Join(ids, ", ")))
+}
+
+// shellLine is a line of a cell that the shell executes.
+var shellLine = regexp.MustCompile(`(?m)^(//gonb:)?!.*$`)
+
+// declare gives a session the declarations of a cell, and executes nothing.
+func declare(ctx context.Context, session *Session, c *Cell) error {
+	d, ok := divide(c.Source)
+	declarations := shellLine.ReplaceAllString(d.declarations, "")
+	if !ok || strings.TrimSpace(declarations) == "" {
+		return nil
+	}
+	if err := session.Execute(ctx, Code{Source: declarations, CellID: c.ID, Silent: true}, func(Output) {}); err != nil {
+		return fmt.Errorf("the declarations of cell %s, which comes before: %w", c.ID, err)
 	}
 	return nil
 }

@@ -72,6 +72,46 @@ func TestExecute(t *testing.T) {
 	}
 }
 
+func TestExecuteSpan(t *testing.T) {
+	cells := func() *Notebook {
+		nb := testNotebook(
+			"!echo never\nfunc twice(n int) int { return 2 * n }\nfmt.Println(\"never\")",
+			"os.Exit(1)",
+			"fmt.Println(twice(21))",
+			"panic(\"as said\")",
+			"fmt.Println(\"last\")",
+			"fmt.Println(\"never\")",
+		)
+		for i, c := range nb.Cells {
+			c.ID = string(rune('a' + i))
+			c.Outputs = []Output{Stream("stdout", "old")}
+		}
+		nb.Cells[3].Metadata["tags"] = json.RawMessage(`["raises-exception"]`)
+		return nb
+	}
+	w := testWorkspace(t)
+	nb := cells()
+	if err := Execute(context.Background(), nb, Options{Workspace: w, From: "c", To: "5"}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"old", "old", "42\n", "Panic", "last\n", "old"} {
+		if out := nb.Cells[i].Outputs; len(out) != 1 || out[0].Text+out[0].EName != want {
+			t.Errorf("cell %d put out %+v, want %q", i+1, out, want)
+		}
+	}
+	f := func(from, to, want string) {
+		t.Helper()
+		err := Execute(context.Background(), cells(), Options{Workspace: w, From: from, To: to})
+		var wrong SpanError
+		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
+			t.Errorf("from %q to %q: %v, want %q", from, to, err, want)
+		}
+	}
+	f("7", "", "its number, 1 to 6, or by its id: a, b, c, d, e, f")
+	f("", "z", "there is no code cell z")
+	f("d", "c", "cell d comes after cell c")
+}
+
 func TestExecuteStops(t *testing.T) {
 	w := testWorkspace(t)
 	nb := testNotebook("fmt.Println(1)\ntime.Sleep(time.Hour)", "fmt.Println(2)")

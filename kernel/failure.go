@@ -81,6 +81,7 @@ var (
 	exitStatus  = regexp.MustCompile(`^exit status \d+$`)
 	endSignal   = regexp.MustCompile(`^signal: (.+?)( \(core dumped\))?$`)
 	programLine = regexp.MustCompile(`(?:\S*/)?main(?:_test)?\.go:(\d+)(?::(\d+))?`)
+	sourceLine  = regexp.MustCompile(`(?m)^(\S+\.go):\d+(:\d+)?: `) // of another package
 	outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory`)
 )
 
@@ -106,7 +107,7 @@ func (f failure) error() *CellError {
 		return f.of(ExitError, value+": "+f.stderr)
 	case exitStatus.MatchString(value):
 		return f.of(ExitError, value)
-	case programLine.MatchString(value) || strings.Contains(value, importsFile):
+	case programLine.MatchString(value) || strings.Contains(value, importsFile) || sourceLine.MatchString(value):
 		return f.compile(value)
 	}
 	return f.of(CommandError, value)
@@ -187,7 +188,7 @@ func (f failure) compile(value string) *CellError {
 				text = e.At.String() + ": " + text
 			}
 			messages = append(messages, text)
-		case strings.HasPrefix(line, "\t"): // goes on from the line before
+		case sourceLine.MatchString(line), strings.HasPrefix(line, "\t"): // the latter goes on from the line before
 			messages = append(messages, line)
 		}
 	}

@@ -204,6 +204,11 @@ func (nb *Notebook) Write(file string) error {
 	if err != nil {
 		return fmt.Errorf("notebook %s: %w", file, err)
 	}
+	return replaceFile(file, data)
+}
+
+// replaceFile replaces the content of a file of a notebook, at once.
+func replaceFile(file string, data []byte) error {
 	if dir, err := filepath.EvalSymlinks(file); err == nil {
 		file = dir // a link stays a link
 	}

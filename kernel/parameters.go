@@ -165,22 +165,11 @@ func (p Parameter) expression(value string) (string, error) {
 
 // parseParameters reads the declarations of a parameters cell.
 func parseParameters(source string) ([]Parameter, error) {
-	lines := strings.SplitAfter(source, "\n")
-	main := slices.IndexFunc(lines, func(line string) bool { // after it come statements
-		line = strings.TrimPrefix(line, "//gonb:")
-		return strings.HasPrefix(line, "%%") || strings.HasPrefix(line, "%main")
-	})
-	code := withoutCommands(source)
-	split := len(code)
-	if main >= 0 {
-		split = len(strings.Join(lines[:main], ""))
-	} else if at := splitCell(code); at >= 0 {
-		split = len(strings.Join(lines[:at], ""))
-	}
-	params, err := declaredParameters(openFile, code[:split], "", 0)
-	if err == nil && split < len(code) {
+	d, _ := divide(source)
+	params, err := declaredParameters(openFile, withoutCommands(d.declarations), "", 0)
+	if err == nil && d.statements != "" {
 		var more []Parameter
-		more, err = declaredParameters(openBody, code[split:], "}", split)
+		more, err = declaredParameters(openBody, withoutCommands(d.statements), "}", len(d.declarations)+len(d.command))
 		params = append(params, more...)
 	}
 	if err != nil {

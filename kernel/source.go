@@ -26,28 +26,53 @@ func takeBlankImports(source string) (rest string, paths []string) {
 	return blankImport.ReplaceAllString(source, ""), paths
 }
 
+// division is a cell taken apart: what it declares for the whole program, and
+// what its main function does. Together the parts are the cell.
+type division struct {
+	declarations string
+	command      string // the line, mostly %%, after which statements come; "" if the cell has none
+	statements   string
+}
+
+// divide takes a cell apart. It reports false if the cell is not a program with
+// a main function: a test, a shell script, another language.
+func divide(source string) (division, bool) {
+	at := 0
+	for line := range strings.Lines(source) {
+		text := strings.TrimPrefix(line, "//gonb:")
+		switch {
+		case strings.HasPrefix(text, "%%"), strings.HasPrefix(text, "%main"):
+			return division{source[:at], line, source[at+len(line):]}, true
+		case strings.HasPrefix(text, "%exec"), strings.HasPrefix(text, "%test"), strings.HasPrefix(text, "%wasm"):
+			return division{}, false
+		}
+		at += len(line)
+	}
+	code := withoutCommands(source)
+	switch at := splitCell(code); {
+	case at >= 0:
+		start := len(strings.Join(strings.SplitAfter(source, "\n")[:at], ""))
+		return division{declarations: source[:start], statements: source[start:]}, true
+	case firstError(openFile, code) < firstError(openBody, code): // statements with a mistake: the compiler should speak of that one
+		return division{statements: source}, true
+	}
+	return division{declarations: source}, true
+}
+
 // gonbSource returns a cell as gonb is given it. A cell that ends in plain
 // statements has them put into main, as if it had a line %%, and if the last is
 // an expression, its value is the cell's.
 func gonbSource(source string) string {
 	source = loneSign.ReplaceAllString(source, "")
-	if hasMain(source) {
+	d, ok := divide(source)
+	if !ok || d.command != "" || d.statements == "" {
 		return source
 	}
-	code := withoutCommands(source)
-	at := splitCell(code)
-	if at < 0 {
-		if firstError(openFile, code) >= firstError(openBody, code) {
-			return source
-		}
-		at = 0 // statements with a mistake: the compiler should speak of that one
+	if from, to := lastExpression(withoutCommands(d.statements)); to > 0 {
+		s := d.statements
+		d.statements = s[:from] + "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", " + s[from:to] + ")" + s[to:]
 	}
-	lines := strings.SplitAfter(source, "\n")
-	start := len(strings.Join(lines[:at], ""))
-	if from, to := lastExpression(code[start:]); to > 0 {
-		source = source[:start+from] + "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", " + source[start+from:start+to] + ")" + source[start+to:]
-	}
-	return source[:start] + "\n%%\n" + source[start:]
+	return d.declarations + "\n%%\n" + d.statements
 }
 
 // What makes declarations, and statements, a file.
@@ -115,20 +140,6 @@ func firstError(open, code string) int {
 		return list[0].Pos.Offset - len(open)
 	}
 	return len(code) + 1
-}
-
-// hasMain reports whether a command in source says what main is, or that the
-// cell is not Go.
-func hasMain(source string) bool {
-	for line := range strings.Lines(source) {
-		line = strings.TrimPrefix(line, "//gonb:")
-		for _, command := range []string{"%%", "%main", "%exec", "%test", "%wasm"} {
-			if strings.HasPrefix(line, command) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // splitCell returns the line, from 0, at which the statements of a cell start
