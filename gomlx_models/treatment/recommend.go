@@ -1,0 +1,68 @@
+package treatment
+
+import (
+	"fmt"
+	"strings"
+)
+
+// recommend chooses the arm with the best expected outcome among those that
+// patients like x had a chance of, or none, and says why.
+func (m *Model) recommend(x Row, a *Answer) {
+	a.Arm = None
+	c, s := m.config, m.state
+	for j, v := range x {
+		if v < s.Lowest[j] || v > s.Highest[j] {
+			a.Reason = fmt.Sprintf("%s is %.4g, and was between %.4g and %.4g in the patients learnt from: nothing is known of patients like this one", c.feature(j), v, s.Lowest[j], s.Highest[j])
+			return
+		}
+	}
+	var rare []string
+	best, second := None, None
+	for k, p := range a.Propensity {
+		switch {
+		case p < c.Overlap:
+			rare = append(rare, fmt.Sprintf("%s (%.1f %%)", c.Arms[k], 100*p))
+		case best == None || c.better(a.Expected[k], a.Expected[best]):
+			best, second = k, best
+		case second == None || c.better(a.Expected[k], a.Expected[second]):
+			second = k
+		}
+	}
+	const but = "of patients like this one too few got "
+	if second == None {
+		a.Reason = but + strings.Join(rare, ", ") + ": there is no one to compare with"
+		return
+	}
+	against := 0 // what the interval is of the difference from
+	if best == 0 {
+		against = second
+	}
+	if a.Propensity[0] < c.Overlap {
+		against = None
+	}
+	reason := fmt.Sprintf("expected %.4g with %s, %.4g with %s", a.Expected[best], c.Arms[best], a.Expected[second], c.Arms[second])
+	if a.StdErr != nil && against != None {
+		k := max(best, against)
+		low, high, _ := a.Interval(k)
+		if best == 0 {
+			low, high = -high, -low
+		}
+		reason += fmt.Sprintf("; difference from %s %.3g (95 %% interval %.3g to %.3g)", c.Arms[against], (low+high)/2, low, high)
+		if c.Sure && low <= 0 && high >= 0 {
+			a.Reason = reason + ", which may be none"
+			return
+		}
+	}
+	if rare != nil {
+		reason += "; " + but + strings.Join(rare, ", ") + " to say"
+	}
+	a.Arm, a.Reason = best, reason
+}
+
+// better reports whether outcome a is better than b.
+func (c Config) better(a, b float64) bool {
+	if c.LowerIsBetter {
+		return a < b
+	}
+	return a > b
+}

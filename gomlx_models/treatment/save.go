@@ -1,0 +1,67 @@
+package treatment
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+)
+
+// saved is a model as JSON. With a network, it is the configuration of what
+// package fit saves.
+type saved struct {
+	Kind   string `json:"kind"`
+	Config Config `json:"config"`
+	State  *state `json:"state"`
+}
+
+const kind = "treatment"
+
+// Save writes the fitted model.
+func (m *Model) Save(w io.Writer) error {
+	if m.state == nil {
+		return fmt.Errorf("treatment: %w", models.ErrNotFitted)
+	}
+	out := saved{Kind: kind, Config: m.config, State: m.state}
+	if m.state.network != nil {
+		return m.state.network.Save(w, kind, out)
+	}
+	if err := json.NewEncoder(w).Encode(out); err != nil {
+		return fmt.Errorf("treatment: save: %w", err)
+	}
+	return nil
+}
+
+// Load reads what Save wrote.
+func Load(r io.Reader) (*Model, error) {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("treatment: load: %w", err)
+	}
+	var in saved
+	var weights fit.Weights
+	if bytes.HasPrefix(content, []byte("{")) {
+		if err := json.Unmarshal(content, &in); err != nil {
+			return nil, fmt.Errorf("treatment: %w: %w", fit.ErrCorrupt, err)
+		}
+	} else if weights, err = fit.Load(bytes.NewReader(content), kind, &in); err != nil {
+		return nil, fmt.Errorf("treatment: %w", err)
+	}
+	if in.Kind != kind {
+		return nil, fmt.Errorf("treatment: this is saved as %q, not as %q", in.Kind, kind)
+	}
+	if in.State == nil {
+		return nil, fmt.Errorf("treatment: %w: it holds no fit", fit.ErrCorrupt)
+	}
+	if weights != nil {
+		n := in.Config.Network
+		if in.State.network, err = fit.Restore(n.graph(len(in.Config.Arms)), weights, n.Batch); err != nil {
+			return nil, fmt.Errorf("treatment: %w", errors.Join(fit.ErrCorrupt, err))
+		}
+	}
+	return &Model{config: in.Config, state: in.State}, nil
+}

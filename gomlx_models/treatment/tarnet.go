@@ -1,0 +1,204 @@
+package treatment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/layers"
+	"github.com/gomlx/gomlx/ml/layers/activation"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/table"
+)
+
+// Network describes TARNet: layers that all arms share, then layers of each arm's
+// own.
+type Network struct {
+	Shared      []int   `json:"shared,omitempty"`     // widths; nil means 64, 64
+	Heads       []int   `json:"heads,omitempty"`      // widths; nil means 32
+	Dropout     float64 `json:"dropout,omitempty"`    // share of shared units left out in training
+	Validation  float64 `json:"validation,omitempty"` // share of patients held out to choose the epoch; 0 means 0.2
+	fit.Options         // zero values: 100 epochs of batches of 128 at rate 0.003, patience 15
+}
+
+func (n Network) withDefaults() Network {
+	if n.Shared == nil {
+		n.Shared = []int{64, 64}
+	}
+	if n.Heads == nil {
+		n.Heads = []int{32}
+	}
+	if n.Validation == 0 {
+		n.Validation = 0.2
+	}
+	if n.Options.Epochs == 0 {
+		n.Options.Epochs = 100
+	}
+	if n.Options.Batch == 0 {
+		n.Options.Batch = 128
+	}
+	if n.Options.LearningRate == 0 {
+		n.Options.LearningRate = 0.003
+	}
+	if n.Options.Patience == 0 {
+		n.Options.Patience = 15
+	}
+	return n
+}
+
+func (n Network) check() error {
+	if !(n.Dropout >= 0 && n.Dropout < 1) {
+		return fmt.Errorf("dropout is %v: it must be at least 0 and below 1", n.Dropout)
+	}
+	if !(n.Validation > 0 && n.Validation < 1) {
+		return fmt.Errorf("validation is %v: it is the share of patients held out, between 0 and 1", n.Validation)
+	}
+	return nil
+}
+
+// graph is the network.
+//
+//	x       [batch, columns], standardised
+//	returns [batch, arms]: outcome under each, standardised
+func (n Network) graph(arms int) fit.GraphFn {
+	return func(scope *model.Scope, inputs []*Node) *Node {
+		dense := func(scope *model.Scope, h *Node, widths []int) *Node {
+			for i, width := range widths {
+				h = activation.Relu(layers.Dense(scope.In("hidden%d", i), h, true, width)) // [batch, width]
+			}
+			return h
+		}
+		shared := dense(scope.In("shared"), inputs[0], n.Shared)
+		if n.Dropout > 0 {
+			shared = layers.DropoutStatic(scope.In("shared"), shared, n.Dropout)
+		}
+		out := make([]*Node, arms)
+		for k := range out {
+			head := scope.In("arm%d", k)
+			out[k] = layers.Dense(head.In("out"), dense(head, shared, n.Heads), true, 1) // [batch, 1]
+		}
+		return Concatenate(out, -1)
+	}
+}
+
+// factualLoss is the squared error at the arm that each patient got.
+//
+//	labels  [batch, 1+arms]: outcome, then 1 at the arm
+//	outputs [batch, arms]
+//	returns [batch]
+func factualLoss(labels, outputs []*Node) *Node {
+	outcome := Slice(labels[0], AxisRange(), AxisRange(0, 1)) // [batch, 1]
+	got := Slice(labels[0], AxisRange(), AxisRange(1))        // [batch, arms]
+	return ReduceSum(Mul(got, Square(Sub(outputs[0], outcome))), -1)
+}
+
+// source is the fit.Source of rows; labels are nil to predict.
+type source struct{ x, labels [][]float32 }
+
+// Len implements fit.Source.
+func (s source) Len() int { return len(s.x) }
+
+// Batch implements fit.Source.
+func (s source) Batch(_ int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
+	gather := func(from [][]float32) []*tensors.Tensor {
+		if from == nil {
+			return nil
+		}
+		var flat []float32
+		for _, r := range rows {
+			flat = append(flat, from[r]...)
+		}
+		return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(flat, len(rows), len(from[0]))}
+	}
+	return gather(s.x), gather(s.labels), nil
+}
+
+// rows32 returns standardised rows.
+func (s *state) rows32(xs []Row) [][]float32 {
+	out := make([][]float32, len(xs))
+	for i, x := range standardised(xs, s.Mean, s.Spread) {
+		for _, v := range x {
+			out[i] = append(out[i], float32(v))
+		}
+	}
+	return out
+}
+
+// network fits TARNet.
+func (f *fitting) network(s *state) error {
+	n := f.cfg.Network
+	if err := n.check(); err != nil {
+		return err
+	}
+	parts, err := table.Divide(f.d.Len(), []float64{1 - n.Validation, n.Validation}, table.SplitOptions{Group: f.d.Group, Seed: f.cfg.Seed})
+	if err != nil {
+		return err
+	}
+	labelled := func(rows []int) source {
+		out := source{x: s.rows32(pick(f.d.X, rows))}
+		for _, r := range rows {
+			y := f.d.Y[r]
+			label := make([]float32, 1+len(f.cfg.Arms))
+			label[0], label[1+y.Arm] = float32((y.Value-s.Level)/s.Scale), 1
+			out.labels = append(out.labels, label)
+		}
+		return out
+	}
+	job := fit.Job{Graph: n.graph(len(f.cfg.Arms)), Loss: factualLoss, Train: labelled(parts[0]), Validation: labelled(parts[1]), Options: n.Options}
+	job.Seed = f.cfg.Seed
+	s.network, err = fit.Train(f.ctx, job, f.watching...)
+	return err
+}
+
+// heads fills in what the network says.
+func (s *state) heads(ctx context.Context, c Config, xs []Row, answers []Answer) error {
+	outputs, err := s.network.Predict(ctx, source{x: s.rows32(xs)})
+	if err != nil {
+		return err
+	}
+	for i := range answers {
+		for k := range c.Arms {
+			answers[i].Expected[k] = s.Level + s.Scale*float64(outputs[i*len(c.Arms)+k])
+			answers[i].Effect[k] = answers[i].Expected[k] - answers[i].Expected[0]
+		}
+	}
+	return nil
+}
+
+// integrated returns the integrated gradients of the effect of an arm from the
+// mean patient to x: Σ values is the effect at x less that at the mean, up to the
+// error of the sum over steps. Sundararajan et al., ICML 2017.
+func (s *state) integrated(c Config, x Row, arm int) ([]float64, error) {
+	const steps = 64
+	z := s.rows32([]Row{x})[0]
+	flat := make([]float32, 0, steps*len(z))
+	for k := range steps {
+		for _, v := range z { // the mean is 0
+			flat = append(flat, v*(float32(k)+0.5)/steps)
+		}
+	}
+	graph := c.Network.graph(len(c.Arms))
+	gradient := s.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
+		out := graph(scope, inputs)
+		of := func(k int) *Node { return ReduceAllSum(Slice(out, AxisRange(), AxisElem(k))) }
+		return []*Node{ReduceMean(Gradient(Sub(of(arm), of(0)), inputs[0])[0], 0)}
+	})
+	path := tensors.FromFlatDataAndDimensions(flat, steps, len(z))
+	results, err := gradient(path)
+	if err != nil {
+		return nil, err
+	}
+	slopes, err := tensors.CopyFlatData[float32](results[0])
+	if err := errors.Join(err, results[0].FinalizeAll(), path.FinalizeAll()); err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(z))
+	for j, v := range z {
+		out[j] = s.Scale * float64(v) * float64(slopes[j])
+	}
+	return out, nil
+}

@@ -1,0 +1,319 @@
+package treatment_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/floats"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
+	"github.com/assay-ml/assay/gomlx_models/prognosis"
+	"github.com/assay-ml/assay/gomlx_models/treatment"
+	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
+	"github.com/assay-ml/assay/gomlx_models/tree"
+)
+
+var (
+	names = []string{"severity", "age", "noise"}
+	arms  = []string{"usual care", "drug"}
+)
+
+// cohort returns patients of whom the severe got the drug more often and fared
+// worse anyway. The drug's effect is 2, or −1 from an age of 1 on; truth is the
+// expected outcome under each arm.
+func cohort(n int, seed uint64) (d treatment.Dataset, truth [][]float64) {
+	r := rand.New(rand.NewPCG(seed, 9))
+	for range n {
+		x := treatment.Row{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}
+		effect := 2.0
+		if x[1] > 0.5 {
+			effect = -1
+		}
+		expected := []float64{10 - 2*x[0], 10 - 2*x[0] + effect}
+		arm := 0
+		if r.Float64() < 1/(1+math.Exp(-1.2*x[0])) {
+			arm = 1
+		}
+		d.X, truth = append(d.X, x), append(truth, expected)
+		d.Y = append(d.Y, treatment.Outcome{Arm: arm, Value: expected[arm] + r.NormFloat64()})
+	}
+	return d, truth
+}
+
+func needsBackend(t *testing.T) {
+	t.Helper()
+	if _, err := fit.Backend(); err != nil {
+		t.Skipf("no GoMLX backend: %v", err)
+	}
+}
+
+// methods are all of them.
+var methods = []treatment.Method{
+	treatment.SLearner, treatment.TLearner, treatment.XLearner, treatment.DRLearner,
+	treatment.CausalForest, treatment.TARNet, treatment.PolicyTree,
+}
+
+func small(method treatment.Method, seed int64) treatment.Config {
+	cfg := treatment.Config{Method: method, Arms: arms, Features: names, Seed: seed}
+	cfg.Folds = 2
+	cfg.Outcome = prognosis.Config{Method: prognosis.Boosting, Boost: tree.BoostConfig{Rounds: 20, MinLeaf: 5}}
+	cfg.Forest = causal.Config{Trees: 12}
+	cfg.Network = treatment.Network{Shared: []int{16}, Heads: []int{8}}
+	cfg.Network.Options = fit.Options{Epochs: 10, Batch: 32, LearningRate: 0.01}
+	return cfg
+}
+
+func TestModelsKeepTheirPromises(t *testing.T) {
+	d, _ := cohort(200, 1)
+	armless := treatment.Dataset{X: d.X, Y: make([]treatment.Outcome, d.Len())}
+	unknown := treatment.Dataset{X: d.X, Y: append(append([]treatment.Outcome(nil), d.Y[:199]...), treatment.Outcome{Arm: 2})}
+	for _, method := range methods {
+		t.Run(string(method), func(t *testing.T) {
+			if method == treatment.TARNet {
+				needsBackend(t)
+			}
+			modeltest.Check(t, modeltest.Case[treatment.Row, treatment.Outcome, treatment.Answer]{
+				New: func(seed int64) models.Model[treatment.Row, treatment.Outcome, treatment.Answer] {
+					return treatment.New(small(method, seed))
+				},
+				Train: d,
+				Numbers: func(a treatment.Answer) []float64 {
+					return append(append([]float64{float64(a.Arm)}, a.Expected...), append(a.Effect, a.Propensity...)...)
+				},
+				Steps: true,
+				Load: func(r io.Reader) (models.Model[treatment.Row, treatment.Outcome, treatment.Answer], error) {
+					return treatment.Load(r)
+				},
+				BadFit:   map[string]treatment.Dataset{"all got one arm": armless, "an arm that is not named": unknown},
+				BadInput: map[string]treatment.Row{"too few columns": {1}, "an infinite value": {1, math.Inf(1), 1}, "a missing value": {1, math.NaN(), 1}},
+			})
+		})
+	}
+}
+
+// Every learner comes nearer to the effect than the difference between those who
+// got the drug and those who did not, which confounding drives to the wrong side.
+func TestLearnersBeatTheNaiveDifference(t *testing.T) {
+	d, truth := cohort(2000, 2)
+	var sum, n [2]float64
+	for _, y := range d.Y {
+		sum[y.Arm] += y.Value
+		n[y.Arm]++
+	}
+	naive := sum[1]/n[1] - sum[0]/n[0]
+	test, truth := cohort(500, 3)
+	pehe := func(of func(i int) float64) float64 {
+		var squares float64
+		for i, e := range truth {
+			d := of(i) - (e[1] - e[0])
+			squares += d * d
+		}
+		return math.Sqrt(squares / float64(len(truth)))
+	}
+	t.Logf("naive difference %.3f, √PEHE %.3f", naive, pehe(func(int) float64 { return naive }))
+	for _, method := range methods {
+		t.Run(string(method), func(t *testing.T) {
+			if method == treatment.TARNet {
+				needsBackend(t)
+			}
+			cfg := treatment.Config{Method: method, Arms: arms, Features: names, Seed: 1}
+			m := treatment.New(cfg)
+			if err := m.Fit(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			answers, err := m.Predict(t.Context(), test.X)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var mean, trueMean, right, recommended, covered float64
+			for i, a := range answers {
+				mean += a.Effect[1] / 500
+				trueMean += (truth[i][1] - truth[i][0]) / 500
+				if low, high, ok := a.Interval(1); ok && low <= truth[i][1]-truth[i][0] && truth[i][1]-truth[i][0] <= high {
+					covered++
+				}
+				if a.Arm != treatment.None {
+					recommended++
+					if a.Arm == floats.MaxIdx(truth[i]) {
+						right++
+					}
+				}
+			}
+			got := pehe(func(i int) float64 { return answers[i].Effect[1] })
+			t.Logf("√PEHE %.3f, mean effect %.3f (true %.3f), right arm %.3f of %.0f, covered %.3f", got, mean, trueMean, right/recommended, recommended, covered/500)
+			if got > 1 || math.Abs(mean-trueMean) > 0.2 || right/recommended < 0.9 {
+				t.Errorf("√PEHE %.3f, mean effect %.3f (true %.3f), right arm for %.3f", got, mean, trueMean, right/recommended)
+			}
+		})
+	}
+}
+
+// Explanations add up to the effect that they explain, and find what it hangs on.
+func TestExplanationsAddUp(t *testing.T) {
+	d, _ := cohort(400, 4)
+	for _, method := range methods {
+		t.Run(string(method), func(t *testing.T) {
+			tolerance := 1e-6
+			if method == treatment.TARNet {
+				needsBackend(t)
+			}
+			m := treatment.New(small(method, 1))
+			if err := m.Fit(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range d.X[:5] {
+				answers, err := m.Predict(t.Context(), []treatment.Row{x})
+				if err != nil {
+					t.Fatal(err)
+				}
+				e, err := m.Explain(t.Context(), x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := e.Base+floats.Sum(e.Values), answers[0].Effect[1]; math.Abs(got-want) > tolerance {
+					t.Errorf("%s: adds up to %v, want %v", e.Method, got, want)
+				}
+				if e.Answer != "effect of drug against usual care" {
+					t.Errorf("answer %q", e.Answer)
+				}
+			}
+			if _, err := m.ExplainArm(t.Context(), d.X[0], 0); err == nil {
+				t.Error("the first arm: got no error")
+			}
+		})
+	}
+}
+
+// Where patients alike got one arm only, or there were none alike, the model says
+// so and recommends nothing.
+func TestAbstains(t *testing.T) {
+	d, _ := cohort(800, 5)
+	for i := range d.X { // the oldest never get the drug
+		if d.X[i][1] > 1 {
+			d.Y[i].Arm = 0
+		}
+	}
+	cfg := small(treatment.TLearner, 1)
+	cfg.Propensity = prognosis.Config{Method: prognosis.Forest, Trees: tree.Config{Trees: 50, MinLeaf: 5}}
+	m := treatment.New(cfg)
+	if err := m.Fit(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	f := func(x treatment.Row, arm int, says string) {
+		t.Helper()
+		answers, err := m.Predict(t.Context(), []treatment.Row{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := answers[0]; a.Arm != arm || !strings.Contains(a.Reason, says) {
+			t.Errorf("%v: got arm %d, %q; want %d and %q", x, a.Arm, a.Reason, arm, says)
+		}
+	}
+	f(treatment.Row{0, -0.5, 0}, 1, "with drug")
+	f(treatment.Row{0, 1.6, 0}, treatment.None, "too few got drug (0.0 %)")
+	f(treatment.Row{0, 17, 0}, treatment.None, "age is 17, and was between")
+}
+
+// Standard errors from resamples cover the mean effect, and Sure keeps silent
+// where the interval holds zero.
+func TestResamples(t *testing.T) {
+	d, truth := cohort(400, 6)
+	cfg := small(treatment.TLearner, 1)
+	cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
+	cfg.Resamples, cfg.Sure = 25, true
+	for i := range d.Y { // one effect of 2 for all, which a linear model can say
+		d.Y[i].Value += float64(d.Y[i].Arm) * (2 - (truth[i][1] - truth[i][0]))
+	}
+	m := treatment.New(cfg)
+	if err := m.Fit(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := m.Predict(t.Context(), d.X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	covered := 0.0
+	for _, a := range answers {
+		low, high, ok := a.Interval(1)
+		if !ok {
+			t.Fatal("no interval")
+		}
+		if low <= 2 && 2 <= high {
+			covered++
+		}
+		if a.Arm == treatment.None && low > 0 && !strings.Contains(a.Reason, "too few") {
+			t.Errorf("no arm, %q, though the interval is %v to %v", a.Reason, low, high)
+		}
+		if low <= 0 && a.Arm != treatment.None {
+			t.Errorf("arm %d, though the interval is %v to %v", a.Arm, low, high)
+		}
+	}
+	if share := covered / 400; share < 0.8 {
+		t.Errorf("%.3f of the intervals cover the effect", share)
+	}
+	cfg = small(treatment.TARNet, 1)
+	cfg.Sure = true
+	if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), "needs standard errors") {
+		t.Errorf("got %v, want that TARNet has no standard errors", err)
+	}
+}
+
+// Three arms, and outcomes that are harms.
+func TestArms(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	var d treatment.Dataset
+	for i := range 900 {
+		x := treatment.Row{r.NormFloat64(), r.NormFloat64()}
+		harm := []float64{5, 4, 3}
+		if x[0] > 0 {
+			harm = []float64{5, 2, 6}
+		}
+		d.X, d.Y = append(d.X, x), append(d.Y, treatment.Outcome{Arm: i % 3, Value: harm[i%3] + 0.5*r.NormFloat64()})
+	}
+	for _, method := range []treatment.Method{treatment.SLearner, treatment.TLearner, treatment.XLearner, treatment.DRLearner, treatment.CausalForest, treatment.PolicyTree} {
+		cfg := small(method, 1)
+		cfg.Arms, cfg.Features, cfg.LowerIsBetter = []string{"none", "a", "b"}, []string{"x", "y"}, true
+		cfg.Known = []float64{1. / 3, 1. / 3, 1. / 3}
+		m := treatment.New(cfg)
+		if err := m.Fit(t.Context(), d); err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		answers, err := m.Predict(t.Context(), []treatment.Row{{1, 0}, {-1, 0}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answers[0].Arm != 1 || answers[1].Arm != 2 {
+			t.Errorf("%s: got arms %d and %d, want 1 and 2: %q", method, answers[0].Arm, answers[1].Arm, answers[0].Reason)
+		}
+		if got := answers[1].Expected; math.Abs(got[2]-3) > 1 {
+			t.Errorf("%s: expected %v, want about 5, 4, 3", method, got)
+		}
+		if method == treatment.PolicyTree {
+			if rules := m.Rules(); !strings.Contains(rules, "if x ≤") || !strings.Contains(rules, "b -") {
+				t.Errorf("rules:\n%s", rules)
+			}
+		}
+	}
+}
+
+func ExampleModel_Rules() {
+	d, _ := cohort(1000, 8)
+	m := treatment.New(treatment.Config{Method: treatment.PolicyTree, Arms: arms, Features: names, Policy: causal.PolicyConfig{Depth: 1, Candidates: 10}})
+	if err := m.Fit(context.Background(), d); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(m.Rules())
+	// Output:
+	// if age ≤ 0.5888 or missing:
+	//     drug 12.07 (722 rows)
+	// else:
+	//     usual care 9.89 (270 rows)
+}
