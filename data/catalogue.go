@@ -38,7 +38,44 @@ var sets = []Set{
 			SHA:  "f2c7d5025dec4e92e7feae367a5f7ccf58789a10ac6b54bdf15976c599f9dd39", // of a copy: UCI states none
 		}},
 	},
+
+	// The checksums are those that Hugging Face's datasets 1.2 to 2.13 fetched the
+	// corpus by; the authors' own page gives none.
+	{
+		Name: "ade", Task: "text", About: "20,896 sentences of case reports: does one tell of an adverse drug effect?",
+		Classes: []string{"no adverse effect", "adverse effect"},
+		Page:    "https://doi.org/10.1016/j.jbi.2012.04.008",
+		Licence: "none stated",
+		Cite:    "Gurulingappa et al., J Biomed Inform 45 (2012), 885",
+		Files: []Remote{
+			{
+				Name: "DRUG-AE.rel", URL: adeCorpus + "DRUG-AE.rel",
+				SHA: "542cdc483ccc94927762eaf2c9a8ecac49a6c10037dda2895be6a6e20160f75a",
+			}, {
+				Name: "ADE-NEG.txt", URL: adeCorpus + "ADE-NEG.txt",
+				SHA: "8f506c159042ce354fbf26981dc39971dde8f09b1158d94106eab1e516e53fcf",
+			},
+		},
+		Table: "ade_v2.tsv.gz",
+	},
+	// The official test part; what it is trained on elsewhere has another 11,550.
+	{
+		Name: "medical-abstracts", Task: "text", About: "2,888 abstracts of five kinds of condition",
+		Classes: []string{"neoplasms", "digestive system diseases", "nervous system diseases", "cardiovascular diseases", "general pathological conditions"},
+		Page:    "https://github.com/sebischair/Medical-Abstracts-TC-Corpus",
+		Licence: "CC-BY-SA-3.0",
+		Cite:    "Schopf et al., NLPIR 2022, 6",
+		Files: []Remote{{
+			Name: "medical_tc_test.csv",
+			URL:  "https://raw.githubusercontent.com/sebischair/Medical-Abstracts-TC-Corpus/main/medical_tc_test.csv",
+			SHA:  "1eecea73c9ecad292c55e10403bd139fab9580545d6878482997c5564d51ac05",
+		}},
+	},
 }
+
+// adeCorpus is where the corpus can be fetched from; its authors' page, a
+// Google site, hands out no files to programs.
+const adeCorpus = "https://raw.githubusercontent.com/trunghlt/AdverseDrugReaction/master/ADE-Corpus-V2/"
 
 var organs = []string{
 	"bladder", "femur left", "femur right", "heart", "kidney left", "kidney right", "liver", "lung left", "lung right",

@@ -26,6 +26,7 @@ type Set struct {
 	Licence string   `json:"licence"` // SPDX where there is one
 	Cite    string   `json:"cite"`
 	Files   []Remote `json:"files"`
+	Table   string   `json:"table,omitempty"` // a file that holds the rows of Files in one table: Find takes it where they are not
 }
 
 // Remote is a file as its authors publish it.

@@ -60,6 +60,22 @@ func TestFind(t *testing.T) {
 	if len(files) != 1 || files[0] != want {
 		t.Errorf("got %+v, want %+v", files, want)
 	}
+
+	// A table stands for the files that it holds, until they are there.
+	for _, names := range [][]string{{"ade_v2.tsv.gz"}, {"DRUG-AE.rel", "ADE-NEG.txt"}} {
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		files, err := Find("ade")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(files) != len(names) || filepath.Base(files[0].Path) != names[0] {
+			t.Errorf("ade: got %+v, want %q", files, names)
+		}
+	}
 }
 
 func TestGet(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 const searchDepth = 4
 
 // Find returns the files of the set called name, from the first data folder
-// that has them all: those of $ASSAY_DATA, then assay's own. Files are known
+// that has them all, or else its Table: those of $ASSAY_DATA, then assay's own. Files are known
 // by their names; what is in them is for the reader to check and, through
 // their SHA256, for the run to record.
 func Find(name string) ([]File, error) {
@@ -30,21 +30,27 @@ func Find(name string) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	names := [][]string{nil, {set.Table}}
+	for _, file := range set.Files {
+		names[0] = append(names[0], file.Name)
+	}
 	for _, dir := range dirs {
-		paths, err := findIn(dir, set)
-		if err != nil {
-			return nil, err
-		}
-		if paths != nil {
-			return Stat(paths...)
+		for _, names := range names {
+			paths, err := findIn(dir, names)
+			if err != nil {
+				return nil, err
+			}
+			if paths != nil {
+				return Stat(paths...)
+			}
 		}
 	}
 	return nil, fmt.Errorf("data set %s is %w (looked in %s): run `assay data get %s`",
 		name, ErrNotFound, strings.Join(dirs, ", "), name)
 }
 
-// findIn returns where dir has the files of set, nil if it lacks one.
-func findIn(dir string, set Set) ([]string, error) {
+// findIn returns where dir has the files called names, nil if it lacks one.
+func findIn(dir string, names []string) ([]string, error) {
 	found := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -69,11 +75,11 @@ func findIn(dir string, set Set) ([]string, error) {
 		return nil, fmt.Errorf("data folder %s: %w", dir, err)
 	}
 	var paths []string
-	for _, file := range set.Files {
-		if found[file.Name] == "" {
+	for _, name := range names {
+		if found[name] == "" {
 			return nil, nil
 		}
-		paths = append(paths, found[file.Name])
+		paths = append(paths, found[name])
 	}
 	return paths, nil
 }
