@@ -46,7 +46,7 @@ type NumberPlan struct {
 	Impute     Impute  `json:"impute"`     // "" means Median
 	Constant   float64 `json:"constant"`   // for Constant
 	Neighbours int     `json:"neighbours"` // for Neighbour; 0 means 5
-	Indicator  bool    `json:"indicator"`  // a feature more: 1 where the value is missing
+	Indicator  bool    `json:"indicator"`  // a feature more, where training rows lack values: 1 where the value is missing
 	Scale      Scale   `json:"scale"`
 }
 

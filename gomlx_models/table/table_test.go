@@ -467,3 +467,16 @@ func ExampleFit() {
 	fmt.Println(pipeline.Names(), x[0])
 	// Output: [age sex = f sex = m] [50 0 1]
 }
+
+// A column that lacks nothing in training has no indicator: it would be zero for
+// every row learnt from, and say nothing.
+func TestIndicatorOfColumnsThatLackValues(t *testing.T) {
+	train := &Frame{Columns: []Column{NumberColumn("age", []float64{1, 2, 3}), NumberColumn("bmi", []float64{1, math.NaN(), 3})}}
+	pipeline, _, err := Fit(Plan{Number: NumberPlan{Indicator: true}}, train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := pipeline.Names(), []string{"age", "bmi", "bmi is missing"}; !slices.Equal(got, want) {
+		t.Errorf("got features %q, want %q", got, want)
+	}
+}
