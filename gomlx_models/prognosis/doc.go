@@ -73,13 +73,13 @@ type Config struct {
 	// categories. nil means that rows come from elsewhere.
 	Pipeline *table.Pipeline `json:"pipeline,omitempty"`
 
-	Linear  linear.Config      `json:"linear"`
-	SVM     svm.Config         `json:"svm"`
-	Fourier Fourier            `json:"fourier"`
-	Trees   tree.Config        `json:"trees"` // Method and Seed of its own are ignored
-	Boost   tree.BoostConfig   `json:"boost"` // Seed of its own is ignored
-	Cox     survival.CoxConfig `json:"cox"`
-	Network Network            `json:"network"`
+	Linear  linear.Config      `json:"linear,omitzero"`
+	SVM     svm.Config         `json:"svm,omitzero"`
+	Fourier Fourier            `json:"fourier,omitzero"`
+	Trees   tree.Config        `json:"trees,omitzero"` // Method and Seed of its own are ignored
+	Boost   tree.BoostConfig   `json:"boost,omitzero"` // Seed of its own is ignored
+	Cox     survival.CoxConfig `json:"cox,omitzero"`
+	Network Network            `json:"network,omitzero"`
 }
 
 // Network describes the networks of DeepSurv and Hazard.
