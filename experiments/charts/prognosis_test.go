@@ -149,6 +149,24 @@ func TestBeeswarm(t *testing.T) {
 	}
 }
 
+func TestDecisionCurvesShowWhatIsWorthwhile(t *testing.T) {
+	curve := func(label string, y ...models.Number) models.Curve {
+		return models.Curve{Kind: "decision", Label: label, X: []models.Number{0.01, 0.5, 0.99}, Y: y}
+	}
+	r := models.Report{Name: "d", Curves: []models.Curve{curve("model", 0.36, 0.3, 0.2), curve("treat all", 0.36, -0.26, -61), curve("treat none", 0, 0, 0)}}
+	f := Compare([]Judged{{Name: "a", Report: r}, {Name: "b", Report: r}})[0]
+	var names []string
+	for _, s := range optionOf(t, f)["series"].([]any) {
+		names = append(names, s.(map[string]any)["name"].(string))
+	}
+	if got := strings.Join(names, ", "); got != "a, treat all, treat none, b" {
+		t.Errorf("lines %s: what does not depend on the model is drawn once", got)
+	}
+	if y := optionOf(t, f)["yAxis"].([]any)[0].(map[string]any); y["min"] != -0.1 || y["max"] != 0.4 {
+		t.Errorf("net benefit from %v to %v, want −0.1 to 0.4", y["min"], y["max"])
+	}
+}
+
 func TestFifths(t *testing.T) {
 	nan := math.NaN()
 	f := func(values []float64, want ...int) {

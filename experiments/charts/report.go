@@ -2,6 +2,7 @@ package charts
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,15 +82,21 @@ func curveFigures(runs []Judged) []Figure {
 		labels := map[string]bool{} // runs are told apart by name alone where each has one curve
 		for _, run := range runs {
 			for _, curve := range run.Report.Curves {
-				if curve.Kind == kind {
+				if curve.Kind == kind && !reference(curve) {
 					labels[curve.Label] = true
 				}
 			}
 		}
 		var lines []Line
-		for _, run := range runs {
+		for k, run := range runs {
 			for _, curve := range run.Report.Curves {
 				if curve.Kind != kind {
+					continue
+				}
+				if reference(curve) {
+					if k == 0 { // the same for all models of one data set
+						lines = append(lines, Line{Name: curve.Label, Color: muted, Dash: dashes[1+len(lines)%2], X: floats(curve.X), Y: floats(curve.Y)})
+					}
 					continue
 				}
 				line := how.line
@@ -112,6 +119,9 @@ func curveFigures(runs []Judged) []Figure {
 			figures = append(figures, Survival(id, how.title, how.axes.X, lines))
 		case "scatter":
 			figures = append(figures, Agreement(id, how.title, lines))
+		case "decision":
+			how.axes.YRange = worthwhile(lines)
+			figures = append(figures, Curves(id, how.title, lines, how.axes))
 		default:
 			figures = append(figures, Curves(id, how.title, lines, how.axes))
 		}
@@ -120,6 +130,39 @@ func curveFigures(runs []Judged) []Figure {
 		figures = append(figures, Dependence(runs[0].Report.Name, run.Report.Curves)...)
 	}
 	return figures
+}
+
+// reference reports whether a curve is one that models are held against: treating
+// all or none.
+func reference(c models.Curve) bool {
+	return c.Kind == "decision" && strings.HasPrefix(c.Label, "treat ")
+}
+
+// worthwhile cuts the lines of a decision curve off where they do much more harm
+// than good, as treating all does at high thresholds, and returns the range of
+// what is left: without it the harm is all one would see.
+func worthwhile(lines []Line) *[2]float64 {
+	top := 0.0
+	for _, line := range lines {
+		for _, y := range line.Y {
+			if finite(y) {
+				top = max(top, y)
+			}
+		}
+	}
+	if top == 0 {
+		return nil
+	}
+	step := roundStep(top / 4)
+	low, high := -step, step*math.Ceil(top/step)
+	for _, line := range lines {
+		for i, y := range line.Y {
+			if y < low {
+				line.Y[i] = math.NaN()
+			}
+		}
+	}
+	return &[2]float64{low, high}
 }
 
 func floats(numbers []models.Number) []float64 {
