@@ -220,14 +220,9 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (Garbage, error) {
 	}
 	for _, id := range g.Runs {
 		// One transaction a run: others write in between.
-		err := s.transact(ctx, func(tx *sql.Tx) error {
-			_, err := tx.Exec(`delete from run where key = ? and trashed is not null`, id)
-			return err
-		})
-		if err != nil {
-			return g, fmt.Errorf("gc: run %s: %w", id, err)
+		if err := s.Delete(ctx, id); err != nil && !errors.Is(err, ErrNotFound) { // it may have been restored
+			return g, fmt.Errorf("gc: %w", err)
 		}
-		removeJournal(liveDir(s.path), id)
 	}
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec(`delete from blob where `+unused, time.Now().Add(-unfinished).UnixMicro())
@@ -245,6 +240,26 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (Garbage, error) {
 		return g, fmt.Errorf("gc: %w", err)
 	}
 	return g, nil
+}
+
+// Delete deletes a run that is in the trash and has ended, for good; of others it
+// says ErrNotFound. Blobs that no other run has are left to GC.
+func (s *Store) Delete(ctx context.Context, id RunID) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		result, err := tx.Exec(`delete from run as r where key = ? and not `+keep, id)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return ErrNotFound
+	})
+	if err != nil {
+		return fmt.Errorf("run %s in the trash: %w", id, err)
+	}
+	removeJournal(liveDir(s.path), id)
+	return nil
 }
 
 // unused is true of a blob of no artifact. Its argument is when a blob that is

@@ -143,7 +143,13 @@ func TestGC(t *testing.T) {
 		check(t, err)
 		check(t, w.Step(0, []string{"loss", string(w.ID())}, []float64{1, 2}))
 	}
+	if err := s.Delete(ctx, keep.ID()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("deleting a run that is not in the trash: %v, want ErrNotFound", err)
+	}
 	check(t, s.Trash(ctx, drop.ID()))
+	if err := s.Delete(ctx, drop.ID()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("deleting a run that still runs: %v, want ErrNotFound", err)
+	}
 	if g, err := s.GC(ctx, true); err != nil || len(g.Runs) != 0 || g.Blobs != 0 {
 		t.Errorf("a run in the trash that still runs: %+v, %v", g, err)
 	}
