@@ -92,17 +92,19 @@
         return box;
       }
       const first = list[0];
-      const pair = Array.isArray(first.value) && first.value.length === 2;
+      const marked = (p) => p.seriesType === "scatter" && option.series[p.seriesIndex]?.yAxisIndex === 1; // not finite
+      const pair = Array.isArray(first.value) && (first.value.length === 2 || marked(first));
       const axisName = option.xAxis?.[0]?.name ?? "";
       const place = option.xAxis?.[0]?.type === "time" ? (x) => new Date(x).toLocaleString() : format;
       box.append(element("div", pair ? `${axisName} ${place(first.value[0])}` : first.name, { opacity: 0.7, marginBottom: "2px" }));
-      const value = (p) => (Array.isArray(p.value) ? p.value.at(-1) : p.value);
+      const value = (p) => (marked(p) ? -Infinity : Array.isArray(p.value) ? p.value.at(-1) : p.value);
+      const written = (p) => (marked(p) ? `${format(p.value[3])} up to ${place(p.value[2])}` : format(value(p)));
       for (const p of list.toSorted((a, b) => value(b) - value(a)).slice(0, 16)) {
         const row = element("div", undefined, { display: "flex", gap: "8px", alignItems: "center" });
         row.append(
           element("span", "", { width: "10px", height: "3px", background: typeof p.color === "string" ? p.color : "currentColor", flex: "none" }),
           element("span", p.seriesName, { maxWidth: "22em", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }),
-          element("b", format(value(p)), { marginLeft: "auto", paddingLeft: "12px", fontWeight: 600 }));
+          element("b", written(p), { marginLeft: "auto", paddingLeft: "12px", fontWeight: 600 }));
         box.append(row);
       }
       if (list.length > 16) box.append(element("div", `and ${list.length - 16} more`, { opacity: 0.7 }));

@@ -24,6 +24,7 @@ type Line struct {
 	// AtRisk is how many were still at risk just before each X, which Survival
 	// writes under the curve.
 	AtRisk []int
+	Odd    []Odd // where values are not finite; marked at the chart's edge
 }
 
 // CurveOptions say how Curves draws its axes. The zero value is linear axes
@@ -105,6 +106,7 @@ func curves(lines []Line, o CurveOptions) *charts.Line {
 			addBand(chart, line, o)
 		}
 		addLine(chart, line, o)
+		addOdd(chart, line)
 	}
 	return chart
 }

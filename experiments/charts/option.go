@@ -148,12 +148,12 @@ func parse(raw json.RawMessage) (option, bool) {
 }
 
 // lines returns the series of o in its first grid that have a meaning of their
-// own, curves and clouds of dots: not the edges of bands.
+// own, curves and clouds of dots: not the edges of bands, nor marks (addOdd).
 func (o option) lines() []series {
 	var lines []series
 	for _, s := range o.Series {
 		drawn := s.Type == "line" || s.Type == "scatter"
-		if drawn && !s.edge() && s.XAxis == 0 && o.XAxis[0].Type != "category" {
+		if drawn && !s.edge() && !s.mark() && s.XAxis == 0 && o.XAxis[0].Type != "category" {
 			lines = append(lines, s)
 		}
 	}
@@ -162,6 +162,9 @@ func (o option) lines() []series {
 
 // edge reports whether s is an edge of a band: see addBand.
 func (s series) edge() bool { return strings.HasPrefix(s.Stack, "band ") }
+
+// mark reports whether s marks what is not finite: see addOdd.
+func (s series) mark() bool { return s.Type == "scatter" && s.YAxis == 1 }
 
 // kind returns which of our charts o is: "line", "bar", "heatmap", "rows" (a
 // category a row), "graph", or "" for one that only ECharts can draw.
