@@ -15,15 +15,15 @@ import (
 
 // trend returns a run's curve as one point a bucket, its mean, or the moving
 // average if one is wanted: what is averaged over runs.
-func trend(cut []store.Bucket, run store.Run, a axes) charts.Line {
+func trend(cut []store.Bucket, place ends, a axes) charts.Line {
 	if a.Smooth > 0 {
-		lines := draw(charts.Line{}, cut, run, a)
+		lines := draw(charts.Line{}, cut, place, a)
 		return lines[len(lines)-1]
 	}
 	var line charts.Line
 	for _, b := range cut {
 		if !math.IsNaN(b.Mean) {
-			first, last := a.ends(b, run)
+			first, last := place(b)
 			line.X, line.Y = append(line.X, (first+last)/2), append(line.Y, b.Mean)
 		}
 	}

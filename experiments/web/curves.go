@@ -19,7 +19,7 @@ import (
 
 // axes is how a reader wants curves drawn.
 type axes struct {
-	X          string  // "step", "relative" (seconds since the run began) or "wall"
+	X          string  // "step", "relative" (seconds since the run began), "wall", or "metric.NAME"
 	Smooth     float64 // weight of the past in the moving average, 0 for none
 	LogX, LogY bool
 	Bands      bool  // one mean with its interval for the runs of a group
@@ -36,7 +36,10 @@ func axesOf(q url.Values) (axes, error) {
 	case "step", "relative", "wall":
 		a.X = x
 	default:
-		return axes{}, badRequest(fmt.Sprintf("x is %q: it can be step, relative or wall", x))
+		if !strings.HasPrefix(x, "metric.") {
+			return axes{}, badRequest(fmt.Sprintf("x is %q: it can be step, relative, wall or metric.NAME", x))
+		}
+		a.X = x
 	}
 	if text := q.Get("smooth"); text != "" {
 		smooth, err := strconv.ParseFloat(text, 64)
@@ -58,6 +61,9 @@ func axesOf(q url.Values) (axes, error) {
 	}
 	return a, nil
 }
+
+// metric returns the metric that is the x axis, if one is.
+func (a axes) metric() (name string, ok bool) { return strings.CutPrefix(a.X, "metric.") }
 
 // query returns the part of an address that axesOf reads, without the window.
 func (a axes) query() url.Values {
@@ -118,11 +124,18 @@ func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []st
 			if err != nil {
 				return curve{}, err
 			}
-			if a.Bands && run.Group != "" {
-				means[run.Group] = append(means[run.Group], trend(cut, run, a))
+			ends, err := endsOf(ctx, s, run, a)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // it has no such x
+			}
+			if err != nil {
+				return curve{}, err
+			}
+			if a.Bands && run.Group != "" && ordered(a) {
+				means[run.Group] = append(means[run.Group], trend(cut, ends, a))
 				continue
 			}
-			lines = append(lines, draw(line, cut, run, a)...)
+			lines = append(lines, draw(line, cut, ends, a)...)
 		}
 	}
 	for _, group := range slices.Sorted(maps.Keys(means)) {
@@ -132,8 +145,12 @@ func curveOf(ctx context.Context, s *store.Store, runs []store.Run, metrics []st
 	if odd > 0 {
 		title += fmt.Sprintf(" · %d not finite", odd)
 	}
+	xName := map[string]string{"step": "step", "relative": "seconds", "wall": "-"}[a.X]
+	if metric, ok := a.metric(); ok {
+		xName = metric
+	}
 	figure := charts.Curves("curve-"+strings.Join(metrics, "-"), title, lines, charts.CurveOptions{
-		X: map[string]string{"step": "step", "relative": "seconds", "wall": "-"}[a.X], Wall: a.X == "wall",
+		X: xName, Wall: a.X == "wall",
 		LogX: a.LogX && a.X != "wall", LogY: a.LogY, Points: -1, Zoom: true,
 	})
 	figure.Height = 260
@@ -175,25 +192,62 @@ func cutOf(ctx context.Context, s *store.Store, run store.RunID, metric string, 
 	return cut, nil
 }
 
-// ends returns where a bucket begins and ends on the x axis.
-func (a axes) ends(b store.Bucket, run store.Run) (first, last float64) {
+// ends says where a bucket begins and ends on the x axis.
+type ends func(store.Bucket) (first, last float64)
+
+// ordered reports whether x never falls along a curve.
+func ordered(a axes) bool {
+	_, metric := a.metric()
+	return !metric
+}
+
+// endsOf returns where the points of run lie on the x axis of a. Where x is a
+// metric it is read between the points beside a step, on a straight line; it is
+// NaN, a gap, outside of them.
+func endsOf(ctx context.Context, s *store.Store, run store.Run, a axes) (ends, error) {
 	switch a.X {
 	case "relative":
-		return b.FirstTime.Sub(run.Started).Seconds(), b.LastTime.Sub(run.Started).Seconds()
+		return func(b store.Bucket) (first, last float64) {
+			return b.FirstTime.Sub(run.Started).Seconds(), b.LastTime.Sub(run.Started).Seconds()
+		}, nil
 	case "wall":
-		return float64(b.FirstTime.UnixMilli()), float64(b.LastTime.UnixMilli())
+		return func(b store.Bucket) (first, last float64) {
+			return float64(b.FirstTime.UnixMilli()), float64(b.LastTime.UnixMilli())
+		}, nil
+	case "step":
+		return func(b store.Bucket) (first, last float64) { return float64(b.FirstStep), float64(b.LastStep) }, nil
 	}
-	return float64(b.FirstStep), float64(b.LastStep)
+	name, _ := a.metric()
+	const buckets = 1000
+	cut, err := s.Window(ctx, run.ID, name, math.MinInt64, math.MaxInt64, buckets)
+	if err != nil {
+		return nil, err
+	}
+	var x charts.Line // the metric over steps
+	for _, b := range cut {
+		if b.FirstStep == b.LastStep {
+			x.X, x.Y = append(x.X, float64(b.LastStep)), append(x.Y, b.Last)
+			continue
+		}
+		x.X, x.Y = append(x.X, float64(b.FirstStep), float64(b.LastStep)), append(x.Y, b.First, b.Last)
+	}
+	place := func(step int64) float64 {
+		if value, ok := at(x, float64(step)); ok {
+			return value
+		}
+		return math.NaN()
+	}
+	return func(b store.Bucket) (first, last float64) { return place(b.FirstStep), place(b.LastStep) }, nil
 }
 
 // draw turns buckets into line: of each bucket the first, smallest, largest and
-// last value, so that no spike is hidden. A smoothed line comes with the raw one
-// behind it.
-func draw(line charts.Line, cut []store.Bucket, run store.Run, a axes) []charts.Line {
+// last value, so that no spike is hidden. Values that are not finite are gaps,
+// and marked. A smoothed line comes with the raw one behind it.
+func draw(line charts.Line, cut []store.Bucket, place ends, a axes) []charts.Line {
 	smooth := line
 	var past, weight float64 // of the moving average: its sum, and the weights in it
 	for _, b := range cut {
-		firstX, lastX := a.ends(b, run)
+		firstX, lastX := place(b)
 		add := func(x, y float64) { line.X, line.Y = append(line.X, x), append(line.Y, y) }
 		if b.Count == 1 {
 			add(firstX, b.First)
@@ -221,11 +275,44 @@ func draw(line charts.Line, cut []store.Bucket, run store.Run, a axes) []charts.
 			smooth.X, smooth.Y = append(smooth.X, lastX), append(smooth.Y, past/weight)
 		}
 	}
+	line.Odd = oddStretches(cut, place)
 	if a.Smooth == 0 {
 		return []charts.Line{line}
 	}
 	line.Faint = true
 	return []charts.Line{line, smooth}
+}
+
+// oddStretches returns where values are not finite: one stretch for buckets that
+// follow each other, so that a run that has diverged is one mark and no row of
+// them.
+func oddStretches(cut []store.Bucket, place ends) []charts.Odd {
+	var all []charts.Odd
+	for _, kind := range []struct {
+		value float64
+		count func(store.Bucket) int64
+	}{
+		{math.NaN(), func(b store.Bucket) int64 { return b.NaNs }},
+		{math.Inf(1), func(b store.Bucket) int64 { return b.PosInfs }},
+		{math.Inf(-1), func(b store.Bucket) int64 { return b.NegInfs }},
+	} {
+		open := false
+		for _, b := range cut {
+			n := kind.count(b)
+			first, last := place(b)
+			switch {
+			case n == 0:
+				open = false
+			case open:
+				stretch := &all[len(all)-1]
+				stretch.To, stretch.Count = last, stretch.Count+n
+			default:
+				all = append(all, charts.Odd{From: first, To: last, Value: kind.value, Count: n})
+				open = true
+			}
+		}
+	}
+	return all
 }
 
 // curveGroups returns the metrics of runs that make curves, one group a chart.
@@ -268,7 +355,8 @@ const curvesPerPage = 24
 // curvesView is the section of a page that holds curves.
 type curvesView struct {
 	Curves []curve
-	Groups int // in all
+	Groups int      // in all
+	Others []string // metrics that can be the x axis
 	Search string
 	Axes   axes
 	Runs   []string // named by the page's address, kept when the form is sent
@@ -290,6 +378,10 @@ func curvesOf(ctx context.Context, s *store.Store, runs []store.Run, q url.Value
 	}
 	groups := curveGroups(runs, v.Search)
 	v.Groups = len(groups)
+	for _, metrics := range curveGroups(runs, "") {
+		v.Others = append(v.Others, metrics...)
+	}
+	v.Others = v.Others[:min(len(v.Others), choicesMost)]
 	for _, metrics := range groups[:min(len(groups), curvesPerPage)] {
 		c, err := curveOf(ctx, s, runs, metrics, a)
 		if err != nil {

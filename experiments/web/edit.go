@@ -66,6 +66,13 @@ func (s *server) edit(ctx context.Context, id store.RunID, r *http.Request) erro
 			return badRequest("a tag has a name: write name or name=value")
 		}
 		return s.store.SetTag(ctx, id, key, strings.TrimSpace(value))
+	case "add":
+		run, err := s.store.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		note := strings.TrimSpace(run.Note + "\n\n" + strings.ReplaceAll(r.PostFormValue("note"), "\r\n", "\n"))
+		return s.store.SetNote(ctx, id, note)
 	case "untag":
 		return s.store.RemoveTag(ctx, id, r.PostFormValue("tag"))
 	case "archive":
@@ -76,6 +83,8 @@ func (s *server) edit(ctx context.Context, id store.RunID, r *http.Request) erro
 		return s.store.Trash(ctx, id)
 	case "restore":
 		return s.store.Restore(ctx, id)
+	case "delete":
+		return s.store.Delete(ctx, id)
 	default:
 		return badRequest(fmt.Sprintf("there is nothing called %q to do to a run", do))
 	}

@@ -45,6 +45,7 @@ func parsePages(names ...string) map[string]*template.Template {
 		"ago":      ago,
 		"stamp":    func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") },
 		"value":    valueText,
+		"measured": measured,
 		"add":      func(a, b int) int { return a + b },
 	}
 	shared := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -36,7 +37,11 @@ type runsView struct {
 	Last       int
 	Prev, Next string
 	CSV        string
-	Choices    []choice // columns there are
+	Choices    []choice // columns there are, those of the table first
+	Pins       []string // keys of columns that stay in sight
+	Widths     []string // "key:pixels", which the script sets
+	Archived   bool
+	at         map[string]map[store.RunID]float64 // of columns of the kind "at", by key
 	Sort       string
 	Group      string
 	Groups     *groupsView
@@ -44,12 +49,13 @@ type runsView struct {
 }
 
 type column struct {
-	Key    string // "started", "param.lr", "metric.auc", "best.auc", "tag.site"
+	Key    string // "started", "param.lr", "metric.auc", "best.auc", "at.100.auc", "tag.site"
 	Label  string
-	Kind   string // "param", "metric", "best", "tag", ""
+	Kind   string // "param", "metric", "best", "at", "tag", ""
 	URL    string // sorts by it
 	Order  string // "ascending" or "descending" if the table is sorted by it
 	Number bool
+	Pinned bool
 }
 
 type row struct {
@@ -87,9 +93,10 @@ func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error
 	ctx, q := r.Context(), r.URL.Query()
 	v := runsView{
 		Experiment: q.Get("experiment"), Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"),
-		Differ: q.Get("differ") != "", Trash: q.Get("trash") != "", Group: q.Get("group"),
+		Differ: q.Get("differ") != "", Trash: q.Get("trash") != "", Archived: q.Get("archived") != "", Group: q.Get("group"),
+		Pins: q["pin"], Widths: q["w"],
 	}
-	query := store.Query{Experiment: v.Experiment, Where: v.Query, Limit: limit, Trash: v.Trash, Archived: q.Get("archived") != ""}
+	query := store.Query{Experiment: v.Experiment, Where: v.Query, Limit: limit, Trash: v.Trash, Archived: v.Archived}
 	if v.Sort != "" {
 		query.Sort = []string{sortField(v.Sort)}
 	}
@@ -123,6 +130,9 @@ func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error
 		v.Next = address(func(u url.Values) { u.Set("page", strconv.Itoa(at+1)) })
 	}
 	v.CSV = "/runs.csv?" + q.Encode()
+	if err := v.valuesAt(ctx, s.store, found.Runs, append(slices.Clone(q["col"]), v.Group)); err != nil {
+		return runsView{}, nil, err
+	}
 	v.choose(found.Runs, q["col"])
 	for i := range v.Columns {
 		c := &v.Columns[i]
@@ -140,7 +150,7 @@ func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error
 	for _, run := range found.Runs {
 		rw := row{Run: run}
 		for _, c := range v.Columns {
-			rw.Cells = append(rw.Cells, cellOf(run, c.Key))
+			rw.Cells = append(rw.Cells, v.cell(run, c.Key))
 		}
 		v.Rows = append(v.Rows, rw)
 	}
@@ -160,10 +170,7 @@ func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error
 // metric, then the other way round.
 func nextOrder(now, key string) string {
 	first, second := key, "-"+key
-	if kind, name, _ := strings.Cut(key, "."); kind == "best" || kind == "metric" && !models.LowerIsBetter(name) || key == "started" {
-		first, second = second, first
-	}
-	if kind, name, _ := strings.Cut(key, "."); kind == "best" && models.LowerIsBetter(name) {
+	if kind, name, _ := strings.Cut(key, "."); measured(kind) && !models.LowerIsBetter(name) || key == "started" {
 		first, second = second, first
 	}
 	if now == first {
@@ -183,12 +190,45 @@ func sortField(key string) string {
 	switch {
 	case !dotted:
 		return minus + key
+	case kind == "at":
+		step, metric, _ := strings.Cut(name, ".")
+		return minus + "at(" + fieldName("metric", metric) + ", " + step + ")"
 	case kind == "best" && models.LowerIsBetter(name):
 		return minus + "min(" + fieldName("metric", name) + ")"
 	case kind == "best":
 		return minus + "max(" + fieldName("metric", name) + ")"
 	}
 	return minus + fieldName(kind, name)
+}
+
+// measured reports whether columns of a kind hold values of a metric.
+func measured(kind string) bool { return kind == "metric" || kind == "best" || kind == "at" }
+
+// valuesAt reads what columns "at.STEP.METRIC" show. A step that is not a number
+// has no values.
+func (v *runsView) valuesAt(ctx context.Context, s *store.Store, runs []store.Run, keys []string) error {
+	ids := make([]store.RunID, len(runs))
+	for i, run := range runs {
+		ids[i] = run.ID
+	}
+	v.at = map[string]map[store.RunID]float64{}
+	for _, key := range keys {
+		kind, rest, _ := strings.Cut(key, ".")
+		text, metric, _ := strings.Cut(rest, ".")
+		step, err := strconv.ParseInt(text, 10, 64)
+		if kind != "at" || err != nil || len(runs) == 0 {
+			continue
+		}
+		values, err := s.ValuesAt(ctx, ids, []string{metric}, step)
+		if err != nil {
+			return err
+		}
+		v.at[key] = map[store.RunID]float64{}
+		for i, id := range ids {
+			v.at[key][id] = values[0][i]
+		}
+	}
+	return nil
 }
 
 // choicesMost is how many metrics are offered as columns. Others can be named in
@@ -239,12 +279,12 @@ func (v *runsView) choose(runs []store.Run, named []string) {
 		all = append(all, "tag."+name)
 	}
 	if len(named) > 0 {
-		chosen = named
+		chosen = slices.Clone(named)
 	}
 	if v.Differ {
 		same := func(key string) bool {
 			for _, run := range runs {
-				if cellOf(run, key).Text != cellOf(runs[0], key).Text {
+				if v.cell(run, key).Text != v.cell(runs[0], key).Text {
 					return false
 				}
 			}
@@ -252,14 +292,30 @@ func (v *runsView) choose(runs []store.Run, named []string) {
 		}
 		chosen = slices.DeleteFunc(slices.Clone(all), same)
 	}
+	pinned := func(key string) bool { return slices.Contains(v.Pins, key) }
+	// Those that stay in sight come first.
+	slices.SortStableFunc(chosen, func(a, b string) int {
+		switch {
+		case pinned(a) && !pinned(b):
+			return -1
+		case pinned(b) && !pinned(a):
+			return 1
+		}
+		return 0
+	})
 	for _, key := range chosen {
-		v.Columns = append(v.Columns, columnOf(key))
+		c := columnOf(key)
+		c.Pinned = pinned(key)
+		v.Columns = append(v.Columns, c)
+		v.Choices = append(v.Choices, choice{c, true})
 	}
 	for _, key := range all {
-		c := choice{column: columnOf(key), Chosen: slices.Contains(chosen, key)}
-		v.Choices = append(v.Choices, c)
-		if field := sortField(key); c.Kind != "best" {
-			v.Fields = append(v.Fields, field)
+		c := columnOf(key)
+		if !slices.Contains(chosen, key) {
+			v.Choices = append(v.Choices, choice{c, false})
+		}
+		if c.Kind != "best" {
+			v.Fields = append(v.Fields, sortField(key))
 		}
 	}
 	v.Fields = append(v.Fields, "name", "id", "message", "rerun_of", "rerun", "ended", "points", "data")
@@ -269,15 +325,32 @@ func columnOf(key string) column {
 	c := column{Key: key, Label: key}
 	if kind, name, dotted := strings.Cut(key, "."); dotted {
 		c.Kind, c.Label = kind, name
-		if kind == "best" {
+		switch kind {
+		case "best":
 			c.Label = "best " + name
+		case "at":
+			step, metric, _ := strings.Cut(name, ".")
+			c.Label = metric + " at " + step
 		}
 	}
-	c.Number = c.Kind == "metric" || c.Kind == "best" || c.Kind == "param" || key == "duration" || key == "step"
+	c.Number = measured(c.Kind) || c.Kind == "param" || key == "duration" || key == "step"
 	return c
 }
 
-// cellOf returns what a run has in a column.
+// cell returns what a run has in a column.
+func (v *runsView) cell(run store.Run, key string) cell {
+	values, ok := v.at[key]
+	if !ok {
+		return cellOf(run, key)
+	}
+	value, ok := values[run.ID]
+	if !ok || math.IsNaN(value) {
+		return cell{number: math.NaN()}
+	}
+	return cell{Text: charts.Format(value), Title: strconv.FormatFloat(value, 'g', -1, 64), number: value}
+}
+
+// cellOf returns what a run's summary has in a column.
 func cellOf(run store.Run, key string) cell {
 	c := cell{number: math.NaN()}
 	kind, name, _ := strings.Cut(key, ".")
@@ -337,7 +410,7 @@ func metricTitle(m store.Metric) string {
 // markBest marks the best of each metric among the rows.
 func (v *runsView) markBest() {
 	for i, c := range v.Columns {
-		if c.Kind != "metric" && c.Kind != "best" || len(v.Rows) < 2 {
+		if !measured(c.Kind) || len(v.Rows) < 2 {
 			continue
 		}
 		_, name, _ := strings.Cut(c.Key, ".")
@@ -466,7 +539,7 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request) {
 	for _, run := range runs {
 		record := []string{string(run.ID), plainText(run.Name), string(run.Status)}
 		for _, c := range v.Columns {
-			record = append(record, csvText(run, c.Key))
+			record = append(record, csvText(run, c.Key, v.cell(run, c.Key)))
 		}
 		out.Write(record)
 	}
@@ -475,8 +548,8 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request) {
 
 // csvText writes a cell for programs: numbers with all their digits, times in
 // full.
-func csvText(run store.Run, key string) string {
-	switch c := cellOf(run, key); {
+func csvText(run store.Run, key string, c cell) string {
+	switch {
 	case key == "started":
 		return run.Started.Format(time.RFC3339Nano)
 	case key == "duration":

@@ -432,7 +432,9 @@ func TestSmoothingIsDebiasedAndKeepsTheRawCurve(t *testing.T) {
 	a.Smooth = 0.9
 	cut, err := cutOf(t.Context(), s, run.ID, "m", a, 100)
 	must(t, err)
-	lines := draw(charts.Line{Name: "m"}, cut, run, a)
+	place, err := endsOf(t.Context(), s, run, a)
+	must(t, err)
+	lines := draw(charts.Line{Name: "m"}, cut, place, a)
 	if len(lines) != 2 || !lines[0].Faint {
 		t.Fatalf("lines %v, want the raw one, pale, and the smooth one", lines)
 	}

@@ -41,7 +41,7 @@ function takeOver(next) {
   }
   for (const part of parts) {
     const fresh = next.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (!fresh) continue;
+    if (!fresh || held(part)) continue;
     if (fresh.querySelector(".assay-figure")) {
       takeOverFigures(part, fresh);
     } else if (fresh.innerHTML !== part.dataset.was) {
@@ -51,8 +51,29 @@ function takeOver(next) {
       for (const box of part.querySelectorAll("input[name=run]")) box.checked = chosen.has(box.value);
     }
   }
-  choose();
+  tidy();
 }
+
+// held tells whether the reader is at something in part that a replacement would
+// take away.
+const held = (part) => part.contains(document.activeElement) && document.activeElement.matches(".grip, .more, summary, textarea, input:not([type=checkbox])");
+
+// visit goes to an address of this page, which stays where it is scrolled to.
+export async function visit(url) {
+  history.pushState(null, "", url);
+  const answer = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) {
+    location.reload();
+    return;
+  }
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const scrolled = document.querySelector("#table .scroll")?.scrollLeft ?? 0;
+  document.title = next.title;
+  document.querySelector("main").replaceWith(next.querySelector("main"));
+  settle();
+  document.querySelector("#table .scroll")?.scrollTo(scrolled, 0);
+}
+addEventListener("popstate", () => location.reload());
 
 function takeOverFigures(part, fresh) {
   const ids = (root) => [...root.querySelectorAll(".assay-figure")].map((f) => f.dataset.figure).join("\n");
@@ -169,6 +190,11 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  const question = event.submitter?.dataset.sure;
+  if (question && !confirm(question)) {
+    event.preventDefault();
+    return;
+  }
   if (form.id === "table") {
     if (!boxes().some((box) => box.checked)) {
       event.preventDefault();
@@ -287,6 +313,18 @@ function complete(box) {
 
 // ---- starting
 
+const keepers = []; // what other scripts do to the page each time that parts of it are new
+
+export function keep(f) {
+  keepers.push(f);
+  f();
+}
+
+function tidy() {
+  choose();
+  for (const f of keepers) f();
+}
+
 function settle() {
   for (const box of document.querySelectorAll(".query-box:not([data-completes])")) {
     box.dataset.completes = "1";
@@ -294,7 +332,7 @@ function settle() {
   }
   assay()?.draw();
   document.querySelectorAll(".assay-figure[data-drawn]").forEach(watchZoom); // drawn before this script ran
-  choose();
+  tidy();
 }
 
 settle();
