@@ -140,10 +140,8 @@ func recurOneWay(scope *model.Scope, x *Node, c cell, r Recurrent, reverse bool)
 	g, dtype := x.Graph(), x.DType()
 	batch, features := x.Shape().Dim(0), x.Shape().Dim(2)
 	width := c.gates() * r.Units
-	spread := 1 / math.Sqrt(float64(r.Units))
-	uniform := scope.WithInitializer(initializer.RandomUniformFn(scope, -spread, spread))
 	kernel := scope.WithInitializer(initializer.GlorotUniformFn(scope)).VariableWithShape("kernel", shapes.Make(dtype, features, width)).NodeValue(g)
-	recurrent := uniform.VariableWithShape("recurrent", shapes.Make(dtype, r.Units, width)).NodeValue(g)
+	recurrent := scope.WithInitializer(orthogonal(scope)).VariableWithShape("recurrent", shapes.Make(dtype, r.Units, width)).NodeValue(g)
 	bias := scope.WithInitializer(initialBias(c)).VariableWithShape("bias", shapes.Make(dtype, width)).NodeValue(g)
 	recurrentBias := scope.WithInitializer(initializer.Zero).VariableWithShape("recurrent_bias", shapes.Make(dtype, width)).NodeValue(g)
 
@@ -183,6 +181,24 @@ func keepMask(scope *model.Scope, g *Graph, shape shapes.Shape, rate float64) *N
 	}
 	kept := GreaterOrEqual(scope.RandomUniform(g, shape), Scalar(g, shape.DType, rate))
 	return StopGradient(MulScalar(ConvertDType(kept, shape.DType), 1/(1-rate)))
+}
+
+// orthogonal starts recurrent weights with orthonormal rows, which neither
+// stretch nor shrink what is carried from step to step (Saxe et al., 2014).
+//
+//	W ← W·(3 - WᵀW)/2    from normal noise of norm 1 (Björck and Bowie, 1971)
+func orthogonal(scope *model.Scope) model.VariableInitializer {
+	noise := initializer.RandomNormalFn(scope, 1)
+	return func(g *Graph, shape shapes.Shape) *Node {
+		w := noise(g, shape)
+		w = Div(w, Sqrt(ReduceAllSum(Square(w))))
+		// Singular values grow by half a step until they come near 1: those of noise
+		// this wide are at least 0.2/√units at first, and then take four steps.
+		for range 4 + int(math.Log(5*math.Sqrt(float64(shape.Dim(0))))/math.Log(1.5)) {
+			w = Sub(MulScalar(w, 1.5), MulScalar(MatMul(MatMul(w, Transpose(w, 0, 1)), w), 0.5))
+		}
+		return w
+	}
 }
 
 // initialBias starts an LSTM's forget gate open (Jozefowicz et al., 2015), so

@@ -318,3 +318,25 @@ func TestRecurrentMistakes(t *testing.T) {
 	f(`unknown direction "up"`, layer.Recurrent{Units: 1, Direction: "up"})
 	f("dropout rate", layer.Recurrent{Units: 1, Dropout: 1})
 }
+
+// TestRecurrentWeightsBeginOrthogonal: R·Rᵀ is the identity.
+func TestRecurrentWeightsBeginOrthogonal(t *testing.T) {
+	onBackends(t, func(t *testing.T, backend compute.Backend) {
+		for _, units := range []int{1, 7, 128} {
+			store := model.NewStore()
+			if err := store.SetRNGStateFromSeed(1); err != nil {
+				t.Fatal(err)
+			}
+			rows := flat(model.MustCallOnce(backend, store, func(scope *model.Scope, x *Node) *Node {
+				layer.LSTM(scope, x, layer.Recurrent{Units: units})
+				r := scope.At("lstm").At("forward").GetVariable("recurrent").NodeValue(x.Graph())
+				return MatMul(r, Transpose(r, 0, 1))
+			}, noise(1, 1, 1, 2)))
+			want := make([]float64, units*units)
+			for i := range units {
+				want[i*units+i] = 1
+			}
+			near(t, fmt.Sprintf("%d units", units), rows, want)
+		}
+	})
+}

@@ -15,6 +15,7 @@ import (
 type source struct {
 	*fitted
 	ids            [][]int32
+	affixes        [][]int32   // affixesOfWord an id; nil if the network reads none
 	target, weight [][]float64 // of each class; nil to predict
 	training       bool        // hides words, and mixes texts of one length
 }
@@ -23,6 +24,9 @@ func (f *fitted) source(words [][]string, target, weight [][]float64, training b
 	s := &source{fitted: f, target: target, weight: weight, training: training}
 	for _, text := range words {
 		s.ids = append(s.ids, f.Vocabulary.encode(text))
+		if f.Config.Affixes > 0 {
+			s.affixes = append(s.affixes, f.Vocabulary.encodeAffixes(text))
+		}
 	}
 	return s
 }
@@ -32,10 +36,10 @@ func (s *source) Len() int { return len(s.ids) }
 
 // Batch implements fit.Source.
 //
-//	inputs  int32 [rows, length], padded with padID
+//	inputs  see tokens
 //	labels  float32 [rows, classes] targets, then [rows, classes] weights
 func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
-	tokens := padded(rows, s.ids, s.Config.MaxTokens)
+	tokens, affixes := s.tokens(rows)
 	if s.training && s.Config.WordDropout > 0 {
 		length := len(tokens) / len(rows)
 		for i, row := range rows {
@@ -44,12 +48,12 @@ func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor,
 			r := rand.New(rand.NewPCG(uint64(s.Config.Seed), uint64(epoch)<<32|uint64(row)))
 			for j := range s.ids[row] {
 				if r.Float64() < s.Config.WordDropout {
-					tokens[i*length+j] = unknownID
+					hide(tokens, affixes, i*length+j, unknownID)
 				}
 			}
 		}
 	}
-	inputs = []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, len(rows), len(tokens)/len(rows))}
+	inputs = asTensors(len(rows), tokens, affixes)
 	if s.target == nil {
 		return inputs, nil, nil
 	}
@@ -88,18 +92,46 @@ func arrange(order []int, size int, ids [][]int32) {
 
 const mixedLength = 64
 
-// padded returns the texts of rows one after another at one length.
-func padded(rows []int, ids [][]int32, limit int) []int32 {
+// tokens returns the texts of rows one after another at one length, and their
+// affixes if the network reads them.
+func (s *source) tokens(rows []int) (tokens, affixes []int32) {
 	length := 0
 	for _, row := range rows {
-		length = max(length, len(ids[row]))
+		length = max(length, len(s.ids[row]))
 	}
-	length = min(paddedLength(length), max(limit, length))
-	flat := make([]int32, len(rows)*length)
+	length = min(paddedLength(length), max(s.Config.MaxTokens, length))
+	tokens = make([]int32, len(rows)*length)
 	for i, row := range rows {
-		copy(flat[i*length:], ids[row])
+		copy(tokens[i*length:], s.ids[row])
 	}
-	return flat
+	if s.affixes != nil {
+		affixes = make([]int32, len(tokens)*affixesOfWord)
+		for i, row := range rows {
+			copy(affixes[i*length*affixesOfWord:], s.affixes[row])
+		}
+	}
+	return tokens, affixes
+}
+
+// hide puts id in the place of a word, and takes its affixes away.
+func hide(tokens, affixes []int32, at int, id int32) {
+	tokens[at] = id
+	if affixes != nil {
+		clear(affixes[at*affixesOfWord : (at+1)*affixesOfWord])
+	}
+}
+
+// asTensors returns what a network reads of so many texts.
+//
+//	tokens   int32 [rows, length], padded with padID
+//	affixes  int32 [rows, length, affixesOfWord], 0 for none; not there if nil
+func asTensors(rows int, tokens, affixes []int32) []*tensors.Tensor {
+	length := len(tokens) / rows
+	inputs := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, rows, length)}
+	if affixes != nil {
+		inputs = append(inputs, tensors.FromFlatDataAndDimensions(affixes, rows, length, affixesOfWord))
+	}
+	return inputs
 }
 
 // paddedLength rounds a length up to a power of two, at least 16.

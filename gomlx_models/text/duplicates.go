@@ -121,10 +121,25 @@ func jaccard(a, b []uint64) float64 {
 	return float64(both) / float64(len(a)+len(b)-both)
 }
 
-// Audit says what is wrong between the parts of a data set: groups, and texts
-// that are almost the same, on both sides of a cut. Either makes a model look
-// better than it is. It returns one sentence a finding, none if all is well.
-func (d Data) Audit() []string {
+// Audit looks for what makes a model look better than it is: groups, and texts
+// that are almost the same (a Jaccard index of 0.8 or more), on both sides of the
+// cut. They are an error, unless d.AllowLeak says why they may stay; then they go
+// into d.Notes, for the reader of reports.
+func (d *Data) Audit() error {
+	findings := d.leaks()
+	if len(findings) == 0 {
+		return nil
+	}
+	found := strings.Join(findings, "; ")
+	if d.AllowLeak == "" {
+		return fmt.Errorf("text: %s: cut the data by group, leave these texts out, or say in AllowLeak why they may stay", found)
+	}
+	d.Notes = append(d.Notes, fmt.Sprintf("Leak allowed, because %s: %s.", d.AllowLeak, found))
+	return nil
+}
+
+// leaks says what is on two sides of the cut, a clause a finding.
+func (d *Data) leaks() []string {
 	parts := []Dataset{d.Train, d.Validation, d.Test}
 	var texts []string
 	var part []int
@@ -152,10 +167,10 @@ func (d Data) Audit() []string {
 				}
 			}
 			if shared > 0 {
-				findings = append(findings, fmt.Sprintf("%d groups are in both %s and %s.", shared, parts[a].Name, parts[b].Name))
+				findings = append(findings, fmt.Sprintf("%d groups are in both %s and %s", shared, parts[a].Name, parts[b].Name))
 			}
 			if n := near[a*len(parts)+b]; n > 0 {
-				findings = append(findings, fmt.Sprintf("%d pairs of almost the same text (Jaccard index 0.8 or more) have one in %s, one in %s.", n, parts[a].Name, parts[b].Name))
+				findings = append(findings, fmt.Sprintf("%d pairs of almost the same text have one in %s, one in %s", n, parts[a].Name, parts[b].Name))
 			}
 		}
 	}

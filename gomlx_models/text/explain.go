@@ -39,14 +39,15 @@ const (
 // The values and Base, the logit of the empty text, add up to the logit of
 // this text. Sundararajan et al., ICML 2017.
 func (m *Network) IntegratedGradients(ctx context.Context, text string, class int) (models.Explanation, error) {
-	e, ids, err := m.explain("integrated gradients", text, class)
+	e, read, err := m.explain("integrated gradients", text, class)
 	if err != nil {
 		return models.Explanation{}, err
 	}
 	f := m.fitted
 	run := f.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
-		tokens, class, t := inputs[0], inputs[1], inputs[2]
-		x := f.embed(scope, tokens) // [1, length, embedding]
+		class, t := inputs[0], inputs[1]
+		tokens := inputs[2]
+		x := f.embed(scope, inputs[2:]) // [1, length, embedding]
 		steps, length := t.Shape().Dim(0), tokens.Shape().Dim(1)
 		path := Mul(x, Reshape(t, steps, 1, 1))
 		words := BroadcastToDims(isWord(tokens), steps, length)
@@ -55,13 +56,13 @@ func (m *Network) IntegratedGradients(ctx context.Context, text string, class in
 		gradients := ReduceSum(Gradient(ReduceAllSum(chosen), path)[0], 0)
 		return []*Node{ReduceSum(Mul(gradients, Reshape(x, length, -1)), -1), ReduceSum(chosen, -1)}
 	})
-	tokens := padded([]int{0}, [][]int32{ids}, f.Config.MaxTokens)
 	call := func(t []float32) (sums, logits []float32, err error) {
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
-		results, err := run(tensors.FromFlatDataAndDimensions(tokens, 1, len(tokens)),
-			tensors.FromFlatDataAndDimensions([]int32{int32(class)}, 1), tensors.FromFlatDataAndDimensions(t, len(t)))
+		results, err := run(append([]*tensors.Tensor{
+			tensors.FromFlatDataAndDimensions([]int32{int32(class)}, 1), tensors.FromFlatDataAndDimensions(t, len(t)),
+		}, read...)...)
 		if err != nil {
 			return nil, nil, fmt.Errorf("text: %w", err)
 		}
@@ -121,7 +122,7 @@ func (m *Network) Occlusion(ctx context.Context, text string, class int) (models
 // and adding up to 1. It shows where information flows, not why an answer was
 // given (Jain and Wallace, NAACL 2019).
 func (m *Network) Attention(ctx context.Context, text string) ([]models.Explanation, error) {
-	e, ids, err := m.explain("attention", text, 0)
+	e, read, err := m.explain("attention", text, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -134,18 +135,17 @@ func (m *Network) Attention(ctx context.Context, text string) ([]models.Explanat
 	}
 	run := f.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
 		var layers []*Node
-		f.encode(scope, f.embed(scope, inputs[0]), isWord(inputs[0]), &layers)
+		f.encode(scope, f.embed(scope, inputs), isWord(inputs[0]), &layers)
 		for i := range layers {
 			layers[i] = ReduceMean(layers[i], 0, 1) // [length, length]
 		}
 		return layers
 	})
-	tokens := padded([]int{0}, [][]int32{ids}, f.Config.MaxTokens)
-	results, err := run(tensors.FromFlatDataAndDimensions(tokens, 1, len(tokens)))
+	results, err := run(read...)
 	if err != nil {
 		return nil, fmt.Errorf("text: %w", err)
 	}
-	n, length := len(e.Names), len(tokens)
+	n, length := len(e.Names), read[0].Shape().Dim(1)
 	var layers []models.Explanation
 	for i, result := range results {
 		flat, err := tensors.CopyFlatData[float32](result)
@@ -163,8 +163,9 @@ func (m *Network) Attention(ctx context.Context, text string) ([]models.Explanat
 	return layers, nil
 }
 
-// explain checks what all methods need, and starts their answer.
-func (m *Network) explain(method, text string, class int) (models.Explanation, []int32, error) {
+// explain checks what all methods need, and starts their answer. read is what
+// the network reads of the text.
+func (m *Network) explain(method, text string, class int) (e models.Explanation, read []*tensors.Tensor, err error) {
 	if m.fitted == nil {
 		return models.Explanation{}, nil, models.ErrNotFitted
 	}
@@ -172,11 +173,12 @@ func (m *Network) explain(method, text string, class int) (models.Explanation, [
 	if class < 0 || class >= len(f.Config.Classes) {
 		return models.Explanation{}, nil, fmt.Errorf("text: class %d: there are %d, from 0", class, len(f.Config.Classes))
 	}
-	words := f.words([]string{text})[0]
+	words := f.words([]string{text})
+	tokens, affixes := f.source(words, nil, nil, false).tokens([]int{0})
 	return models.Explanation{
 		Method: method, Answer: f.Config.Classes[class],
-		Names: words, Values: make([]float64, len(words)), Shape: []int{len(words)},
-	}, f.Vocabulary.encode(words), nil
+		Names: words[0], Values: make([]float64, len(words[0])), Shape: []int{len(words[0])},
+	}, asTensors(1, tokens, affixes), nil
 }
 
 // HTML returns an explanation of a text as coloured words: red for what speaks

@@ -17,29 +17,41 @@ import (
 
 // graph is the network's fit.GraphFn.
 //
-//	inputs[0] int32 [batch, length]
-//	returns   [batch, classes] logits
+//	inputs  see asTensors
+//	returns [batch, classes] logits
 func (f *fitted) graph(scope *model.Scope, inputs []*Node) *Node {
-	tokens := inputs[0]
 	f.begin(scope)
-	return f.classify(scope, f.embed(scope, tokens), isWord(tokens))
+	return f.classify(scope, f.embed(scope, inputs), isWord(inputs[0]))
 }
 
 // isWord is false where a text is padded.
 func isWord(tokens *Node) *Node { return NotEqual(tokens, Const(tokens.Graph(), int32(padID))) }
 
-// embed looks words up.
+// embed looks words up, and adds up their affixes to them.
 //
-//	tokens  int32 [batch, length]
+//	inputs  see asTensors; more are ignored
 //	returns [batch, length, embedding]
-func (f *fitted) embed(scope *model.Scope, tokens *Node) *Node {
-	return Gather(f.table(scope, tokens.Graph()), InsertAxes(tokens, -1))
+func (f *fitted) embed(scope *model.Scope, inputs []*Node) *Node {
+	g := inputs[0].Graph()
+	x := Gather(f.table(scope, g), InsertAxes(inputs[0], -1))
+	if f.Config.Affixes == 0 {
+		return x
+	}
+	affixes := inputs[1] // [batch, length, affixesOfWord]
+	table := f.lookup(scope.At("affixes"), g, 1+len(f.Vocabulary.Affixes))
+	parts := Gather(table, InsertAxes(affixes, -1)) // [batch, length, affixesOfWord, embedding]
+	there := BroadcastToDims(InsertAxes(NotEqual(affixes, Const(g, int32(0))), -1), parts.Shape().Dimensions...)
+	return Add(x, MaskedReduceSum(parts, there, 2))
 }
 
 // table is the embedding of each word, [words, embedding].
 func (f *fitted) table(scope *model.Scope, g *Graph) *Node {
-	scope = scope.At(embeddingScope)
-	shape := shapes.Make(dtypes.Float32, f.Vocabulary.size(), f.Config.Embedding)
+	return f.lookup(scope.At(embeddingScope), g, f.Vocabulary.size())
+}
+
+// lookup is a table of embeddings, [rows, embedding].
+func (f *fitted) lookup(scope *model.Scope, g *Graph, rows int) *Node {
+	shape := shapes.Make(dtypes.Float32, rows, f.Config.Embedding)
 	return scope.WithInitializer(initializer.RandomUniformFn(scope, -embeddingSpread, embeddingSpread)).VariableWithShape("table", shape).NodeValue(g)
 }
 

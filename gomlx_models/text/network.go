@@ -26,6 +26,7 @@ type Config struct {
 	Analysis  Analysis `json:"analysis"`   // how texts become words
 	MinCount  int      `json:"min_count"`  // of a word in the training texts; 0 means 2
 	Words     int      `json:"words"`      // at most in the vocabulary; 0 means 10000
+	Affixes   int      `json:"affixes"`    // beginnings and ends of words that are read beside them, at most; 0 means none
 	MaxTokens int      `json:"max_tokens"` // longer texts are cut; 0 means 256
 
 	Network          string  `json:"network"`           // "" or "lstm"; "gru"; "transformer"
@@ -119,6 +120,8 @@ func (c Config) check() error {
 		return fmt.Errorf("embedding is %d: it must be a multiple of the %d heads", c.Embedding, c.Heads)
 	case c.Pool != "last" && c.Pool != "mean" && c.Pool != "max" || transformer && c.Pool == "last":
 		return fmt.Errorf(`pool is %q: it must be "mean" or "max", or for lstm and gru "last"`, c.Pool)
+	case c.Affixes < 0:
+		return fmt.Errorf("affixes is %d: it must not be negative", c.Affixes)
 	case c.HoldOut != -1 && !(c.HoldOut > 0 && c.HoldOut < 1):
 		return fmt.Errorf("hold-out is %g: it must be above 0 and below 1, or -1 for none", c.HoldOut)
 	}
@@ -212,6 +215,9 @@ func (m *Network) train(ctx context.Context, train Dataset, watching []models.Ob
 	f.Vocabulary = learnVocabulary(slices.Concat(words, unlabelled), config.MinCount, config.Words)
 	if len(f.Vocabulary.Words) == 0 {
 		return nil, fmt.Errorf("no word occurs %d times in the training texts: lower min count, or look at the texts", config.MinCount)
+	}
+	if config.Affixes > 0 {
+		f.Vocabulary.learnAffixes(slices.Concat(words, unlabelled), config.MinCount, config.Affixes)
 	}
 	if m.vectors != nil {
 		f.start = map[string]*tensors.Tensor{"/" + embeddingScope + "/table": m.vectors.table(f.Vocabulary, config.Seed)}

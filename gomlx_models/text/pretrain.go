@@ -75,12 +75,12 @@ func (f *fitted) pretrained(ctx context.Context, p *pretraining, words [][]strin
 
 // unmask guesses the words at some places of a text.
 //
-//	inputs  int32 [batch, length] tokens, then int32 [batch, places] where
+//	inputs  see asTensors, then int32 [batch, places] where
 //	returns [batch, places, words] logits
 func (f *fitted) unmask(scope *model.Scope, inputs []*Node) *Node {
-	tokens, places := inputs[0], inputs[1]
+	tokens, places := inputs[0], inputs[len(inputs)-1]
 	f.begin(scope)
-	states := f.encode(scope, f.embed(scope, tokens), isWord(tokens), nil).states
+	states := f.encode(scope, f.embed(scope, inputs), isWord(tokens), nil).states
 	batch, asked, width := places.Shape().Dim(0), places.Shape().Dim(1), states.Shape().Dim(2)
 	row := Iota(places.Graph(), places.Shape(), 0)
 	at := Gather(states, Stack([]*Node{row, places}, -1)) // [batch, places, width]
@@ -116,7 +116,7 @@ type unmaskSource struct {
 
 // Batch implements fit.Source: see unmask and unmaskLoss for shapes.
 func (s *unmaskSource) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
-	tokens := padded(rows, s.ids, s.Config.MaxTokens)
+	tokens, affixes := s.tokens(rows)
 	length := len(tokens) / len(rows)
 	most := max(1, int(hiddenShare*float64(length)))
 	places, words := make([]int32, len(rows)*most), make([]int32, len(rows)*most)
@@ -130,13 +130,13 @@ func (s *unmaskSource) Batch(epoch int, rows []int) (inputs, labels []*tensors.T
 			places[at], words[at], weight[at] = int32(place), text[place], 1
 			switch u := r.Float64(); {
 			case u < 0.8:
-				text[place] = maskID
+				hide(tokens, affixes, i*length+place, maskID)
 			case u < 0.9:
-				text[place] = int32(firstWord + r.IntN(len(s.Vocabulary.Words)))
+				hide(tokens, affixes, i*length+place, int32(firstWord+r.IntN(len(s.Vocabulary.Words))))
 			}
 		}
 	}
 	n := len(rows)
-	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(tokens, n, length), tensors.FromFlatDataAndDimensions(places, n, most)},
+	return append(asTensors(n, tokens, affixes), tensors.FromFlatDataAndDimensions(places, n, most)),
 		[]*tensors.Tensor{tensors.FromFlatDataAndDimensions(words, n, most), tensors.FromFlatDataAndDimensions(weight, n, most)}, nil
 }

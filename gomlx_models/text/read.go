@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/htmlindex"
+
+	"github.com/assay-ml/assay/data"
 )
 
 // Row is one text as it was read.
@@ -35,6 +37,7 @@ type Columns struct {
 	Between  string // what separates several labels in one field; "" means that a field is one label
 	Group    string
 	Split    string
+	Optional bool   // Group and Split may be missing
 	Encoding string // "" means UTF-8; else a name that the web knows: "windows-1252", "iso-8859-1", "utf-16le" …
 }
 
@@ -69,39 +72,40 @@ func readSeparated(r io.Reader, comma rune, columns Columns) (Rows, error) {
 		if err != nil {
 			return nil, err // names the line
 		}
-		row, err := columns.row(func(column string) (string, error) {
+		row, err := columns.row(func(column string) (string, bool) {
 			i := slices.Index(header, column)
 			if i < 0 {
-				return "", fmt.Errorf("there is no column %q: the columns are %q", column, header)
+				return "", false
 			}
-			return fields[i], nil
+			return fields[i], true
 		})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: the columns are %q", err, header)
 		}
 		rows = append(rows, row)
 	}
 }
 
 // row puts a row together from its fields.
-func (c Columns) row(field func(column string) (string, error)) (row Row, err error) {
-	if row.Text, err = field(c.Text); err != nil {
-		return Row{}, err
-	}
-	if c.Labels != "" {
-		label, err := field(c.Labels)
-		if err != nil {
-			return Row{}, err
-		}
-		row.Labels = c.labels(label)
-	}
-	for column, into := range map[string]*string{c.Group: &row.Group, c.Split: &row.Split} {
-		if column == "" {
+func (c Columns) row(field func(column string) (value string, ok bool)) (Row, error) {
+	var row Row
+	var label string
+	for _, part := range []struct {
+		column   string
+		into     *string
+		optional bool
+	}{{c.Text, &row.Text, false}, {c.Labels, &label, false}, {c.Group, &row.Group, c.Optional}, {c.Split, &row.Split, c.Optional}} {
+		if part.column == "" {
 			continue
 		}
-		if *into, err = field(column); err != nil {
-			return Row{}, err
+		value, ok := field(part.column)
+		if !ok && !part.optional {
+			return Row{}, fmt.Errorf("there is no column %q", part.column)
 		}
+		*part.into = value
+	}
+	if c.Labels != "" {
+		row.Labels = c.labels(label)
 	}
 	return row, nil
 }
@@ -139,10 +143,10 @@ func ReadJSONLines(r io.Reader, columns Columns) (Rows, error) {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		var labels []string
-		row, err := columns.row(func(column string) (string, error) {
+		row, err := columns.row(func(column string) (string, bool) {
 			raw, ok := object[column]
 			if !ok {
-				return "", fmt.Errorf("there is no key %q", column)
+				return "", false
 			}
 			var list []json.RawMessage
 			if column == columns.Labels && json.Unmarshal(raw, &list) == nil {
@@ -150,9 +154,9 @@ func ReadJSONLines(r io.Reader, columns Columns) (Rows, error) {
 				for _, one := range list {
 					labels = append(labels, scalarText(one))
 				}
-				return "", nil
+				return "", true
 			}
-			return scalarText(raw), nil
+			return scalarText(raw), true
 		})
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -254,7 +258,12 @@ type Data struct {
 	Name                    string
 	Classes                 []string // what the labels index
 	Train, Validation, Test Dataset
-	Notes                   []string // what a reader of any result must know
+	Files                   []data.File // that it was read from; nil if it was generated
+	Notes                   []string    // what a reader of any result must know
+
+	// AllowLeak says why texts and groups that are on two sides of the cut are no
+	// obstacle, and has [Data.Audit] note them instead of failing.
+	AllowLeak string
 }
 
 // Dataset returns the rows with their labels as indices into classes. A label
@@ -308,12 +317,12 @@ func (rows Rows) Data(classes []string) (Data, error) {
 		}
 		parts[split] = append(parts[split], row)
 	}
-	data := Data{Classes: classes}
-	for name, set := range map[string]*Dataset{"train": &data.Train, "validation": &data.Validation, "test": &data.Test} {
+	d := Data{Classes: classes}
+	for name, set := range map[string]*Dataset{"train": &d.Train, "validation": &d.Validation, "test": &d.Test} {
 		var err error
 		if *set, err = parts[name].Dataset(name, classes); err != nil {
 			return Data{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return data, nil
+	return d, nil
 }

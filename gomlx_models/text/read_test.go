@@ -176,8 +176,8 @@ func TestCutKeepsGroupsTogether(t *testing.T) {
 	if !slices.Equal(again.Test.X, data.Test.X) {
 		t.Error("the same seed cuts otherwise")
 	}
-	if len(data.Audit()) != 0 {
-		t.Errorf("audit: %q", data.Audit())
+	if err := data.Audit(); err != nil {
+		t.Errorf("audit: %v", err)
 	}
 	if _, err := text.Cut(set, 0.5, 0.5, 1); err == nil {
 		t.Error("nothing is left to train on, and no error")
@@ -225,8 +225,14 @@ func TestNearDuplicates(t *testing.T) {
 		t.Errorf("similarity %g", got[1].Similarity)
 	}
 	data := text.Data{Train: text.Dataset{Name: "train", X: texts[:1], Group: []string{"p"}}, Test: text.Dataset{Name: "test", X: texts[2:3], Group: []string{"p"}}}
-	if findings := data.Audit(); len(findings) != 2 {
-		t.Errorf("audit: %q", findings)
+	for _, want := range []string{"1 groups are in both train and test", "1 pairs of almost the same text"} {
+		if err := data.Audit(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("audit: error %v, want one with %q", err, want)
+		}
+	}
+	data.AllowLeak = "the split is the published one"
+	if err := data.Audit(); err != nil || len(data.Notes) != 1 || !strings.Contains(data.Notes[0], data.AllowLeak) {
+		t.Errorf("audit with a reason: error %v, notes %q", err, data.Notes)
 	}
 }
 

@@ -1,11 +1,5 @@
 package text
 
-import (
-	"cmp"
-	"maps"
-	"slices"
-)
-
 // Ids that stand for no word.
 const (
 	padID     = 0 // after the end of a text
@@ -16,9 +10,10 @@ const (
 
 // vocabulary numbers the words of a network's texts.
 type vocabulary struct {
-	Words []string `json:"words"` // the i-th has id firstWord+i
+	Words   []string `json:"words"`             // the i-th has id firstWord+i
+	Affixes []string `json:"affixes,omitempty"` // the i-th has id 1+i
 
-	ids map[string]int32
+	ids, affixIDs map[string]int32
 }
 
 // learnVocabulary returns the most frequent words, at most size, that occur at
@@ -30,12 +25,7 @@ func learnVocabulary(texts [][]string, minCount, size int) *vocabulary {
 			counts[word]++
 		}
 	}
-	words := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
-	end := 0
-	for end < min(len(words), size) && counts[words[end]] >= minCount {
-		end++
-	}
-	v := &vocabulary{Words: words[:end]}
+	v := &vocabulary{Words: mostFrequent(counts, minCount, size)}
 	v.number()
 	return v
 }
@@ -44,6 +34,10 @@ func (v *vocabulary) number() {
 	v.ids = make(map[string]int32, len(v.Words))
 	for i, word := range v.Words {
 		v.ids[word] = int32(firstWord + i)
+	}
+	v.affixIDs = make(map[string]int32, len(v.Affixes))
+	for i, affix := range v.Affixes {
+		v.affixIDs[affix] = int32(1 + i)
 	}
 }
 
