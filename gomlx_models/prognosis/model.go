@@ -97,7 +97,9 @@ func (m *Model[Y, A]) Fit(ctx context.Context, train models.Dataset[Row, Y], wat
 	}
 	s := &state{Columns: len(train.X[0])}
 	s.measure(train.X)
-	s.Background = background(train.X)
+	if !m.config.Method.takesMissing() { // trees are explained without, and JSON has no NaN
+		s.Background = background(train.X)
+	}
 	if err := m.task.fit(ctx, m.config, s, train, watching); err != nil {
 		return fmt.Errorf("prognosis: %s: %w", m.config.Method, err)
 	}

@@ -1,9 +1,11 @@
 package prognosis_test
 
 import (
+	"bytes"
 	"io"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -290,6 +292,32 @@ func TestLoadRefusesAnotherKind(t *testing.T) {
 	}
 	if _, err := prognosis.LoadSurvivor(strings.NewReader(b.String())); err == nil || !strings.Contains(err.Error(), "prognosis of a value") {
 		t.Errorf("got %v, want an error that says what it is", err)
+	}
+}
+
+// A forest learns from rows with missing values, and is saved and read like others.
+func TestSaveAfterMissingValues(t *testing.T) {
+	xs, _, classes, _ := patients(60)
+	xs[3] = []float64{math.NaN(), xs[3][1], xs[3][2]}
+	m := prognosis.NewClassifier(small(prognosis.Forest, 1))
+	if err := m.Fit(t.Context(), prognosis.Dataset[int]{X: xs, Y: classes}); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := m.Save(&b); err != nil {
+		t.Fatal(err)
+	}
+	again, err := prognosis.LoadClassifier(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := m.Predict(t.Context(), xs[:5])
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := again.Predict(t.Context(), xs[:5])
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 
