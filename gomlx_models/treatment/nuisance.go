@@ -190,11 +190,7 @@ func (f *fitting) arm(rows []int, arm int) (x []Row, y []float64) {
 // crossfit returns for each row the chance of each arm and the expected outcome
 // under each, as models say that have not seen the row or its patient.
 func (f *fitting) crossfit() (propensity, outcome [][]float64, err error) {
-	arms := make([]string, f.d.Len())
-	for i, y := range f.d.Y {
-		arms[i] = strconv.Itoa(y.Arm)
-	}
-	folds, err := table.KFold(f.d.Len(), f.cfg.Folds, table.SplitOptions{Group: f.d.Group, Stratify: arms, Seed: f.cfg.Seed})
+	folds, err := table.KFold(f.d.Len(), f.cfg.Folds, table.SplitOptions{Group: f.d.Group, Stratify: armNames(f.d.Y), Seed: f.cfg.Seed})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -230,6 +226,15 @@ func (f *fitting) crossfit() (propensity, outcome [][]float64, err error) {
 		}
 	}
 	return propensity, outcome, nil
+}
+
+// armNames labels rows by arm, to divide them alike.
+func armNames(ys []Outcome) []string {
+	out := make([]string, len(ys))
+	for i, y := range ys {
+		out[i] = strconv.Itoa(y.Arm)
+	}
+	return out
 }
 
 // crossfits is how many models crossfit fits.

@@ -1,0 +1,128 @@
+package treatment
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+)
+
+// Overlap shows whether the patients of the arms can be compared, given the chance
+// that each had of each arm (Scores.Propensity, or those of a model's answers).
+//
+// For every arm but the first the report holds the share of patients whose chance
+// of each of the two is at least the least (overlap), the effective number of
+// patients after weighting by inverse chance, and the largest standardised
+// difference of a column before and after. The curves, of kind "overlap", are
+// shares of the patients of an arm by their chance of it; the tables, of kind
+// "balance", standardised differences by column.
+func Overlap(xs []Row, ys []Outcome, propensity [][]float64, arms, names []string, least float64) (models.Report, error) {
+	if len(xs) != len(ys) || len(propensity) != len(ys) || len(ys) == 0 {
+		return models.Report{}, fmt.Errorf("treatment: %d rows, %d outcomes and %d chances: every row needs one of each", len(xs), len(ys), len(propensity))
+	}
+	r := models.Report{Name: "overlap", Rows: len(xs)}
+	nan := models.Number(math.NaN())
+	add := func(name string, value float64) {
+		r.Metrics = append(r.Metrics, models.Metric{Name: name, Value: models.Number(value), Low: nan, High: nan})
+	}
+	for k := 1; k < len(arms); k++ {
+		suffix := ""
+		if len(arms) > 2 {
+			suffix = "_" + slug(arms[k])
+		}
+		both, inside := 0.0, 0.0
+		var weight, squares [2]float64
+		for i, y := range ys {
+			if y.Arm != 0 && y.Arm != k {
+				continue
+			}
+			both++
+			if min(propensity[i][0], propensity[i][k]) >= least {
+				inside++
+			}
+			side := min(y.Arm, 1)
+			w := 1 / propensity[i][y.Arm]
+			weight[side] += w
+			squares[side] += w * w
+		}
+		table, before, after := Balance(xs, ys, propensity, arms, k, names)
+		add("overlap"+suffix, inside/both)
+		add("effective_patients"+suffix, weight[0]*weight[0]/squares[0]+weight[1]*weight[1]/squares[1])
+		add("largest_difference_before"+suffix, before)
+		add("largest_difference_after"+suffix, after)
+		for _, arm := range []int{0, k} {
+			r.Curves = append(r.Curves, histogram(ys, propensity, arms, arm, k))
+		}
+		r.Tables = append(r.Tables, table)
+	}
+	return r, nil
+}
+
+// histogram returns the shares of the patients who got an arm by their chance of
+// arm k rather than the first.
+func histogram(ys []Outcome, propensity [][]float64, arms []string, arm, k int) models.Curve {
+	const bins = 20
+	c := models.Curve{Kind: "overlap", Label: "got " + arms[arm], N: make([]int, bins)}
+	if len(arms) > 2 {
+		c.Label += " (chance of " + arms[k] + " rather than " + arms[0] + ")"
+	}
+	n := 0
+	for i, y := range ys {
+		if y.Arm == arm {
+			n++
+			chance := propensity[i][k] / (propensity[i][0] + propensity[i][k])
+			c.N[min(bins-1, int(chance*bins))]++
+		}
+	}
+	for b := range bins {
+		c.X = append(c.X, models.Number((float64(b)+0.5)/bins))
+		c.Y = append(c.Y, models.Number(float64(c.N[b])/float64(n)))
+	}
+	return c
+}
+
+// Balance compares the columns of those who got arm k with those of the first arm
+// by standardised differences, before weighting and after weighting each patient by
+// the inverse chance of what he got:
+//
+//	(x̄_k − x̄_0) / √((s²_k + s²_0) / 2), s² unweighted in both
+//
+// It also returns the largest in size of each. Above 0.1 is commonly called
+// unbalanced (Austin, Statistics in Medicine 28 (2009), 3083).
+func Balance(xs []Row, ys []Outcome, propensity [][]float64, arms []string, k int, names []string) (t models.Table, before, after float64) {
+	t = models.Table{Kind: "balance", Title: "Balance of " + arms[k] + " and " + arms[0], Columns: []string{"variable", "before weighting", "after weighting"}}
+	for j := range xs[0] {
+		var n, w, mean, square, weighted [2]float64
+		for i, y := range ys {
+			v := xs[i][j]
+			if y.Arm != 0 && y.Arm != k || math.IsNaN(v) {
+				continue
+			}
+			side := min(y.Arm, 1)
+			u := 1 / propensity[i][y.Arm]
+			n[side]++
+			w[side] += u
+			mean[side] += v
+			square[side] += v * v
+			weighted[side] += u * v
+		}
+		var variance float64
+		for side := range 2 {
+			mean[side] /= n[side]
+			weighted[side] /= w[side]
+			variance += (square[side]/n[side] - mean[side]*mean[side]) / 2
+		}
+		raw, adjusted := (mean[1]-mean[0])/math.Sqrt(variance), (weighted[1]-weighted[0])/math.Sqrt(variance)
+		if !(variance > 0) {
+			raw, adjusted = 0, 0
+		}
+		name := fmt.Sprintf("x%d", j)
+		if j < len(names) {
+			name = names[j]
+		}
+		t.Rows = append(t.Rows, []string{name, strconv.FormatFloat(raw, 'f', 3, 64), strconv.FormatFloat(adjusted, 'f', 3, 64)})
+		before, after = max(before, math.Abs(raw)), max(after, math.Abs(adjusted))
+	}
+	return t, before, after
+}

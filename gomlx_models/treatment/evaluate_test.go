@@ -1,0 +1,273 @@
+package treatment_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/floats"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/prognosis"
+	"github.com/assay-ml/assay/gomlx_models/score"
+	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/treatment"
+)
+
+func metric(t *testing.T, r models.Report, name string) models.Metric {
+	t.Helper()
+	m, ok := r.Metric(name)
+	if !ok {
+		t.Fatalf("the report has no %s", name)
+	}
+	return m
+}
+
+// oracle answers with the truth.
+func oracle(truth [][]float64) []treatment.Answer {
+	out := make([]treatment.Answer, len(truth))
+	for i, e := range truth {
+		out[i] = treatment.Answer{Expected: e, Effect: []float64{0, e[1] - e[0]}, Arm: floats.MaxIdx(e)}
+	}
+	return out
+}
+
+// The value of a policy is found from confounded patients, its intervals cover the
+// truth, and following the truth gains over any single arm.
+func TestEvaluateFindsTheValue(t *testing.T) {
+	d, truth := cohort(3000, 11)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := treatment.Judging{Options: score.Options{Name: "test", Seed: 1, Resamples: 500}, Truth: truth}
+	r, err := treatment.Evaluate(oracle(truth), scores, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The truth among those who are judged.
+	var best, single, effect, n float64
+	for i, e := range truth {
+		if min(scores.Propensity[i][0], scores.Propensity[i][1]) >= 0.05 {
+			best, single, effect, n = best+max(e[0], e[1]), single+e[1], effect+e[1]-e[0], n+1
+		}
+	}
+	f := func(name string, want float64) {
+		t.Helper()
+		m := metric(t, r, name)
+		t.Logf("%s %.3f (%.3f to %.3f), true %.3f", name, m.Value, m.Low, m.High, want)
+		if want < float64(m.Low) || want > float64(m.High) {
+			t.Errorf("%s: %.3f (%.3f to %.3f) does not cover the truth, %.3f", name, m.Value, m.Low, m.High, want)
+		}
+	}
+	f("policy_value", best/n)
+	f("value_drug", single/n)
+	f("gain_over_best_single", (best-single)/n)
+	f("effect", effect/n)
+	f("calibration_slope", 1)
+	if q := metric(t, r, "qini"); q.Low <= 0 {
+		t.Errorf("qini %v (%v to %v), want above 0", q.Value, q.Low, q.High)
+	}
+	if got := metric(t, r, "pehe").Value; got != 0 {
+		t.Errorf("pehe %v of the truth", got)
+	}
+	if got := metric(t, r, "right_arm").Value; got != 1 {
+		t.Errorf("right_arm %v of the truth", got)
+	}
+	if note := r.Notes[len(r.Notes)-1]; !strings.HasPrefix(note, "The policy is worth more than giving everyone drug: ") {
+		t.Errorf("note %q", note)
+	}
+}
+
+// A policy that is wrong is said to lose.
+func TestEvaluateSaysWhenAPolicyLoses(t *testing.T) {
+	d, truth := cohort(2000, 12)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := oracle(truth)
+	for i := range answers {
+		answers[i].Arm = 1 - answers[i].Arm
+		answers[i].Effect[1] *= -1
+	}
+	sex := make([]string, d.Len())
+	for i := range sex {
+		sex[i] = []string{"female", "male"}[i%2]
+	}
+	o := treatment.Judging{Options: score.Options{Name: "test", Seed: 1, Resamples: 300, Subgroups: []score.Subgroup{{Name: "sex", Of: sex}}}}
+	r, err := treatment.Evaluate(answers, scores, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if note := r.Notes[len(r.Notes)-1]; !strings.Contains(note, "loses to giving everyone drug") {
+		t.Errorf("note %q", note)
+	}
+	if q := metric(t, r, "qini"); q.High >= 0 {
+		t.Errorf("qini %v (to %v), want below 0", q.Value, q.High)
+	}
+	if got := len(r.Tables); got != 2 || r.Tables[1].Rows[0][0] != "female" {
+		t.Errorf("%d tables, the last %v", got, r.Tables[got-1])
+	}
+	if got := r.Tables[0].Rows; len(got) != 4 || got[0][0] != "recommended" || got[3][0] != "all drug" || got[3][4] != "0" {
+		t.Errorf("policies %q", got)
+	}
+}
+
+// Harms are judged as their opposites would be.
+func TestHarmsAreOppositesOfBenefits(t *testing.T) {
+	d, truth := cohort(600, 13)
+	answers := oracle(truth)
+	harm := treatment.Dataset{X: d.X}
+	harms := make([]treatment.Answer, len(answers))
+	for i, y := range d.Y {
+		harm.Y = append(harm.Y, treatment.Outcome{Arm: y.Arm, Value: -y.Value})
+		harms[i] = treatment.Answer{Effect: []float64{0, -answers[i].Effect[1]}, Arm: answers[i].Arm}
+	}
+	n := treatment.Nuisance{Outcome: prognosis.Config{Method: prognosis.Linear}}
+	f := func(d treatment.Dataset, answers []treatment.Answer, lower bool) models.Report {
+		scores, err := treatment.Score(t.Context(), d, arms, n, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := treatment.Evaluate(answers, scores, treatment.Judging{Options: score.Options{Resamples: 100}, LowerIsBetter: lower})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	good, bad := f(d, answers, false), f(harm, harms, true)
+	for _, name := range []string{"gain_over_best_single", "gain_over_usual_care", "qini", "calibration_slope", "recommended"} {
+		if a, b := metric(t, good, name), metric(t, bad, name); math.Abs(float64(a.Value-b.Value)) > 1e-9 {
+			t.Errorf("%s: %v of benefits, %v of harms", name, a.Value, b.Value)
+		}
+	}
+	if a, b := metric(t, good, "policy_value"), metric(t, bad, "policy_value"); math.Abs(float64(a.Value+b.Value)) > 1e-9 {
+		t.Errorf("policy_value: %v of benefits, %v of harms", a.Value, b.Value)
+	}
+	last := func(r models.Report) models.Curve { return r.Curves[len(r.Curves)-1] }
+	if a, b := last(good), last(bad); math.Abs(float64(a.X[0]+b.X[len(b.X)-1])) > 1e-9 || b.X[0] > b.X[len(b.X)-1] {
+		t.Errorf("calibration: %v and %v", a.X, b.X)
+	}
+}
+
+func TestComparePolicies(t *testing.T) {
+	d, truth := cohort(600, 14)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := treatment.ComparePolicies(scores, []treatment.Policy{treatment.Recommended("The Truth", oracle(truth))}, treatment.Judging{Options: score.Options{Resamples: 100}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := metric(t, r, "gain_the_truth"); m.Low <= 0 {
+		t.Errorf("gain %v (%v to %v)", m.Value, m.Low, m.High)
+	}
+	if m := metric(t, r, "gain_all_drug"); m.Value != 0 || m.High != 0 {
+		t.Errorf("the best single arm gains %v over itself", m.Value)
+	}
+	bad := treatment.Policy{Name: "bad", Arm: make([]int, 599)}
+	if _, err := treatment.ComparePolicies(scores, []treatment.Policy{bad}, treatment.Judging{}); err == nil || !strings.Contains(err.Error(), "599 arms for 600 rows") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOverlapAndBalance(t *testing.T) {
+	d, _ := cohort(2000, 15)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := treatment.Overlap(d.X, d.Y, scores.Propensity, arms, names, 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := metric(t, r, "largest_difference_before").Value, metric(t, r, "largest_difference_after").Value
+	t.Logf("overlap %.3f, largest difference %.3f before and %.3f after, %.0f effective patients", metric(t, r, "overlap").Value, before, after, metric(t, r, "effective_patients").Value)
+	if before < 0.8 || after > 0.15 {
+		t.Errorf("largest difference %v before and %v after weighting", before, after)
+	}
+	if got := r.Tables[0].Rows[0][0]; got != "severity" {
+		t.Errorf("the first variable is %q", got)
+	}
+	if len(r.Curves) != 2 || r.Curves[1].Label != "got drug" || math.Abs(sum(r.Curves[1].Y)-1) > 1e-9 {
+		t.Errorf("curves %v", r.Curves)
+	}
+}
+
+func sum(xs []models.Number) (total float64) {
+	for _, x := range xs {
+		total += float64(x)
+	}
+	return total
+}
+
+// The example of the paper: RR 3.9 (1.8 to 8.7) has an E-value of 7.26, its
+// interval one of 3.0. VanderWeele and Ding (2017), page 270.
+func ExampleEValue() {
+	point, interval, err := treatment.EValue(3.9, 1.8, 8.7)
+	fmt.Printf("%.2f %.1f %v\n", point, interval, err)
+	point, interval, _ = treatment.EValue(1/3.9, 1/8.7, 1/1.8) // protection is harm upside down
+	fmt.Printf("%.2f %.1f\n", point, interval)
+	point, interval, _ = treatment.EValue(1.2, 0.9, 1.6)
+	fmt.Printf("%.2f %.1f\n", point, interval)
+	_, _, err = treatment.EValue(-1, 0.5, 2)
+	fmt.Println(err)
+	// Output:
+	// 7.26 3.0 <nil>
+	// 7.26 3.0
+	// 1.69 1.0
+	// treatment: -1 (0.5 to 2) is no risk ratio with its interval: they are above 0 and in order
+}
+
+// Tuning on inner folds prefers the learner that can say what is true.
+func TestTune(t *testing.T) {
+	d, _ := cohort(800, 16)
+	flat := treatment.Config{Method: treatment.DRLearner, Arms: arms, Seed: 1}
+	flat.Effect = prognosis.Config{Method: prognosis.Linear}
+	flat.Effect.Linear.Lambda = 1e6 // one effect for all
+	forest := treatment.Config{Method: treatment.CausalForest, Arms: arms, Seed: 1}
+	forest.Forest.Trees = 100
+	best, table, err := treatment.Tune(t.Context(), d, []treatment.Candidate{{Name: "one effect", Config: flat}, {Name: "forest", Config: forest}}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if best.Name != "forest" || len(table.Rows) != 2 {
+		t.Errorf("chose %q from %q", best.Name, table.Rows)
+	}
+}
+
+// What learn sees never holds the patients that its model is asked about.
+func TestCrossPredictKeepsPatientsApart(t *testing.T) {
+	d, _ := cohort(200, 17)
+	r := rand.New(rand.NewPCG(1, 1))
+	for range d.X {
+		d.Group = append(d.Group, fmt.Sprint(r.IntN(60)))
+	}
+	folds, err := table.KFold(d.Len(), 4, table.SplitOptions{Group: d.Group, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fold := 0
+	answers, err := treatment.CrossPredict(t.Context(), d, folds, func(_ context.Context, train treatment.Dataset) (*treatment.Model, error) {
+		in := map[string]bool{}
+		for _, g := range train.Group {
+			in[g] = true
+		}
+		for _, r := range folds[fold].Test {
+			if in[d.Group[r]] {
+				t.Fatalf("patient %s is learnt from and judged", d.Group[r])
+			}
+		}
+		fold++
+		m := treatment.New(small(treatment.TLearner, 1))
+		return m, m.Fit(t.Context(), train)
+	})
+	if err != nil || len(answers) != 200 || answers[7].Expected == nil {
+		t.Errorf("%d answers, %v", len(answers), err)
+	}
+}
