@@ -15,6 +15,7 @@ type Labels struct {
 	Features   []string
 	Categories map[int][]string // of a categorical feature: the name of each code
 	Outputs    []string         // classes; nil for a number
+	Complete   bool             // no row lacks a value, so no question says where missing ones go
 }
 
 // Draw returns the tree down to a depth; 0 draws all of it.
@@ -59,7 +60,7 @@ func (t *Tree) Rules(l Labels) string {
 func (t *Tree) ask(n *Node, l Labels) string {
 	name := named(l.Features, int(n.Feature), "feature ")
 	orMissing := ""
-	if n.MissingLeft {
+	if n.MissingLeft && !l.Complete {
 		orMissing = " or missing"
 	}
 	if n.Set == 0 {
