@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/gomlx/gomlx/ml/model"
 )
 
 // best keeps the weights of the epoch that validated best.
@@ -23,6 +25,9 @@ func (b *best) validate(ctx context.Context, epoch int) (names []string, values 
 	if b.job.Validation == nil {
 		b.judged = epoch
 		return nil, nil, nil
+	}
+	if b.live.backend.Capabilities().PreferConstantsForVariables {
+		b.live.forward = map[bool]*model.Exec{} // GoMLX has built the weights of the last epoch into it
 	}
 	outputs, losses, err := b.live.run(ctx, b.job.Validation, true)
 	if err != nil {
