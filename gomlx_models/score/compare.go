@@ -111,6 +111,34 @@ func CompareBinary(positive []bool, a, b []float64, atA, atB Operating, o Option
 		binaryMeasure(positive, a, atA.threshold(), o.bins()), binaryMeasure(positive, b, atB.threshold(), o.bins())), nil
 }
 
+// CompareMulticlass compares two models' probabilities of classes that exclude
+// each other as CompareBinary compares those of two.
+func CompareMulticlass(class []int, a, b [][]float64, o Options) (models.Report, error) {
+	ma, _, err := o.classMeasure(class, a)
+	if err != nil {
+		return models.Report{}, fmt.Errorf("first model: %w", err)
+	}
+	mb, _, err := o.classMeasure(class, b)
+	if err != nil {
+		return models.Report{}, fmt.Errorf("second model: %w", err)
+	}
+	return o.compare(len(class), ma, mb), nil
+}
+
+// CompareMultilabel compares two models' probabilities of labels that do not
+// exclude each other as CompareBinary compares those of one.
+func CompareMultilabel(label [][]bool, a, b [][]float64, atA, atB Operating, o Options) (models.Report, error) {
+	ma, err := o.labelMeasure(label, a, atA.threshold())
+	if err != nil {
+		return models.Report{}, fmt.Errorf("first model: %w", err)
+	}
+	mb, err := o.labelMeasure(label, b, atB.threshold())
+	if err != nil {
+		return models.Report{}, fmt.Errorf("second model: %w", err)
+	}
+	return o.compare(len(label), ma, mb), nil
+}
+
 // CompareRegression compares two models' predictions of a number as
 // CompareBinary compares probabilities.
 func CompareRegression(observed, a, b []float64, o Options) (models.Report, error) {

@@ -21,37 +21,11 @@ import (
 // The most probable class is called, the first of equal ones. A macro average
 // leaves out classes that are not present, and a note names them.
 func Multiclass(class []int, prob [][]float64, o Options) (models.Report, error) {
-	if err := sameLength(len(class), len(prob), "outcomes", "predictions"); err != nil {
-		return models.Report{}, err
-	}
-	k, err := o.width(prob)
+	m, truth, err := o.classMeasure(class, prob)
 	if err != nil {
 		return models.Report{}, err
 	}
-	truth := make([][]bool, len(class))
-	for i, c := range class {
-		if c < 0 || c >= k {
-			return models.Report{}, fmt.Errorf("row %d: class %d is not one of the %d predicted", i, c, k)
-		}
-		var sum float64
-		for _, p := range prob[i] {
-			sum += p
-		}
-		if math.Abs(sum-1) > 1e-3 {
-			return models.Report{}, fmt.Errorf("row %d: the probabilities sum to %.4g, not to 1 (Multilabel judges labels that do not exclude each other)", i, sum)
-		}
-		truth[i] = make([]bool, k)
-		truth[i][c] = true
-	}
-	m := measure{
-		names: []string{
-			"auc_macro", "auc_micro", "average_precision_macro", "accuracy", "balanced_accuracy", "f1_macro", "mcc",
-			"log_loss", "brier", "ece",
-		},
-		on: func(rows []int) statistic {
-			return classStatistic(pick(class, rows), pick(truth, rows), pick(prob, rows), o.bins())
-		},
-	}
+	k := len(prob[0])
 	r := o.report(len(class), m)
 	counts, right, confidence := make([]float64, k*k), make([]bool, len(class)), make([]float64, len(class))
 	for i, c := range class {
@@ -70,6 +44,42 @@ func Multiclass(class []int, prob [][]float64, o Options) (models.Report, error)
 	return r, nil
 }
 
+// classMeasure checks what Multiclass judges, and returns its scores and, for
+// each row and class, whether the row is of it.
+func (o Options) classMeasure(class []int, prob [][]float64) (m measure, truth [][]bool, err error) {
+	if err := sameLength(len(class), len(prob), "outcomes", "predictions"); err != nil {
+		return measure{}, nil, err
+	}
+	k, err := o.width(prob)
+	if err != nil {
+		return measure{}, nil, err
+	}
+	truth = make([][]bool, len(class))
+	for i, c := range class {
+		if c < 0 || c >= k {
+			return measure{}, nil, fmt.Errorf("row %d: class %d is not one of the %d predicted", i, c, k)
+		}
+		var sum float64
+		for _, p := range prob[i] {
+			sum += p
+		}
+		if math.Abs(sum-1) > 1e-3 {
+			return measure{}, nil, fmt.Errorf("row %d: the probabilities sum to %.4g, not to 1 (Multilabel judges labels that do not exclude each other)", i, sum)
+		}
+		truth[i] = make([]bool, k)
+		truth[i][c] = true
+	}
+	return measure{
+		names: []string{
+			"auc_macro", "auc_micro", "average_precision_macro", "accuracy", "balanced_accuracy", "f1_macro", "mcc",
+			"log_loss", "brier", "ece",
+		},
+		on: func(rows []int) statistic {
+			return classStatistic(pick(class, rows), pick(truth, rows), pick(prob, rows), o.bins())
+		},
+	}, truth, nil
+}
+
 // Multilabel judges probabilities of labels that do not exclude each other, such
 // as the findings on one film: label[i][c] says whether label c applies to row i.
 //
@@ -79,35 +89,43 @@ func Multiclass(class []int, prob [][]float64, o Options) (models.Report, error)
 // label; and the subgroups. A macro average leaves out labels that are always or
 // never true, and a note names them.
 func Multilabel(label [][]bool, prob [][]float64, o Options) (models.Report, error) {
-	if err := sameLength(len(label), len(prob), "outcomes", "predictions"); err != nil {
-		return models.Report{}, err
-	}
-	k, err := o.width(prob)
+	at := o.Operating.threshold()
+	m, err := o.labelMeasure(label, prob, at)
 	if err != nil {
 		return models.Report{}, err
 	}
-	for i := range label {
-		if len(label[i]) != k {
-			return models.Report{}, fmt.Errorf("row %d: %d labels but %d predictions", i, len(label[i]), k)
-		}
-	}
-	at := o.Operating.threshold()
-	m := measure{
-		names: []string{
-			"auc_macro", "auc_micro", "average_precision_macro", "average_precision_micro", "f1_macro", "f1_micro",
-			"exact", "hamming_loss", "brier", "log_loss", "ece",
-		},
-		on: func(rows []int) statistic { return labelStatistic(pick(label, rows), pick(prob, rows), at, o.bins()) },
-	}
 	r := o.report(len(label), m)
 	o.perClass(&r, label, prob, at)
-	for c := range k {
+	for c := range prob[0] {
 		positive, p := column(label, c), column(prob, c)
 		r.Curves = append(r.Curves, calibrationCurve(o.class(c), positive, p, o.bins()))
 	}
 	r.Tables = append(r.Tables, o.subgroups(m, []string{"auc_macro", "average_precision_macro", "f1_macro"})...)
 	r.Notes = append(r.Notes, o.Operating.note())
 	return r, nil
+}
+
+// labelMeasure checks what Multilabel judges, and returns its scores.
+func (o Options) labelMeasure(label [][]bool, prob [][]float64, at float64) (measure, error) {
+	if err := sameLength(len(label), len(prob), "outcomes", "predictions"); err != nil {
+		return measure{}, err
+	}
+	k, err := o.width(prob)
+	if err != nil {
+		return measure{}, err
+	}
+	for i := range label {
+		if len(label[i]) != k {
+			return measure{}, fmt.Errorf("row %d: %d labels but %d predictions", i, len(label[i]), k)
+		}
+	}
+	return measure{
+		names: []string{
+			"auc_macro", "auc_micro", "average_precision_macro", "average_precision_micro", "f1_macro", "f1_micro",
+			"exact", "hamming_loss", "brier", "log_loss", "ece",
+		},
+		on: func(rows []int) statistic { return labelStatistic(pick(label, rows), pick(prob, rows), at, o.bins()) },
+	}, nil
 }
 
 // width checks predictions of several outputs and returns how many there are.

@@ -238,6 +238,48 @@ func TestCompareBinary(t *testing.T) {
 	}
 }
 
+// TestCompareClasses: two classes are judged alike as classes and as labels, and
+// a model against itself is no different.
+func TestCompareClasses(t *testing.T) {
+	positive, prob, group := patients(200)
+	r := rand.New(rand.NewPCG(4, 4))
+	class, label := make([]int, len(prob)), make([][]bool, len(prob))
+	good, noise := make([][]float64, len(prob)), make([][]float64, len(prob))
+	for i, p := range prob {
+		label[i] = []bool{!positive[i], positive[i]}
+		if positive[i] {
+			class[i] = 1
+		}
+		u := r.Float64()
+		good[i], noise[i] = []float64{1 - p, p}, []float64{1 - u, u}
+	}
+	o := Options{Group: group, Resamples: 200, Seed: 1}
+	classes := func(a, b [][]float64) (models.Report, error) { return CompareMulticlass(class, a, b, o) }
+	labels := func(a, b [][]float64) (models.Report, error) {
+		return CompareMultilabel(label, a, b, Operating{}, Operating{}, o)
+	}
+	for name, compare := range map[string]func(a, b [][]float64) (models.Report, error){"classes": classes, "labels": labels} {
+		better, err := compare(noise, good)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		same, err := compare(good, good)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		const metric = "auc_macro_difference"
+		if m, ok := better.Metric(metric); !ok || m.Low <= 0 {
+			t.Errorf("%s, a model against noise: %+v", name, m)
+		}
+		if m, ok := same.Metric(metric); !ok || m.Value != 0 || m.Low != 0 || m.High != 0 {
+			t.Errorf("%s, a model against itself: %+v", name, m)
+		}
+		if _, err := compare(good, noise[1:]); err == nil || !strings.Contains(err.Error(), "second model: ") {
+			t.Errorf("%s, predictions missing: error %v", name, err)
+		}
+	}
+}
+
 func TestPermutation(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
 	xs, y := make([][]float64, 200), make([]float64, 200)
