@@ -33,9 +33,9 @@ type Answers struct {
 // say. F1 macro and micro are among the metrics of the latter two; of classes
 // that exclude each other micro F1 is the accuracy.
 //
-// With a Baseline the report has a table of both side by side, and for two
-// classes the difference with its interval. Without one a note says so. A
-// last table holds the most confident mistakes with their text.
+// With a Baseline the report has a table of both side by side, and one of their
+// differences with intervals and p from a paired bootstrap. Without one a note
+// says so. A last table holds the most confident mistakes with their text.
 func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, error) {
 	if len(probs) != set.Len() {
 		return models.Report{}, fmt.Errorf("text: there are %d answers for %d texts", len(probs), set.Len())
@@ -96,14 +96,7 @@ func judge(probs [][]float64, set Dataset, judging Judging, at score.Operating) 
 	options := judging.options(set, at)
 	switch {
 	case judging.Multilabel:
-		truth := make([][]bool, set.Len())
-		for i, labels := range set.Y {
-			truth[i] = make([]bool, len(judging.Classes))
-			for _, class := range labels {
-				truth[i][class] = true
-			}
-		}
-		return score.Multilabel(truth, probs, options)
+		return score.Multilabel(judging.labels(set), probs, options)
 	case judging.binary():
 		positive, p, err := positives(probs, set)
 		if err != nil {
@@ -111,11 +104,28 @@ func judge(probs [][]float64, set Dataset, judging Judging, at score.Operating) 
 		}
 		return score.Binary(positive, p, options)
 	}
-	classes := make([]int, set.Len())
+	return score.Multiclass(classes(set), probs, options)
+}
+
+// labels says which labels each row has.
+func (j Judging) labels(set Dataset) [][]bool {
+	has := make([][]bool, set.Len())
 	for i, labels := range set.Y {
-		classes[i] = labels[0]
+		has[i] = make([]bool, len(j.Classes))
+		for _, class := range labels {
+			has[i][class] = true
+		}
 	}
-	return score.Multiclass(classes, probs, options)
+	return has
+}
+
+// classes returns the one class of each row.
+func classes(set Dataset) []int {
+	one := make([]int, set.Len())
+	for i, labels := range set.Y {
+		one[i] = labels[0]
+	}
+	return one
 }
 
 // positives takes the second of two classes as positive.
@@ -158,21 +168,34 @@ func besideBaseline(report models.Report, probs [][]float64, set Dataset, judgin
 			beside.Rows = append(beside.Rows, []string{metric.Name, figure(metric.Value), interval(metric), figure(other.Value), interval(other)})
 		}
 	}
-	tables := []models.Table{beside}
-	if judging.binary() {
-		positive, p, _ := positives(probs, set) // checked by judge
-		_, q, _ := positives(base.Probabilities, set)
-		compared, err := score.CompareBinary(positive, q, p, base.Operating, judging.Operating, judging.options(set, judging.Operating))
-		if err != nil {
-			return nil, err
-		}
-		difference := models.Table{Kind: "difference", Title: "This model less the baseline", Columns: []string{"metric", "difference", "95 % interval"}}
-		for _, metric := range compared.Metrics {
-			difference.Rows = append(difference.Rows, []string{metric.Name, figure(metric.Value), interval(metric)})
-		}
-		tables = append(tables, difference)
+	compared, err := compare(probs, set, judging)
+	if err != nil {
+		return nil, err
 	}
-	return tables, nil
+	compared.Title = "The baseline first, this model second"
+	return []models.Table{beside, compared}, nil
+}
+
+// compare tabulates the paired bootstrap of the baseline and a model, whose
+// answers judge has checked.
+func compare(probs [][]float64, set Dataset, judging Judging) (models.Table, error) {
+	base, options := judging.Baseline, judging.options(set, judging.Operating)
+	var compared models.Report
+	var err error
+	switch {
+	case judging.Multilabel:
+		compared, err = score.CompareMultilabel(judging.labels(set), base.Probabilities, probs, base.Operating, judging.Operating, options)
+	case judging.binary():
+		positive, p, _ := positives(probs, set)
+		_, q, _ := positives(base.Probabilities, set)
+		compared, err = score.CompareBinary(positive, q, p, base.Operating, judging.Operating, options)
+	default:
+		compared, err = score.CompareMulticlass(classes(set), base.Probabilities, probs, options)
+	}
+	if err != nil {
+		return models.Table{}, err
+	}
+	return compared.Tables[0], nil
 }
 
 func figure(v models.Number) string { return strconv.FormatFloat(float64(v), 'f', 4, 64) }

@@ -3,10 +3,8 @@ package text
 import (
 	"context"
 	"fmt"
-	"html/template"
-	"math"
 	"slices"
-	"strings"
+	"strconv"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -181,33 +179,12 @@ func (m *Network) explain(method, text string, class int) (e models.Explanation,
 	}, asTensors(1, tokens, affixes), nil
 }
 
-// HTML returns an explanation of a text as coloured words: red for what speaks
-// for the answer, blue for what speaks against it, the stronger the deeper. The
-// words are escaped, and each has its number as a title, for those who do not
-// see colours.
-func HTML(e models.Explanation) template.HTML {
-	strongest := 0.0
-	for _, v := range e.Values {
-		if !math.IsNaN(v) {
-			strongest = max(strongest, math.Abs(v))
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<p class="assay-text" data-method="%s" style="line-height:1.9">`, template.HTMLEscapeString(e.Method))
+// Table returns an explanation of a text as a table for a report, which charts
+// draw as coloured words.
+func Table(title string, e models.Explanation) models.Table {
+	t := models.Table{Kind: "tokens", Title: title, Columns: []string{"word", e.Method}}
 	for i, name := range e.Names {
-		if i >= len(e.Values) {
-			break
-		}
-		colour, share := "178,24,43", 0.0
-		if strongest > 0 {
-			share = e.Values[i] / strongest
-		}
-		if share < 0 {
-			colour, share = "33,102,172", -share
-		}
-		fmt.Fprintf(&b, `<span title="%+.3g" style="background:rgba(%s,%.2f);padding:.1em .15em;border-radius:.2em">%s</span> `,
-			e.Values[i], colour, 0.7*share, template.HTMLEscapeString(name))
+		t.Rows = append(t.Rows, []string{name, strconv.FormatFloat(e.Values[i], 'g', 6, 64)})
 	}
-	b.WriteString("</p>")
-	return template.HTML(b.String())
+	return t
 }

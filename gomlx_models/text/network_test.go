@@ -67,7 +67,7 @@ func TestSyntheticNotes(t *testing.T) {
 	for _, table := range report.Tables {
 		kinds = append(kinds, table.Kind)
 	}
-	if want := []string{"baseline", "difference"}; !slices.Equal(kinds[:2], want) || kinds[len(kinds)-1] != "mistakes" {
+	if want := []string{"baseline", "comparison"}; !slices.Equal(kinds[:2], want) || kinds[len(kinds)-1] != "mistakes" {
 		t.Errorf("tables %q", kinds)
 	}
 	if !strings.Contains(report.Notes[0], "Synthetic") {
@@ -283,9 +283,10 @@ func TestStarts(t *testing.T) {
 	}
 }
 
-func ExampleHTML() {
-	fmt.Println(text.HTML(models.Explanation{Method: "occlusion", Names: []string{"<b>", "pain"}, Values: []float64{-0.1, 0.2}}))
-	// Output: <p class="assay-text" data-method="occlusion" style="line-height:1.9"><span title="-0.1" style="background:rgba(33,102,172,0.35);padding:.1em .15em;border-radius:.2em">&lt;b&gt;</span> <span title="+0.2" style="background:rgba(178,24,43,0.70);padding:.1em .15em;border-radius:.2em">pain</span> </p>
+func ExampleTable() {
+	t := text.Table("Why pain", models.Explanation{Method: "occlusion", Names: []string{"no", "pain"}, Values: []float64{-0.1, 0.25}})
+	fmt.Println(t.Kind, t.Columns, t.Rows)
+	// Output: tokens [word occlusion] [[no -0.1] [pain 0.25]]
 }
 
 // TestBaselineExplanationAddsUp: the parts of the words and the constant are
