@@ -112,6 +112,21 @@
     };
   }
 
+  // violin draws the outline that charts.Spread has made: the group's place, the
+  // ends, the number of points, then each point's y and its share of the width.
+  function violin(_, api) {
+    const at = api.value(0);
+    const half = api.size([1, 0])[0] * 0.36;
+    const right = [];
+    const left = [];
+    for (let k = 0; k < api.value(3); k++) {
+      const [x, y] = api.coord([at, api.value(4 + 2 * k)]);
+      right.push([x + half * api.value(5 + 2 * k), y]);
+      left.unshift([x - half * api.value(5 + 2 * k), y]);
+    }
+    return { type: "polygon", silent: true, shape: { points: [...right, ...left] }, style: { fill: api.visual("color"), opacity: 0.16 } };
+  }
+
   // dress adds to a figure's option what is a matter of looks.
   function dress(option) {
     for (const key of ["xAxis", "yAxis"]) {
@@ -144,6 +159,8 @@
         series.edgeLabel = { color: "#7d828c", fontSize: 11 };
         series.emphasis = { disabled: true };
       }
+      if (series.type === "custom") Object.assign(series, { renderItem: violin, encode: { x: 0, y: [1, 2] }, silent: true });
+      if (series.type === "boxplot") Object.assign(series, { boxWidth: [8, 28], silent: true });
       if (series.type === "heatmap" && series.label?.show) series.label = { ...series.label, formatter: (p) => format(p.value[2]) };
     }
     // go-echarts leaves out a dimension that is 0.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -217,4 +218,32 @@ func FuzzStill(f *testing.F) {
 		figure.table()
 		_ = figure.Fragment()
 	})
+}
+
+func TestSpreadHasQuartiles(t *testing.T) {
+	f := Spread("s", "By dose", "dose", "auc", []Sample{
+		{"low", []float64{4, 1, 3, 2, math.NaN()}},
+		{"high", []float64{9}},
+		{"none", nil},
+	})
+	// numpy.quantile([1, 2, 3, 4], [.25, .5, .75]) is 1.75, 2.5, 3.25 (numpy 2.3).
+	want := [][]string{
+		{"low", "4", "1", "1.750", "2.500", "3.250", "4"},
+		{"high", "1", "9", "9", "9", "9", "9"},
+		{"none", "0", "NaN", "NaN", "NaN", "NaN", "NaN"},
+	}
+	if got := f.table().Rows; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("table %v, want %v", got, want)
+	}
+}
+
+func TestOddValuesAreMarkedAndNoCurve(t *testing.T) {
+	f := Curves("c", "Loss", []Line{{Name: "loss", X: []float64{1, 2, 3}, Y: []float64{1, math.NaN(), 2},
+		Odd: []Odd{{From: 2, To: 2, Value: math.NaN(), Count: 1}}}}, CurveOptions{})
+	if !strings.Contains(string(f.Option), `"loss NaN"`) {
+		t.Errorf("no mark in %s", f.Option)
+	}
+	if rows := f.table().Rows; len(rows) != 1 || rows[0][1] != "2" {
+		t.Errorf("table %v, want the curve with its two points alone", rows)
+	}
 }

@@ -2,6 +2,7 @@ package charts
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/go-echarts/go-echarts/v2/charts"
@@ -63,14 +64,21 @@ func Parallel(id, title string, axes []string, ways []Way) Figure {
 		list[i] = opts.ParallelAxis{Dim: i, Name: name, Type: "value"}
 		var categories []string
 		seen := map[string]bool{}
+		low, high := math.Inf(1), math.Inf(-1)
 		for _, way := range ways {
+			if number, ok := way.Values[i].(float64); ok && finite(number) {
+				low, high = min(low, number), max(high, number)
+			}
 			if text, ok := way.Values[i].(string); ok && !seen[text] {
 				seen[text] = true
 				categories = append(categories, text)
 			}
 		}
-		if len(categories) > 0 {
+		switch {
+		case len(categories) > 0:
 			list[i].Type, list[i].Data = "category", categories
+		case low > 0 && high/low >= 100: // tried by orders of magnitude
+			list[i].Type = "log"
 		}
 	}
 	chart.SetGlobalOptions(charts.WithAnimation(false), charts.WithParallelAxisList(list),
