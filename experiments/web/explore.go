@@ -2,6 +2,8 @@ package web
 
 import (
 	"cmp"
+	"context"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -21,14 +24,16 @@ type exploreView struct {
 	Metrics    []string
 	Runs       int
 	Ranks      []paramRank
+	Importance *importance
 	Figures    []charts.Figure
 }
 
-// paramRank says how strongly a metric goes up or down with a param.
+// paramRank says what a param has to do with a metric.
 type paramRank struct {
 	Name string
-	Rho  float64 // Spearman's, over the runs that have both
-	Runs int
+	Lost *models.Metric // its importance; nil if there are too few runs to tell
+	Rho  float64        // Spearman's, over the runs that have both; NaN if the param is text
+	Runs int            // that have both
 }
 
 // exploreMost is how many runs are looked at, the latest.
@@ -57,29 +62,50 @@ func (s *server) explore(r *http.Request) (page, error) {
 	}
 	v.Runs = len(runs)
 	if len(runs) > 1 {
-		v.draw(runs)
+		if err := v.draw(ctx, runs); err != nil {
+			return page{}, err
+		}
 	}
 	p.Body = v
 	return p, nil
 }
 
 // draw ranks the params and draws them.
-func (v *exploreView) draw(runs []store.Run) {
+func (v *exploreView) draw(ctx context.Context, runs []store.Run) (err error) {
 	names, _ := paramNames(runs)
 	names = slices.DeleteFunc(names, func(name string) bool { return !varied(runs, name) })
 	result := func(run store.Run) float64 { return run.Metrics[v.Metric].Last }
+	if v.Importance, err = importanceOf(ctx, runs, names, result); err != nil {
+		return err
+	}
 	for _, name := range names {
+		rank := paramRank{Name: name, Rho: math.NaN()}
 		var xs, ys []float64
 		for _, run := range runs {
-			if x, ok := numberOf(run.Params[name]); ok {
+			value, ok := run.Params[name]
+			if !ok {
+				continue
+			}
+			rank.Runs++
+			if x, ok := numberOf(value); ok {
 				xs, ys = append(xs, x), append(ys, result(run))
 			}
 		}
-		if len(xs) > 2 {
-			v.Ranks = append(v.Ranks, paramRank{name, spearman(xs, ys), len(xs)})
+		if len(xs) > 2 && numeric(runs, name) {
+			rank.Rho = spearman(xs, ys)
 		}
+		if v.Importance != nil {
+			i := slices.IndexFunc(v.Importance.Params, func(m models.Metric) bool { return m.Name == name })
+			rank.Lost = &v.Importance.Params[i]
+		}
+		v.Ranks = append(v.Ranks, rank)
 	}
-	slices.SortStableFunc(v.Ranks, func(a, b paramRank) int { return cmp.Compare(math.Abs(b.Rho), math.Abs(a.Rho)) })
+	slices.SortStableFunc(v.Ranks, func(a, b paramRank) int {
+		if a.Lost != nil {
+			return cmp.Compare(b.Lost.Value, a.Lost.Value)
+		}
+		return cmp.Compare(math.Abs(b.Rho), math.Abs(a.Rho)) // NaN is the least
+	})
 
 	const axes, ways, dots = 8, 200, 6 // what one can still tell apart
 	axisNames := names[:min(len(names), axes)]
@@ -98,6 +124,13 @@ func (v *exploreView) draw(runs []store.Run) {
 	}
 	v.Figures = append(v.Figures, charts.Parallel("parallel", "Each run's params and "+v.Metric, append(slices.Clone(axisNames), v.Metric), paths))
 	for _, rank := range v.Ranks[:min(len(v.Ranks), dots)] {
+		if samples := samplesBy(runs, rank.Name, result); len(samples) <= categoriesMost {
+			v.Figures = append(v.Figures, charts.Spread("spread-"+rank.Name, rank.Name, rank.Name, v.Metric, samples))
+			continue
+		}
+		if !numeric(runs, rank.Name) {
+			continue // a text of its own in nearly each run
+		}
 		var points []charts.Dot
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, run := range runs[:min(len(runs), ways)] {
@@ -110,6 +143,27 @@ func (v *exploreView) draw(runs []store.Run) {
 		log := low > 0 && high/low >= 10
 		v.Figures = append(v.Figures, charts.Scatter("scatter-"+rank.Name, rank.Name, rank.Name, v.Metric, log, points))
 	}
+	return nil
+}
+
+// categoriesMost is how many values of a param are drawn as groups beside each
+// other; more are a cloud.
+const categoriesMost = 8
+
+// samplesBy returns the results of runs by the value of a param.
+func samplesBy(runs []store.Run, name string, result func(store.Run) float64) []charts.Sample {
+	values := map[string][]float64{}
+	for _, run := range runs {
+		if value, ok := run.Params[name]; ok {
+			text := valueText(value)
+			values[text] = append(values[text], result(run))
+		}
+	}
+	var samples []charts.Sample
+	for _, text := range slices.SortedFunc(maps.Keys(values), naturally) {
+		samples = append(samples, charts.Sample{Name: text, Values: values[text]})
+	}
+	return samples
 }
 
 // numeric reports whether all runs that have a param have a number there.

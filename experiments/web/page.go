@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -46,6 +47,7 @@ func parsePages(names ...string) map[string]*template.Template {
 		"stamp":    func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") },
 		"value":    valueText,
 		"measured": measured,
+		"float":    func(n models.Number) float64 { return float64(n) },
 		"add":      func(a, b int) int { return a + b },
 	}
 	shared := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
