@@ -95,7 +95,8 @@ func ratioRange(estimates []Estimate) (low, high float64) {
 }
 
 // decimals returns with how many decimals the estimates are written beside the
-// picture: two of a ratio, else at least one, and what gives the largest two digits.
+// picture: two of a ratio, one of large numbers, three below 1 or more where that
+// would leave the largest less than two digits.
 func (o EstimateOptions) decimals(estimates []Estimate) int {
 	if o.Ratio {
 		return 2
@@ -106,10 +107,13 @@ func (o EstimateOptions) decimals(estimates []Estimate) int {
 			largest = max(largest, math.Abs(e.Value))
 		}
 	}
-	if largest == 0 {
+	switch {
+	case largest == 0:
 		return 2
+	case largest >= 1:
+		return 1
 	}
-	return min(max(1-int(math.Floor(math.Log10(largest))), 1), 8)
+	return min(max(1-int(math.Floor(math.Log10(largest))), 3), 8)
 }
 
 // Importance returns the metrics as Estimates, the largest first, most of them

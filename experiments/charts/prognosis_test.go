@@ -159,7 +159,7 @@ func TestDecisionCurvesShowWhatIsWorthwhile(t *testing.T) {
 	for _, s := range optionOf(t, f)["series"].([]any) {
 		names = append(names, s.(map[string]any)["name"].(string))
 	}
-	if got := strings.Join(names, ", "); got != "a, treat all, treat none, b" {
+	if got := strings.Join(names, ", "); got != "a, b, treat all, treat none" {
 		t.Errorf("lines %s: what does not depend on the model is drawn once", got)
 	}
 	if y := optionOf(t, f)["yAxis"].([]any)[0].(map[string]any); y["min"] != -0.1 || y["max"] != 0.4 {

@@ -87,7 +87,7 @@ func curveFigures(runs []Judged) []Figure {
 				}
 			}
 		}
-		var lines []Line
+		var lines, references []Line
 		for k, run := range runs {
 			for _, curve := range run.Report.Curves {
 				if curve.Kind != kind {
@@ -95,7 +95,7 @@ func curveFigures(runs []Judged) []Figure {
 				}
 				if reference(curve) {
 					if k == 0 { // the same for all models of one data set
-						lines = append(lines, Line{Name: curve.Label, Color: muted, Dash: dashes[1+len(lines)%2], X: floats(curve.X), Y: floats(curve.Y)})
+						references = append(references, Line{Name: curve.Label, Color: muted, Dash: dashes[1+len(references)%2], X: floats(curve.X), Y: floats(curve.Y)})
 					}
 					continue
 				}
@@ -113,6 +113,7 @@ func curveFigures(runs []Judged) []Figure {
 				lines = append(lines, line)
 			}
 		}
+		lines = append(lines, references...)
 		id := runs[0].Report.Name + "-" + kind
 		switch kind {
 		case "survival":
