@@ -40,7 +40,11 @@ new run and compare the two. The verdict is kept with both runs:
   could not run           what is missing (exit 2)
 
 With -p, --seed, --data or --code it makes a variation instead, a child of the
-run; with --times several, whose spread it tells.`,
+run; with --times several, whose spread it tells.
+
+With --resume it goes on with a run that was interrupted, killed or failed, as
+the same run: a training from its last checkpoint, the rest of the program from
+its start. Points that come again are compared and kept once.`,
 		Args: func(c *cobra.Command, args []string) error {
 			f.many = f.query.Where != "" || f.query.Experiment != ""
 			if f.many == (len(args) == 1) || len(args) > 1 {
@@ -48,6 +52,9 @@ run; with --times several, whose spread it tells.`,
 			}
 			if f.many && f.times > 0 {
 				return errors.New("--times is for one run: name it")
+			}
+			if f.options.Resume && (f.many || f.times > 0) {
+				return errors.New("--resume is for one run: name it, without --times")
 			}
 			return nil
 		},
@@ -88,6 +95,7 @@ run; with --times several, whose spread it tells.`,
 	flags.IntVar(&f.times, "times", 0, "run `N` times with other seeds, and tell the spread of each metric")
 	flags.StringArrayVar(&f.tolerance, "tolerance", nil, "count values as equal that differ by less, absolutely or relatively: `1e-6`, or loss=1e-3 for one metric")
 	flags.BoolVar(&f.options.Bitwise, "bitwise", false, "pin threads and XLA's flags so that bits do not depend on the machine's load; slower")
+	flags.BoolVar(&f.options.Resume, "resume", false, "go on with a run that was cut off, from its last checkpoint")
 	flags.StringVar(&f.query.Where, "where", "", "run all runs again for which this holds")
 	flags.StringVar(&f.query.Experiment, "experiment", "", "run all runs of an experiment again")
 	flags.IntVar(&f.jobs, "jobs", 0, "with --where, --experiment or --times: so many at once (default: half the processors)")
@@ -158,6 +166,12 @@ func (f *rerunFlags) runOne(ctx context.Context, s *store.Store, id store.RunID)
 		return err
 	}
 	c := result.Comparison
+	if f.options.Resume {
+		if !f.asJSON {
+			fmt.Printf("finished: run %s, resumed %s\n", id, result.Resumed.Tags[experiments.ResumedTag])
+		}
+		return nil
+	}
 	if f.options.IsVariation() {
 		fmt.Fprintf(os.Stderr, "run %s varies run %s\n", result.Rerun, id)
 		if f.asJSON {
@@ -194,6 +208,10 @@ func (f *rerunFlags) verdict(o rerun.Outcome) verdictJSON {
 	v := verdictJSON{Run: o.Original, Rerun: o.Rerun}
 	if o.Err != nil {
 		v.Verdict, v.Message = experiments.CouldNotRun, o.Err.Error()
+		return v
+	}
+	if f.options.Resume {
+		v.Message = "resumed " + o.Resumed.Tags[experiments.ResumedTag]
 		return v
 	}
 	v.Message, v.Comparison = o.Comparison.Summary(), &o.Comparison

@@ -43,18 +43,7 @@ const (
 var started atomic.Int64
 
 // repeats returns which run the n-th run of this program repeats, if any.
-func repeats(n int) store.RunID {
-	list := os.Getenv(EnvRerunOf)
-	if !strings.Contains(list, "=") {
-		return store.RunID(list)
-	}
-	for pair := range strings.SplitSeq(list, ",") {
-		if id, ok := strings.CutPrefix(pair, strconv.Itoa(n)+"="); ok {
-			return store.RunID(id)
-		}
-	}
-	return ""
-}
+func repeats(n int) store.RunID { return numbered(os.Getenv(EnvRerunOf), n) }
 
 // origin says which code this program is, for the n-th run that it starts.
 func origin(n int) store.Origin {

@@ -26,12 +26,15 @@ import (
 // a training is not to stop because its record has a fault.
 type Run struct {
 	writer *store.Writer
+	store  *store.Store
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stop   func() // gives signals back
 	view   *view
 
 	capturing sync.WaitGroup // of the program, in the background
+	replay    *replay        // nil unless the run is resumed
+	trainings atomic.Int64   // that called Resume
 
 	done    atomic.Int64
 	planned atomic.Int64
@@ -91,6 +94,23 @@ func Start(ctx context.Context, experiment string, options ...Option) (*Run, err
 		return nil, err
 	}
 	n := int(started.Add(1))
+	run, err := resume(ctx, s, resumes(n))
+	if run == nil && err == nil {
+		run, err = startNew(ctx, s, experiment, n, options)
+	}
+	if err != nil {
+		return nil, errors.Join(err, shared.release())
+	}
+	run.ctx, run.cancel = context.WithCancelCause(ctx)
+	run.stop = interrupts(run.cancel)
+	if run.replay == nil { // else its program is known
+		run.capture()
+	}
+	run.view = newView(run, s, experiment)
+	return run, nil
+}
+
+func startNew(ctx context.Context, s *store.Store, experiment string, n int, options []Option) (*Run, error) {
 	start := store.NewRun{
 		Experiment: experiment,
 		RerunOf:    repeats(n),
@@ -103,14 +123,9 @@ func Start(ctx context.Context, experiment string, options ...Option) (*Run, err
 	}
 	w, err := s.Start(ctx, start)
 	if err != nil {
-		return nil, errors.Join(err, shared.release())
+		return nil, err
 	}
-	run := &Run{writer: w}
-	run.ctx, run.cancel = context.WithCancelCause(ctx)
-	run.stop = interrupts(run.cancel)
-	run.capture()
-	run.view = newView(run, s, experiment)
-	return run, nil
+	return &Run{writer: w, store: s}, nil
 }
 
 // An Option changes what a run starts with.
@@ -197,7 +212,14 @@ func (r *Run) Step(step int64, names []string, values []float64) error {
 }
 
 func (r *Run) record(step int64, names []string, values []float64) error {
-	if err := r.writer.Step(step, names, values); err != nil {
+	freshNames, freshValues := names, values
+	if r.replay != nil {
+		var err error
+		if freshNames, freshValues, err = r.replay.fresh(step, names, values); err != nil {
+			return fmt.Errorf("metrics of step %d: %w", step, err)
+		}
+	}
+	if err := r.writer.Step(step, freshNames, freshValues); err != nil {
 		return fmt.Errorf("metrics of step %d: %w", step, err)
 	}
 	if step > r.done.Load() {
@@ -232,12 +254,22 @@ func (r *Run) Report(report models.Report, evaluation ...error) error {
 	}
 	for _, m := range report.Metrics {
 		name := report.Name + "." + m.Name
-		if err := r.writer.Summary(name, float64(m.Value), float64(m.Low), float64(m.High)); err != nil {
+		if err := r.summary(name, m); err != nil {
 			return fmt.Errorf("metric %s: %w", name, err)
 		}
 	}
 	r.view.report(report)
 	return nil
+}
+
+// summary records a final metric.
+func (r *Run) summary(name string, m models.Metric) error {
+	if r.replay != nil {
+		if known, err := r.replay.knows(name, float64(m.Value)); err != nil || known {
+			return err
+		}
+	}
+	return r.writer.Summary(name, float64(m.Value), float64(m.Low), float64(m.High))
 }
 
 // Figure records a figure. A figure of the same id takes its place. One without a
@@ -325,9 +357,10 @@ func (r *Run) End(err error) error {
 	r.cancel(nil)
 	r.view.halt()
 	r.capturing.Wait()
-	if facts := pluginFacts(); facts != nil {
+	if facts := pluginFacts(); facts != nil && r.replay == nil {
 		r.keep(r.writer.Env(facts))
 	}
+	r.keep(r.endResumed(status == store.Finished))
 	r.keep(r.writer.Progress(r.done.Load(), r.planned.Load()))
 	r.keep(r.writer.End(status, message))
 	fault := r.fault()

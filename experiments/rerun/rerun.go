@@ -30,7 +30,11 @@ type Options struct {
 	Tolerance experiments.Tolerance
 	// Bitwise pins what makes a computation depend on the machine's load: see Pins.
 	Bitwise bool
+	// Resume goes on with a run that was cut off, as the same run, from its last
+	// checkpoint. Without one its program starts anew. It cannot vary anything.
+	Resume bool
 	// Out is told what happens, and gets what the program writes; nil is nobody.
+	// Both come as they happen, in pieces of any size, never two at once.
 	Out io.Writer
 
 	// What follows makes a variation.
@@ -62,8 +66,9 @@ const VariationTag = "variation"
 // Result is what came of it.
 type Result struct {
 	Original   store.RunID
-	Rerun      store.RunID // the new run
+	Rerun      store.RunID // the new run; the original, if it was resumed
 	Comparison experiments.Comparison
+	Resumed    store.Run // as it is now, if it was resumed
 }
 
 // Error says why a run could not be run again: a sentence for each thing that is
@@ -80,8 +85,12 @@ func (e *Error) Unwrap() error { return e.Cause }
 func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result, error) {
 	result := Result{Original: id}
 	again := &again{s: s, o: o, out: o.Out}
-	if again.out == nil {
+	switch o.Out.(type) {
+	case nil:
 		again.out = io.Discard
+	case *os.File: // the program may see that it is a terminal
+	default:
+		again.out = &oneAtATime{w: o.Out}
 	}
 	err := again.do(ctx, id, &result)
 	if err != nil {
@@ -131,6 +140,11 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 	if a.run.Status == store.Running {
 		return errors.New("it is still running")
 	}
+	if a.o.Resume {
+		if err := a.resumable(); err != nil {
+			return err
+		}
+	}
 	var snapshot experiments.Snapshot
 	if a.program, snapshot, err = program(ctx, a.s, id); err != nil {
 		return err
@@ -160,7 +174,20 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 	if result.Rerun, err = a.start(ctx, file); err != nil {
 		return err
 	}
+	if a.o.Resume {
+		return a.ended(ctx, result)
+	}
 	return a.judge(ctx, result)
+}
+
+func (a *again) resumable() error {
+	switch {
+	case a.run.Status == store.Finished:
+		return errors.New("it is finished: there is nothing left to resume")
+	case a.o.IsVariation() || a.o.Bitwise:
+		return errors.New("a run that is resumed stays the run that it was: nothing of it can be varied")
+	}
+	return nil
 }
 
 // roots returns where people work on the modules that were folders: a rerun's own
@@ -193,6 +220,9 @@ func (a *again) prepareData(ctx context.Context) (err error) {
 	missing, changed := a.sets.problems()
 	if missing != nil {
 		return errors.New(strings.Join(missing, "; "))
+	}
+	if changed != nil && a.o.Resume {
+		return errors.New(strings.Join(changed, "; "))
 	}
 	for _, sentence := range changed {
 		a.say("%s", sentence)
@@ -323,6 +353,12 @@ func (a *again) recorded(ctx context.Context, pid int) (store.RunID, error) {
 	if err != nil {
 		return "", err
 	}
+	if a.o.Resume {
+		if run.PID == pid {
+			return run.ID, nil
+		}
+		return "", nil
+	}
 	for _, id := range slices.Backward(slices.Concat(run.Reruns, run.Children)) {
 		if id == a.run.ID {
 			continue
@@ -372,7 +408,7 @@ func (a *again) environment(ctx context.Context) ([]string, error) {
 		"ASSAY_NOTEBOOK": a.run.Origin.Notebook, "ASSAY_CELL_ID": a.run.Origin.Cell, "ASSAY_CELL_SOURCE": source,
 		"ASSAY_CELL": strconv.Itoa(a.run.Origin.Order), "ASSAY_HISTORY": "", "ASSAY_DISPLAY": "",
 		"ASSAY_PROGRAM": filepath.Join(a.dir, "program", "src", filepath.FromSlash(a.program.Package), "main.go"),
-		"ASSAY_PARENT":  "", experiments.EnvRerunOf: "",
+		"ASSAY_PARENT":  "", experiments.EnvRerunOf: "", experiments.EnvResume: "",
 	}
 	if a.run.Origin.Source == "" { // no cell
 		origin["ASSAY_CELL_SOURCE"], origin["ASSAY_CELL"] = "", ""
@@ -384,7 +420,12 @@ func (a *again) environment(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		siblings[max(1, a.run.Origin.Run)] = a.run.ID
+		own := max(1, a.run.Origin.Run)
+		siblings[own] = a.run.ID
+		if a.o.Resume {
+			delete(siblings, own)
+			origin[experiments.EnvResume] = fmt.Sprintf("%d=%s", own, a.run.ID)
+		}
 		var pairs []string
 		for _, n := range slices.Sorted(maps.Keys(siblings)) {
 			pairs = append(pairs, fmt.Sprintf("%d=%s", n, siblings[n]))
@@ -403,23 +444,37 @@ func (a *again) environment(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
+// ended says how a resumed run ended now.
+func (a *again) ended(ctx context.Context, result *Result) (err error) {
+	if result.Resumed, err = a.s.Run(ctx, a.run.ID); err != nil {
+		return err
+	}
+	return unlessFinished(result.Resumed)
+}
+
+// unlessFinished is the error of a run that was to finish.
+func unlessFinished(run store.Run) error {
+	if run.Status == store.Finished {
+		return nil
+	}
+	message, _, _ := strings.Cut(run.Message, "\n")
+	if message != "" {
+		message = ": " + message
+	}
+	return fmt.Errorf("its program now ends as %s (run %s)%s", run.Status, run.ID, message)
+}
+
 // judge compares the new run with the original, and keeps the verdict with both.
 func (a *again) judge(ctx context.Context, result *Result) error {
 	run, err := a.s.Run(ctx, result.Rerun)
 	if err != nil {
 		return err
 	}
-	if run.Status != store.Finished && a.run.Status == store.Finished {
+	if failed := unlessFinished(run); failed != nil && a.run.Status == store.Finished {
 		if !a.o.IsVariation() {
-			if err := a.s.SetVerdict(ctx, run.ID, string(experiments.CouldNotRun)); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, a.s.SetVerdict(ctx, run.ID, string(experiments.CouldNotRun)))
 		}
-		message, _, _ := strings.Cut(run.Message, "\n")
-		if message != "" {
-			message = ": " + message
-		}
-		return fmt.Errorf("its program now ends as %s (run %s)%s", run.Status, run.ID, message)
+		return failed
 	}
 	c, err := experiments.Compare(ctx, a.s, a.run.ID, run.ID, a.o.Tolerance)
 	if err != nil {
@@ -443,6 +498,18 @@ func (a *again) judge(ctx context.Context, result *Result) error {
 		}
 	}
 	return nil
+}
+
+// oneAtATime is a writer for the two streams of a program.
+type oneAtATime struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneAtATime) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(b)
 }
 
 // tail keeps the end of what is written to it.
