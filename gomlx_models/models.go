@@ -96,6 +96,17 @@ type Explanation struct {
 	Values []float64 `json:"values"`           // one weight a feature, token or pixel, row by row
 	Shape  []int     `json:"shape"`            // of Values: [features], [tokens] or [height, width]
 	Base   float64   `json:"base"`             // the answer at the baseline, for methods that add up to the answer
+	Total  float64   `json:"total,omitempty"`  // the answer itself, for methods that add up to it but for an error
+}
+
+// Gap returns by how much Base and Values miss Total: the numerical error of a
+// method that should add up to the answer.
+func (e Explanation) Gap() float64 {
+	sum := e.Base
+	for _, v := range e.Values {
+		sum += v
+	}
+	return sum - e.Total
 }
 
 // Branch is a decision tree as a picture: a node with what it asks, what it

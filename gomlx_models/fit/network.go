@@ -3,6 +3,7 @@ package fit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -45,6 +46,27 @@ func Restore(graph GraphFn, weights Weights, batch int) (*Network, error) {
 		}
 	}
 	return newNetwork(backend, store, networkScope, Job{Graph: graph, Options: Options{Batch: max(1, batch)}}), nil
+}
+
+// Member is the scope, in the graph of [Join], of the i-th network that was joined.
+const Member = "member%d"
+
+// Join returns one network of several: graph runs on the weights of all, those
+// of each in scope.In(Member, i).
+func Join(graph GraphFn, members ...*Network) (*Network, error) {
+	var all Weights
+	batch := 1
+	for i, member := range members {
+		weights, err := member.weights()
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range weights {
+			all = append(all, weight{fmt.Sprintf("/"+Member, i) + w.name, w.value})
+		}
+		batch = member.job.Batch
+	}
+	return Restore(graph, all, batch)
 }
 
 // Predict returns the outputs of all rows of source, row after row. A row's

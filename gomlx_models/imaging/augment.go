@@ -40,13 +40,22 @@ func (a Augment) Example(film Film, seed int64, epoch, row int) (Pixels, error) 
 	if err != nil {
 		return Pixels{}, fmt.Errorf("imaging: %w", err)
 	}
-	return a.vary(p, seed, epoch, row), nil
+	return a.vary(p, p.Height, p.Width, seed, epoch, row), nil
 }
 
-// vary returns p as it is in an epoch. Each film and epoch has a stream of
-// random numbers of its own: which goroutine makes a batch does not matter.
-func (a Augment) vary(p Pixels, seed int64, epoch, row int) Pixels {
-	return a.apply(rand.New(rand.NewPCG(uint64(seed), uint64(epoch)<<32|uint64(row))), p)
+// vary returns height × width pixels of p as they are in an epoch. Each film
+// and epoch has streams of random numbers of its own: which goroutine makes a
+// batch does not matter.
+func (a Augment) vary(p Pixels, height, width int, seed int64, epoch, row int) Pixels {
+	stream := uint64(epoch)<<32 | uint64(row)
+	if a != (Augment{}) {
+		p = a.apply(rand.New(rand.NewPCG(uint64(seed), stream)), p)
+	}
+	if p.Height > height || p.Width > width {
+		where := rand.New(rand.NewPCG(^uint64(seed), stream))
+		p = p.cut(where.IntN(p.Height-height+1), where.IntN(p.Width-width+1), height, width)
+	}
+	return p
 }
 
 // apply returns p as a draw from rng changes it. What comes in from outside the

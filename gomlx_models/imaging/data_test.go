@@ -200,11 +200,13 @@ func TestFolder(t *testing.T) {
 
 func TestBatchesDoNotDependOnGoroutines(t *testing.T) {
 	d := Synthetic(SyntheticConfig{Films: 64, Size: 32})
-	f := &fitted{Height: 24, Width: 24, Shades: 1, Config: Config{Size: 24, Channels: 1}}
-	augment := Augment{Flip: true, Rotate: 10, Shift: 0.1, Scale: 0.1, Brightness: 0.1, Contrast: 0.1, Noise: 0.01}
+	f := &fitted{Height: 24, Width: 24, Shades: 1, Config: Config{
+		Classes: d.Classes, Size: 28, Crop: 24, Channels: 1,
+		Augment: Augment{Flip: true, Rotate: 10, Shift: 0.1, Scale: 0.1, Brightness: 0.1, Contrast: 0.1, Noise: 0.01},
+	}}
 	pixels := func(workers, epoch int) []uint8 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
-		source := f.source(d.Train, augment)
+		source := f.source(d.Train.X, truths(d.Train, 2), true)
 		var all []uint8
 		for i := range 3 {
 			inputs, _, err := source.Batch(epoch, []int{i, i + 10, i + 20})

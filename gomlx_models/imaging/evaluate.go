@@ -16,25 +16,46 @@ type Judging struct {
 	Resamples int             // of the bootstrap; 0 means 2000, -1 no intervals
 	Seed      int64           // of the bootstrap
 	Notes     []string        // for the report's reader: Data.Notes
+	Audit     *Audit          // of the data set that the films are from; nil has the report say that none was made
+
+	quick bool // the AUC with its interval is all that is wanted
 }
 
-// Evaluate judges class probabilities, whatever made them, against what was
+// Evaluate judges probabilities, whatever made them, against what was
 // observed, with 95 % intervals that resample patients. Two classes are judged
-// as positive (the second) against negative, more as score.Multiclass says.
-// Whatever Film.About knows of every film becomes a table of subgroups.
-func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, error) {
+// as positive (the second) against negative, more as score.Multiclass says, and
+// labels that do not exclude each other as score.Multilabel does. Whatever
+// Film.About knows of every film becomes a table of subgroups.
+func Evaluate[Y Outcome](probs [][]float64, set models.Dataset[Film, Y], judging Judging) (models.Report, error) {
 	if len(probs) != set.Len() {
 		return models.Report{}, fmt.Errorf("imaging: there are %d predictions for %d films", len(probs), set.Len())
 	}
 	options := score.Options{
-		Name: set.Name, Classes: judging.Classes, Group: set.Group, Subgroups: subgroups(set.X),
+		Name: set.Name, Classes: judging.Classes, Group: set.Group,
 		Operating: judging.Operating, Resamples: judging.Resamples, Seed: judging.Seed,
 	}
-	report, err := evaluate(probs, set.Y, options)
+	if !judging.quick {
+		options.Subgroups = subgroups(set.X)
+	}
+	var report models.Report
+	var err error
+	switch y := any(set.Y).(type) {
+	case []int:
+		report, err = evaluate(probs, y, options)
+	case [][]bool:
+		report, err = score.Multilabel(y, probs, options)
+	}
 	if err != nil {
 		return models.Report{}, fmt.Errorf("imaging: %w", err)
 	}
-	report.Notes = append(slices.Clone(judging.Notes), report.Notes...)
+	if judging.quick {
+		return report, nil
+	}
+	auc, _ := aucOf(report)
+	report.Notes = slices.Concat(judging.Notes, judging.Audit.notes(auc), report.Notes)
+	if judging.Audit != nil {
+		report.Tables = append(report.Tables, judging.Audit.Table())
+	}
 	return report, nil
 }
 

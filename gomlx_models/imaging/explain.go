@@ -13,7 +13,7 @@ import (
 )
 
 // Explain returns the Grad-CAM of the most probable class: see [CNN.GradCAM].
-func (m *CNN) Explain(ctx context.Context, film Film) (models.Explanation, error) {
+func (m *network) Explain(ctx context.Context, film Film) (models.Explanation, error) {
 	probs, err := m.Predict(ctx, []Film{film})
 	if err != nil {
 		return models.Explanation{}, err
@@ -23,12 +23,13 @@ func (m *CNN) Explain(ctx context.Context, film Film) (models.Explanation, error
 
 // GradCAM returns where in the film the network's last convolution speaks for
 // class: its features weighted by the mean gradient of the class's logit,
-// negative sums cut off, enlarged to the film's size.
+// negative sums cut off, enlarged to the film's size. Of an ensemble it is the
+// sum over its networks.
 //
 //	map = max(0, Σ_k a_k A_k), a_k = mean over pixels of ∂logit/∂A_k
 //
 // Selvaraju et al., ICCV 2017.
-func (m *CNN) GradCAM(ctx context.Context, film Film, class int) (models.Explanation, error) {
+func (m *network) GradCAM(ctx context.Context, film Film, class int) (models.Explanation, error) {
 	explanation, p, err := m.explain(ctx, "grad-cam", film, class)
 	if err != nil {
 		return models.Explanation{}, err
@@ -59,19 +60,22 @@ const (
 //
 //	value = (x − x₀) ∫₀¹ ∂logit(x₀ + t(x − x₀))/∂x dt
 //
-// The values and Base, the logit of the black film, add up to the logit of this film.
+// The values and Base, the logit of the black film, add up to Total, the logit
+// of this film, but for the error of a sum in place of the integral: see
+// Explanation.Gap.
 // Sundararajan et al., ICML 2017.
-func (m *CNN) IntegratedGradients(ctx context.Context, film Film, class int) (models.Explanation, error) {
+func (m *network) IntegratedGradients(ctx context.Context, film Film, class int) (models.Explanation, error) {
 	explanation, p, err := m.explain(ctx, "integrated gradients", film, class)
 	if err != nil {
 		return models.Explanation{}, err
 	}
 	f := m.fitted
-	black, err := f.network.Predict(ctx, f.source(Dataset{X: []Film{Of("black", NewPixels(f.Height, f.Width, f.Shades))}}, Augment{}))
+	// The logits of a black film and of this one.
+	ends, err := f.network.Predict(ctx, f.prepared([]Pixels{NewPixels(f.Height, f.Width, f.Shades), p}))
 	if err != nil {
 		return models.Explanation{}, fmt.Errorf("imaging: %w", err)
 	}
-	explanation.Base = float64(black[class])
+	explanation.Base, explanation.Total = float64(ends[class]), float64(ends[len(f.Config.Classes)+class])
 
 	sum := make([]float64, f.Height*f.Width)
 	for first := 0; first < integrationSteps; first += integrationBatch {
@@ -104,26 +108,27 @@ func (m *CNN) IntegratedGradients(ctx context.Context, film Film, class int) (mo
 // seventh of the film wide and moved by half its width, hides a pixel: the
 // mean over the squares that hide it. Base is the probability of the whole film.
 // Zeiler & Fergus, ECCV 2014.
-func (m *CNN) Occlusion(ctx context.Context, film Film, class int) (models.Explanation, error) {
+func (m *network) Occlusion(ctx context.Context, film Film, class int) (models.Explanation, error) {
 	explanation, p, err := m.explain(ctx, "occlusion", film, class)
 	if err != nil {
 		return models.Explanation{}, err
 	}
 	f := m.fitted
 	side := max(2, min(f.Height, f.Width)/7)
-	films := []Film{Of(film.Name, p)}
+	shown := []Pixels{p}
 	type corner struct{ y, x int }
 	var corners []corner
 	for y := 0; y < f.Height; y += side / 2 {
 		for x := 0; x < f.Width; x += side / 2 {
 			corners = append(corners, corner{y, x})
-			films = append(films, NewFilm(film.Name, func() (Pixels, error) { return p.hide(y, x, side), nil }))
+			shown = append(shown, p.hide(y, x, side))
 		}
 	}
-	probs, err := m.Predict(ctx, films)
+	logits, err := f.network.Predict(ctx, f.prepared(shown))
 	if err != nil {
-		return models.Explanation{}, err
+		return models.Explanation{}, fmt.Errorf("imaging: %w", err)
 	}
+	probs := f.probabilities(logits)
 	explanation.Base = probs[0][class]
 	explanation.Values = make([]float64, f.Height*f.Width)
 	hidden := make([]float64, f.Height*f.Width)
@@ -160,7 +165,7 @@ func (p Pixels) hide(top, left, side int) Pixels {
 }
 
 // explain checks what all methods need, and starts their answer.
-func (m *CNN) explain(ctx context.Context, method string, film Film, class int) (models.Explanation, Pixels, error) {
+func (m *network) explain(ctx context.Context, method string, film Film, class int) (models.Explanation, Pixels, error) {
 	if m.fitted == nil {
 		return models.Explanation{}, Pixels{}, models.ErrNotFitted
 	}
@@ -170,7 +175,7 @@ func (m *CNN) explain(ctx context.Context, method string, film Film, class int) 
 	if class < 0 || class >= len(m.config.Classes) {
 		return models.Explanation{}, Pixels{}, fmt.Errorf("imaging: class %d: there are %d, from 0", class, len(m.config.Classes))
 	}
-	p, err := m.fitted.fitFilm(film)
+	p, err := m.fitted.see(film)
 	if err != nil {
 		return models.Explanation{}, Pixels{}, fmt.Errorf("imaging: %w", err)
 	}
@@ -187,10 +192,19 @@ func (m *CNN) explain(ctx context.Context, method string, film Film, class int) 
 func (f *fitted) gradCAM() compiled {
 	f.compileGradCAM.Do(func() {
 		f.compiledGradCAM = f.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
-			features := f.features(scope, unit(inputs[0]))
-			logit := ReduceAllSum(Mul(f.head(scope, features), InsertAxes(inputs[1], 0)))
-			weights := ReduceAndKeep(Gradient(logit, features)[0], ReduceMean, 1, 2)
-			return []*Node{MaxScalar(ReduceSum(Mul(weights, features), -1), 0)}
+			logits, features := f.forward(scope, unit(inputs[0]))
+			logit := ReduceAllSum(Mul(logits, InsertAxes(inputs[1], 0)))
+			var sum *Node
+			for i, gradient := range Gradient(logit, features...) {
+				weights := ReduceAndKeep(gradient, ReduceMean, 1, 2)
+				seen := MaxScalar(ReduceSum(Mul(weights, features[i]), -1), 0)
+				if sum == nil {
+					sum = seen
+				} else {
+					sum = Add(sum, seen)
+				}
+			}
+			return []*Node{sum}
 		})
 	})
 	return f.compiledGradCAM
@@ -207,8 +221,9 @@ func (f *fitted) pathGradients() compiled {
 		f.compiledPathGradients = f.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
 			film := unit(inputs[0])
 			path := Mul(film, InsertAxes(inputs[2], -1, -1, -1)) // [steps, height, width, channels]
-			logits := Mul(f.head(scope, f.features(scope, path)), InsertAxes(inputs[1], 0))
-			gradient := ReduceSum(Gradient(ReduceAllSum(logits), path)[0], 0) // [height, width, channels]
+			logits, _ := f.forward(scope, path)
+			logit := ReduceAllSum(Mul(logits, InsertAxes(inputs[1], 0)))
+			gradient := ReduceSum(Gradient(logit, path)[0], 0) // [height, width, channels]
 			return []*Node{ReduceSum(Mul(gradient, Squeeze(film, 0)), -1)}
 		})
 	})

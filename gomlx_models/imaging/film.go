@@ -4,11 +4,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	_ "image/gif" // films come as GIF too
-	_ "image/jpeg"
-	_ "image/png"
-	"io"
-	"io/fs"
 )
 
 // Pixels are a decoded picture: 8 bits a channel, row by row, the channels of
@@ -97,27 +92,6 @@ func (f Film) Pixels() (Pixels, error) {
 		return Pixels{}, fmt.Errorf("film %s: %w", f.Name, err)
 	}
 	return p, nil
-}
-
-// File returns the film in a PNG, JPEG or GIF file of fsys: os.DirFS of a folder, or
-// a zip.Reader.
-func File(fsys fs.FS, path string) Film {
-	return NewFilm(path, func() (Pixels, error) {
-		f, err := fsys.Open(path)
-		if err != nil {
-			return Pixels{}, err
-		}
-		defer f.Close()
-		return decodePicture(f)
-	})
-}
-
-func decodePicture(r io.Reader) (Pixels, error) {
-	m, _, err := image.Decode(r)
-	if err != nil {
-		return Pixels{}, fmt.Errorf("not a PNG, JPEG or GIF picture, or a damaged one (%w)", err)
-	}
-	return pixelsOf(m), nil
 }
 
 func pixelsOf(m image.Image) Pixels {

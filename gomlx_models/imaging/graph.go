@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/ml/layers/norm"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/layer"
 )
 
@@ -141,26 +142,74 @@ func batchNorm(scope *model.Scope, x *Node) *Node {
 	return norm.BatchNorm(scope, x, -1).Momentum(0.9).UseBackendInference(scope.IsTraining(x.Graph())).Done()
 }
 
+// forward maps films to the logits of the whole, and to what Grad-CAM looks
+// at: the features of each network of the ensemble. The ensemble's probability
+// is the mean of its networks'; its logits are those of that probability.
+//
+//	x        [batch, height, width, channels], from 0 to 1
+//	logits   [batch, classes]
+//	features of each network, [batch, height', width', filters]
+func (f *fitted) forward(scope *model.Scope, x *Node) (logits *Node, features []*Node) {
+	if f.Config.Ensemble == 1 {
+		features = []*Node{f.features(scope, x)}
+		return f.head(scope, features[0]), features
+	}
+	var yes, no []*Node // logarithms of probabilities
+	for i := range f.Config.Ensemble {
+		scope := scope.In(fit.Member, i)
+		features = append(features, f.features(scope, x))
+		z := f.head(scope, features[i])
+		if f.Multi {
+			yes, no = append(yes, Neg(Softplus(Neg(z)))), append(no, Neg(Softplus(z)))
+		} else {
+			yes = append(yes, LogSoftmax(z, -1))
+		}
+	}
+	logits = logMeanExp(yes)
+	if f.Multi {
+		logits = Sub(logits, logMeanExp(no))
+	}
+	return logits, features
+}
+
+// logMeanExp is the logarithm of the mean of the exponentials of nodes of one shape.
+func logMeanExp(nodes []*Node) *Node {
+	all := Stack(nodes, 0)
+	top := StopGradient(ReduceMax(all, 0))
+	return Add(top, Log(ReduceMean(Exp(Sub(all, InsertAxes(top, 0))), 0)))
+}
+
 // loss is the weighted focal cross-entropy of each row; γ = 0 leaves the
-// cross-entropy.
+// cross-entropy. Of labels that do not exclude each other, it is the mean over
+// labels, each a choice between two.
 //
 //	L = −w[y] (1 − p[y])^γ log p[y]
 //
-//	labels  int32 [batch]
+//	labels  float32 [batch, classes], 1 where the class or label holds
 //	outputs [batch, classes], logits
 //	returns [batch]
 //
 // Lin et al., ICCV 2017.
 func (f *fitted) loss(labels, outputs []*Node) *Node {
-	logits := outputs[0]
-	chosen := OneHot(labels[0], len(f.Config.Classes), logits.DType())
-	logP := ReduceSum(Mul(chosen, LogSoftmax(logits, -1)), -1)
-	loss := Neg(logP)
-	if f.Config.Focal > 0 {
-		// 1-p is kept above 0: the gradient of its power at 0 is infinite for γ < 1.
-		miss := MaxScalar(OneMinus(Exp(logP)), 1e-30)
-		loss = Mul(loss, Pow(miss, Scalar(logits.Graph(), logits.DType(), f.Config.Focal)))
+	holds, logits := labels[0], outputs[0]
+	constant := func(values []float64) *Node {
+		return InsertAxes(ConvertDType(Const(logits.Graph(), values), logits.DType()), 0) // [1, classes]
 	}
-	weights := ConvertDType(Const(logits.Graph(), f.Weights), logits.DType())
-	return Mul(loss, ReduceSum(Mul(chosen, InsertAxes(weights, 0)), -1))
+	if f.Multi {
+		logP := Neg(Softplus(Where(GreaterThan(holds, ScalarZero(holds.Graph(), holds.DType())), Neg(logits), logits)))
+		weights := Add(Mul(holds, constant(f.Weights)), Mul(OneMinus(holds), constant(f.Absent)))
+		return ReduceMean(Mul(f.focal(logP), weights), -1)
+	}
+	logP := ReduceSum(Mul(holds, LogSoftmax(logits, -1)), -1)
+	return Mul(f.focal(logP), ReduceSum(Mul(holds, constant(f.Weights)), -1))
+}
+
+// focal is −(1 − p)^γ log p.
+func (f *fitted) focal(logP *Node) *Node {
+	if f.Config.Focal == 0 {
+		return Neg(logP)
+	}
+	// 1-p is kept above 0: the gradient of its power at 0 is infinite for γ < 1.
+	miss := MaxScalar(OneMinus(Exp(logP)), 1e-30)
+	return Neg(Mul(logP, Pow(miss, Scalar(logP.Graph(), logP.DType(), f.Config.Focal))))
 }

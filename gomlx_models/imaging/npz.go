@@ -24,12 +24,26 @@ type array struct {
 // len returns the number of rows.
 func (a array) len() int { return a.shape[0] }
 
-// at returns the i-th number.
-func (a array) at(i int) int {
-	if a.bytes != nil {
-		return int(a.bytes[i])
+// width returns how many numbers a row has.
+func (a array) width() int {
+	n := 1
+	for _, d := range a.shape[1:] {
+		n *= d
 	}
-	return a.ints[i]
+	return n
+}
+
+// row returns the numbers of the i-th row.
+func (a array) row(i int) []int {
+	row := make([]int, a.width())
+	for j := range row {
+		if k := i*len(row) + j; a.bytes != nil {
+			row[j] = int(a.bytes[k])
+		} else {
+			row[j] = a.ints[k]
+		}
+	}
+	return row
 }
 
 // npzLimit bounds what one array may take in memory: a header can claim anything.

@@ -67,3 +67,53 @@ func triangles(from, to int) []triangle {
 	}
 	return ts
 }
+
+// cut returns height × width pixels from a corner on.
+func (p Pixels) cut(top, left, height, width int) Pixels {
+	q := NewPixels(height, width, p.Channels)
+	line := width * p.Channels
+	for y := range height {
+		copy(q.Values[y*line:(y+1)*line], p.Values[((top+y)*p.Width+left)*p.Channels:])
+	}
+	return q
+}
+
+// middle returns the height × width pixels in the middle.
+func (p Pixels) middle(height, width int) Pixels {
+	if p.Height == height && p.Width == width {
+		return p
+	}
+	return p.cut((p.Height-height)/2, (p.Width-width)/2, height, width)
+}
+
+// stretch returns the picture with two of its quantiles as black and white,
+// what is beyond them cut off: markers and collimator edges then do not
+// decide how bright the body is.
+func (p Pixels) stretch(low, high float64) Pixels {
+	var counts [256]int
+	for _, v := range p.Values {
+		counts[v]++
+	}
+	quantile := func(q float64) float64 {
+		seen := 0
+		for grey, n := range counts {
+			if seen += n; float64(seen) > q*float64(len(p.Values)) {
+				return float64(grey)
+			}
+		}
+		return 255
+	}
+	black, white := quantile(low), quantile(high)
+	if white <= black {
+		return p
+	}
+	var table [256]uint8
+	for grey := range table {
+		table[grey] = uint8(255*min(1, max(0, (float64(grey)-black)/(white-black))) + 0.5)
+	}
+	q := NewPixels(p.Height, p.Width, p.Channels)
+	for i, v := range p.Values {
+		q.Values[i] = table[v]
+	}
+	return q
+}

@@ -24,12 +24,9 @@ func Synthetic(config SyntheticConfig) Data {
 	if config.Size == 0 {
 		config.Size = 48
 	}
-	d := Data{
-		Name:    "synthetic",
-		Classes: []string{"clear", "opacity"},
-		Notes:   []string{"Synthetic films, drawn by a program: no result on them holds for patients."},
-	}
-	d.Train.Name, d.Validation.Name, d.Test.Name = "train", "validation", "test"
+	d := named[int]("synthetic")
+	d.Classes = []string{"clear", "opacity"}
+	d.Notes = []string{"Synthetic films, drawn by a program: no result on them holds for patients."}
 	for i := range config.Films {
 		side := &d.Train
 		switch i % 8 {

@@ -104,6 +104,12 @@ func Read(r io.Reader) (*Image, error) {
 	return m, nil
 }
 
+// ReadHeader returns what a file says of its picture, which it does not decode.
+func ReadHeader(content []byte) (Header, error) {
+	set, err := parse(content)
+	return set.header(), err
+}
+
 // dataset adds to the parser's what this package asks of it.
 type dataset struct {
 	parser.Dataset
@@ -327,8 +333,8 @@ func (m *Image) meaning(s dataset) error {
 	}
 	for i := range min(len(centers), len(widths)) {
 		w := Window{Center: centers[i], Width: widths[i], Function: s.first(tag.VOILUTFunction)}
-		if err := w.check(); err != nil {
-			return fmt.Errorf("its window %d: %w", i+1, err)
+		if err := w.Check(); err != nil {
+			return fmt.Errorf("of those that it recommends, %w", err)
 		}
 		m.Windows = append(m.Windows, w)
 	}

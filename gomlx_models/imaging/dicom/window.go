@@ -14,14 +14,15 @@ type Window struct {
 	Function string  `json:"function,omitempty"` // "" or "LINEAR", "LINEAR_EXACT", "SIGMOID"
 }
 
-func (w Window) check() error {
+// Check finds a window that shows nothing.
+func (w Window) Check() error {
 	switch {
 	case math.IsNaN(w.Center) || math.IsInf(w.Center, 0):
-		return fmt.Errorf("its centre is %g", w.Center)
+		return fmt.Errorf("the window's centre is %g", w.Center)
 	case w.Function != "" && w.Function != "LINEAR" && w.Function != "LINEAR_EXACT" && w.Function != "SIGMOID":
-		return fmt.Errorf(`its function is %q: it must be "LINEAR", "LINEAR_EXACT" or "SIGMOID"`, w.Function)
+		return fmt.Errorf(`the window's function is %q: it must be "LINEAR", "LINEAR_EXACT" or "SIGMOID"`, w.Function)
 	case !(w.Width > 0) || math.IsInf(w.Width, 0) || w.Width < 1 && (w.Function == "" || w.Function == "LINEAR"):
-		return fmt.Errorf("its width is %g: it must be positive, and at least 1 for LINEAR", w.Width)
+		return fmt.Errorf("the window's width is %g: it must be positive, and at least 1 for LINEAR", w.Width)
 	}
 	return nil
 }
@@ -49,6 +50,16 @@ func (w Window) Grey(x float64) float64 {
 	return min(1, max(0, (x-(w.Center-0.5))/(w.Width-1)+0.5))
 }
 
+// Grey8 returns the grey of a value in 8 bits, 0 black. NaN is black.
+func (w Window) Grey8(x float64) uint8 { return eight(w.Grey(x)) }
+
+func eight(grey float64) uint8 {
+	if math.IsNaN(grey) {
+		return 0
+	}
+	return uint8(255*grey + 0.5)
+}
+
 // Grey returns a frame of one sample a pixel in 8 bits, 0 black, row by row, as
 // window shows it. The zero Window is the first that the file recommends, or
 // from the lowest value to the highest where it recommends none; values that
@@ -65,8 +76,8 @@ func (m *Image) Grey(frame int, window Window) ([]uint8, error) {
 	show := window.Grey
 	switch {
 	case window != (Window{}):
-		if err := window.check(); err != nil {
-			return nil, fmt.Errorf("window: %w", err)
+		if err := window.Check(); err != nil {
+			return nil, err
 		}
 	case len(m.Windows) > 0:
 		show = m.Windows[0].Grey
@@ -79,7 +90,7 @@ func (m *Image) Grey(frame int, window Window) ([]uint8, error) {
 		if m.Photometric == "MONOCHROME1" {
 			g = 1 - g
 		}
-		grey[i] = uint8(255*g + 0.5)
+		grey[i] = eight(g)
 	}
 	return grey, nil
 }

@@ -1,0 +1,90 @@
+package imaging
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// print is what the audits keep of a film.
+type print struct {
+	digest    [16]byte   // of the pixels
+	hash      uint64     // alike for pictures that look alike
+	thumbnail [256]uint8 // 16×16 greys
+	greys     [greyBins]float64
+	coarse    [16]float64 // 4×4 greys
+}
+
+const greyBins = 16
+
+// prints decodes films, in parallel, and returns their prints in order.
+func prints(ctx context.Context, films []Film) ([]print, error) {
+	all, errs := make([]print, len(films)), make([]error, len(films))
+	var next sync.Mutex
+	at := 0
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for {
+				next.Lock()
+				i := at
+				at++
+				next.Unlock()
+				if i >= len(films) || ctx.Err() != nil {
+					return
+				}
+				var p Pixels
+				if p, errs[i] = films[i].Pixels(); errs[i] == nil {
+					all[i] = p.print()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return all, errors.Join(errs...)
+}
+
+func (p Pixels) print() print {
+	grey := p.withChannels(1)
+	var f print
+	sum := sha256.Sum256(fmt.Appendf(slices.Clone(p.Values), " %d %d", p.Height, p.Width))
+	copy(f.digest[:], sum[:])
+	copy(f.thumbnail[:], grey.Resize(16, 16).Values)
+	// Each bit says whether the picture grows brighter to the right there: Krawetz's
+	// difference hash, which exposure, contrast and compression leave as it is.
+	small := grey.Resize(8, 9)
+	for y := range 8 {
+		for x := range 8 {
+			f.hash <<= 1
+			if small.Values[y*9+x] < small.Values[y*9+x+1] {
+				f.hash |= 1
+			}
+		}
+	}
+	for _, v := range grey.Values {
+		f.greys[int(v)*greyBins/256] += 1 / float64(len(grey.Values))
+	}
+	for i, v := range grey.Resize(4, 4).Values {
+		f.coarse[i] = float64(v) / 255
+	}
+	return f
+}
+
+// alike returns the correlation of two thumbnails.
+func (a *print) alike(b *print) float64 {
+	var sa, sb, saa, sbb, sab float64
+	for i := range a.thumbnail {
+		x, y := float64(a.thumbnail[i]), float64(b.thumbnail[i])
+		sa, sb, saa, sbb, sab = sa+x, sb+y, saa+x*x, sbb+y*y, sab+x*y
+	}
+	n := float64(len(a.thumbnail))
+	return (sab - sa*sb/n) / math.Sqrt((saa-sa*sa/n)*(sbb-sb*sb/n))
+}
