@@ -138,10 +138,10 @@ func (s *server) apiRuns(r *http.Request) (any, error) {
 
 // count reads a whole number from 0 to most out of an address.
 func count(q url.Values, name string, otherwise, most int) (int, error) {
-	text := q.Get(name)
-	if text == "" {
+	if !q.Has(name) {
 		return otherwise, nil
 	}
+	text := q.Get(name)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > most {
 		return 0, badRequest(fmt.Sprintf("%s is %q: it is a whole number from 0 to %d", name, text, most))
