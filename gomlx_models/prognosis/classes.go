@@ -47,11 +47,11 @@ func fitClasses(ctx context.Context, cfg Config, s *state, d models.Dataset[Row,
 		s.Logistic, err = linear.FitLogistic(z, d.Y, k, nil, cfg.Fourier.penalty(cfg.Linear, len(d.X)))
 	case Tree, Forest, Extra:
 		t := cfg.trees()
-		t.Progress = told(watching, "trees")
+		t.Progress = told(watching)
 		s.Trees, err = tree.Classify(ctx, d.X, d.Y, k, t)
 	case Boosting:
 		b := cfg.boost()
-		b.Progress = told(watching, "rounds")
+		b.Progress = told(watching)
 		s.Trees, err = tree.BoostClasses(ctx, d.X, d.Y, k, b)
 	default:
 		err = cfg.unknown(Linear, SVM, RandomFourier, Tree, Forest, Extra, Boosting)

@@ -297,8 +297,9 @@ func background(xs []Row) []Row {
 	return out
 }
 
-// told passes a method's progress on as the steps of a run.
-func told(watching []models.Observer, name string) func(done, planned int) error {
+// told passes a method's progress on as the steps of a run, which have no metrics:
+// how many trees are done is no curve to look at.
+func told(watching []models.Observer) func(done, planned int) error {
 	if len(watching) == 0 {
 		return nil
 	}
@@ -308,7 +309,7 @@ func told(watching []models.Observer, name string) func(done, planned int) error
 			if p, ok := w.(models.Planner); ok && plan != planned {
 				p.Plan(int64(planned))
 			}
-			if err := w.Step(int64(done), []string{name}, []float64{float64(done)}); err != nil {
+			if err := w.Step(int64(done), nil, nil); err != nil {
 				return fmt.Errorf("observer of step %d: %w", done, err)
 			}
 		}

@@ -73,7 +73,7 @@ func fitSurvival(ctx context.Context, cfg Config, s *state, d models.Dataset[Row
 		}
 	case Forest, Extra:
 		t := cfg.trees()
-		t.Progress = told(watching, "trees")
+		t.Progress = told(watching)
 		s.Forest, err = tree.Survive(ctx, d.X, y, t)
 	case DeepSurv:
 		err = fitDeepSurv(ctx, cfg, s, d, watching)

@@ -41,11 +41,11 @@ func fitValues(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, 
 		s.Linear, err = linear.Fit(z, d.Y, nil, cfg.Fourier.penalty(cfg.Linear, len(d.X)))
 	case Tree, Forest, Extra:
 		t := cfg.trees()
-		t.Progress = told(watching, "trees")
+		t.Progress = told(watching)
 		s.Trees, err = tree.Regress(ctx, d.X, d.Y, t)
 	case Boosting:
 		b := cfg.boost()
-		b.Progress = told(watching, "rounds")
+		b.Progress = told(watching)
 		s.Trees, err = tree.BoostNumbers(ctx, d.X, d.Y, b)
 	default:
 		err = cfg.unknown(Linear, SVM, RandomFourier, Tree, Forest, Extra, Boosting)
