@@ -113,6 +113,26 @@ func TestExecMatrix(t *testing.T) {
 	}
 }
 
+// A run that used values of earlier cells has them in its program: a copy of the
+// store is enough to run it again.
+func TestRerunWithCarriedValues(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "assay.db")
+	notebook := writeNotebook(t, recording[0], recording[1],
+		"weights := []float64{1, math.Pi, lr}",
+		`err := experiments.Track(context.Background(), "carried", func(run *experiments.Run) error {
+	for i, w := range weights {
+		run.Log(int64(i), "weight", w)
+	}
+	return nil
+})
+fmt.Println(err)`)
+	execNotebook(t, store, notebook)
+	store = moved(t, store)
+	if got := run(t, store, "rerun", string(listedRuns(t, store)[0].ID)); got.code != 0 || !strings.HasPrefix(got.stdout, "identical: 1 metric with 3 points") {
+		t.Errorf("assay rerun: exit code %d, %s\n%s", got.code, got.stdout, got.stderr)
+	}
+}
+
 // Ten at once, on one store.
 func TestExecInParallel(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "assay.db")

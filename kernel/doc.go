@@ -30,4 +30,5 @@
 //	ASSAY_PROGRAM       a file with the program made of it
 //	ASSAY_HISTORY       a file with a Past a line: the cells executed before it
 //	ASSAY_DISPLAY       stdout: rich output may be printed, in frames
+//	ASSAY_CARRY         a folder in which it may keep values for later cells
 package kernel

@@ -75,6 +75,8 @@ type failure struct {
 	dying   string     // the runtime's last words
 	stderr  string     // the last line the program wrote on stderr
 	oom     bool       // the kernel killed a process for want of memory meanwhile
+
+	undefined func(name string) string // says more of a name that is not defined, or ""
 }
 
 var (
@@ -162,12 +164,19 @@ func (f failure) compile(value string) *CellError {
 	e := f.of(CompileError, "")
 	cell := f.cells[len(f.cells)-1]
 	var messages []string
+	explained := map[string]bool{}
 	for line := range strings.Lines(value) {
 		line = strings.TrimRight(line, "\n")
 		at := programLine.FindStringSubmatchIndex(line)
 		switch {
 		case at != nil:
 			text := strings.TrimPrefix(line[at[1]:], ": ")
+			if name, ok := strings.CutPrefix(text, "undefined: "); ok {
+				if more := f.undefined(name); more != "" && !explained[name] {
+					text += " (" + more + ")"
+					explained[name] = true
+				}
+			}
 			place, ok := f.locate(line[at[2]:at[3]])
 			if !ok {
 				messages = append(messages, text)

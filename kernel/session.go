@@ -36,6 +36,10 @@ type Session struct {
 	shown     map[string]bool
 	imports   []string // blank imports, quoted
 	interrupt chan struct{}
+
+	values     map[string]carried // by name
+	packages   []string           // names of the packages that cells import
+	localTypes []string           // that the cell declares among its statements
 }
 
 // Code is what a session is asked to execute.
@@ -57,7 +61,7 @@ func start(ctx context.Context, w Workspace, aside func(kind string, content jso
 	if err != nil {
 		return nil, fmt.Errorf("workspace: %w", err)
 	}
-	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, interrupt: make(chan struct{}, 1), aside: aside}
+	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, values: map[string]carried{}, interrupt: make(chan struct{}, 1), aside: aside}
 	if s.env, err = w.prepare(ctx, dir); err == nil {
 		err = s.startGonb(ctx)
 	}
@@ -103,10 +107,14 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 	if !code.Silent {
 		s.count++
 	}
-	if strings.TrimSpace(code.Source) == timeCommand {
+	switch strings.TrimSpace(code.Source) {
+	case timeCommand:
 		table, err := s.timeTable()
 		sink(Stream("stdout", table))
 		return err
+	case valuesCommand:
+		sink(Stream("stdout", s.valuesTable()))
+		return nil
 	}
 	started := time.Now()
 	failed, err := s.execute(ctx, code, sink)
@@ -158,7 +166,7 @@ func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*C
 	}
 	oomBefore := oomKills()
 	reply, err := s.run(ctx, source, code, out)
-	f := failure{cells: s.cells, value: reply.EValue, dying: out.close(), stderr: string(lastLine)}
+	f := failure{cells: s.cells, value: reply.EValue, dying: out.close(), stderr: string(lastLine), undefined: s.undefined}
 	switch {
 	case errors.Is(err, errInterrupted):
 		return f.of(Interrupted, "the cell was stopped"), nil
@@ -170,7 +178,7 @@ func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*C
 		if f.dying != "" { // it was not dying after all
 			sink(Stream("stderr", f.dying))
 		}
-		return nil, nil
+		return nil, s.takeValues()
 	}
 	f.program = strings.Split(string(s.program()), "\n")
 	f.oom = oomKills() > oomBefore
@@ -237,6 +245,7 @@ func (s *Session) prepareCell(code Code) (string, error) {
 		{"ASSAY_CELL_SOURCE", sourceFile},
 		{"ASSAY_HISTORY", filepath.Join(s.dir, historyFile)},
 		{"ASSAY_DISPLAY", "stdout"},
+		{"ASSAY_CARRY", filepath.Join(s.dir, valuesFolder)},
 	} {
 		fmt.Fprintf(&env, "export %s='%s'\n", pair[0], strings.ReplaceAll(pair[1], "'", `'\''`))
 	}
@@ -245,11 +254,14 @@ func (s *Session) prepareCell(code Code) (string, error) {
 	}
 	env.WriteString("export ASSAY_PROGRAM=\"$GONB_TMP_DIR/main.go\"\n")
 	if strings.Contains(code.Source, "%reset") {
-		s.imports = nil // as gonb forgets its declarations
+		s.imports, s.packages = nil, nil // as gonb forgets its declarations
+		clear(s.values)
 	}
 	source, blank := takeBlankImports(code.Source)
 	s.imports = append(slices.Clip(s.imports), blank...)
-	return gonbSource(source), errors.Join(
+	source, err := s.gonbSource(source)
+	return source, errors.Join(
+		err,
 		s.writeImports(),
 		os.WriteFile(filepath.Join(s.dir, "cell.env"), []byte(env.String()), 0o600),
 		os.WriteFile(sourceFile, []byte(code.Source), 0o600),

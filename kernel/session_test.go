@@ -131,7 +131,9 @@ func TestCellsThatWork(t *testing.T) {
 		t.Errorf("the value of a last expression: %+v, %v", got.outputs, got.err)
 	}
 	f("const size = 3\n\nfunc area() int { return size * size }\nfmt.Println(area())", "9\n")
-	f("var size = 4\nfmt.Println(size)", "4\n") // a later declaration replaces
+	f("var size = 4\nfmt.Println(size)", "4\n")
+	f("type row struct{ n int }\n\nfmt.Println(row{5})", "{5}\n")
+	f("func sum(rows []row) int { return len(rows) }\nfmt.Println(sum(make([]row, 6)))", "6\n") // types are for later cells
 	f("import (\n\t_ \"image/png\"\n\t_ \"image/jpeg\"\n\t_ \"image/gif\"\n)", "")
 	f("%%\n_, kind, err := image.DecodeConfig(strings.NewReader(\"GIF89a\\x01\\x00\\x01\\x00\\x00\\x00\\x00\"))\nfmt.Println(kind, err)", "gif <nil>\n")
 	f("%  \n!echo shell", "shell\n")
@@ -196,7 +198,7 @@ func TestCellsThatFail(t *testing.T) {
 	f("fmt.Fprint(os.Stderr, \"one\\ntwo\\n\")\nos.Exit(3)", ExitError, 0, "exit status 3: two")
 	f("log.Fatal(\"no luck\")", ExitError, 0, "no luck")
 	f("syscall.Kill(os.Getpid(), syscall.SIGKILL)\ntime.Sleep(time.Hour)", Killed, 0, "killed")
-	f("x := 1\nfmt.Println(missing)", CompileError, 1, "declared and not used: x")
+	f("if true {\n\tx := 1\n}\nfmt.Println(missing)", CompileError, 2, "declared and not used: x")
 	f("import (\n\t_ \"no/such/package\"\n)", CompileError, 2, "no/such/package")
 	f("%%\npack.Do()", CompileError, 2, "undefined: pack")
 	f("func broken( {\n}", CompileError, 1, "expected")

@@ -61,18 +61,22 @@ func divide(source string) (division, bool) {
 
 // gonbSource returns a cell as gonb is given it. A cell that ends in plain
 // statements has them put into main, as if it had a line %%, and if the last is
-// an expression, its value is the cell's.
-func gonbSource(source string) string {
+// an expression, its value is the cell's. Values of earlier cells are brought in.
+func (s *Session) gonbSource(source string) (string, error) {
 	source = loneSign.ReplaceAllString(source, "")
 	d, ok := divide(source)
-	if !ok || d.command != "" || d.statements == "" {
-		return source
+	if !ok {
+		d = division{declarations: source}
 	}
-	if from, to := lastExpression(withoutCommands(d.statements)); to > 0 {
-		s := d.statements
-		d.statements = s[:from] + "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", " + s[from:to] + ")" + s[to:]
+	if d.command == "" && d.statements != "" {
+		d.command = "\n%%\n"
+		if from, to := lastExpression(withoutCommands(d.statements)); to > 0 {
+			s := d.statements
+			d.statements = s[:from] + "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", " + s[from:to] + ")" + s[to:]
+		}
 	}
-	return d.declarations + "\n%%\n" + d.statements
+	d, err := s.carry(d)
+	return d.declarations + d.command + d.statements, err
 }
 
 // What makes declarations, and statements, a file.
@@ -144,19 +148,42 @@ func firstError(open, code string) int {
 
 // splitCell returns the line, from 0, at which the statements of a cell start
 // that has declarations, and then statements, and -1 if it has no statements or
-// does not parse.
+// does not parse. Types and constants are declarations, for other cells to use;
+// variables could be either, and are statements: values that cells carry on.
 func splitCell(code string) int {
 	if strings.TrimSpace(code) == "" || parses(openFile, code, "") {
 		return -1
 	}
 	lines := strings.Split(code, "\n")
+	split := -1
 	for i := range lines {
 		if strings.TrimSpace(lines[i]) == "" && i > 0 {
 			continue // a split before the next line does as well
 		}
-		if parses(openFile, strings.Join(lines[:i], "\n"), "") && parses(openBody, strings.Join(lines[i:], "\n"), "\n}") {
-			return i
+		if !parses(openBody, strings.Join(lines[i:], "\n"), "\n}") {
+			continue
+		}
+		if split < 0 && !parses(openFile, strings.Join(lines[:i], "\n"), "") {
+			continue
+		}
+		if split >= 0 && !declaresTypes(strings.Join(lines[split:i], "\n")) {
+			break
+		}
+		split = i
+	}
+	return split
+}
+
+// declaresTypes reports whether code is declarations of types and constants alone.
+func declaresTypes(code string) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", openFile+code, parser.SkipObjectResolution)
+	if err != nil {
+		return false
+	}
+	for _, d := range file.Decls {
+		if g, ok := d.(*ast.GenDecl); !ok || g.Tok != token.TYPE && g.Tok != token.CONST {
+			return false
 		}
 	}
-	return -1
+	return true
 }

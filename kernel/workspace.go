@@ -67,6 +67,7 @@ var (
 //	├── path/goimports            the pinned one
 //	├── path/gopls                nothing: gonb would start it, and leave it behind
 //	├── run.sh                    starts a cell's program
+//	├── values/                   what package carry keeps
 //	├── cell.env, cell.go         what that program is told; its cell's source
 //	├── stdout, stderr, display   pipes from that program
 //	└── tmp/gonb_…                gonb's own folder
@@ -74,7 +75,7 @@ func (w Workspace) prepare(ctx context.Context, dir string) ([]string, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"module", "path", "tmp"} {
+	for _, sub := range []string{"module", "path", "tmp", valuesFolder} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, fmt.Errorf("workspace: %w", err)
 		}

@@ -1,0 +1,155 @@
+// Package carry takes values from the program of one notebook cell to those of
+// the next. A user does not call it: the kernel does, in the code that it puts
+// around the statements of a cell. What a cell declares with := or var among its
+// statements is kept when they end, and is there again in each later cell that
+// uses the name.
+//
+// A value is kept in the encoding of package gob, or in its own, if its type has a
+// method Save(io.Writer) error and its package a function Load that reads what
+// Save wrote. A copy is kept: what two values share in one cell, they do not share
+// in the next. Not all values can be kept, and then the reason is: channels,
+// functions, types with fields that are not exported, values larger than 64 MiB.
+// Package cache keeps what takes long to make.
+package carry
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// Dir is the environment variable that names the folder in which values are
+// kept. A program without it keeps none.
+const Dir = "ASSAY_CARRY"
+
+// IndexFile is the file in that folder that says, as JSON, what Out kept: a map
+// of Kept by name.
+const IndexFile = "index.json"
+
+// FilePrefix starts the names of the files that hold values: a name alone may be
+// one that some systems do not allow.
+const FilePrefix = "v_"
+
+// Most is the size of the largest encoding of a value that is kept. It becomes a
+// part of the program that uses the value.
+const Most = 64 << 20
+
+// Kept is what is known of a value that a cell had at its end.
+type Kept struct {
+	Type   Type   `json:"type"`
+	Saved  bool   `json:"saved,omitempty"`  // in its own encoding
+	Size   int    `json:"size"`             // of the encoding
+	Reason string `json:"reason,omitempty"` // why it is not kept; "" if it is
+}
+
+// Out keeps values: arguments are a name and a pointer, in turn.
+func Out(values ...any) {
+	dir := os.Getenv(Dir)
+	if dir == "" {
+		return
+	}
+	index := map[string]Kept{}
+	for i := 0; i+1 < len(values); i += 2 {
+		name := values[i].(string)
+		kept, err := keep(filepath.Join(dir, FilePrefix+name), reflect.ValueOf(values[i+1]).Elem())
+		if err != nil {
+			kept.Reason = err.Error()
+		}
+		index[name] = kept
+	}
+	b, err := json.Marshal(index)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, IndexFile), b, 0o600)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the values of this cell are not kept for others:", err)
+	}
+}
+
+// keep writes a value into file.
+func keep(file string, v reflect.Value) (kept Kept, err error) {
+	var b bytes.Buffer
+	w := &limited{&b}
+	saver, saves := v.Interface().(interface{ Save(io.Writer) error })
+	kept.Saved = saves && v.Kind() == reflect.Pointer && !v.IsNil() && v.Type().Elem().PkgPath() != "main"
+	if kept.Saved {
+		t := v.Type().Elem()
+		kept.Type = Type{Expression: t.Name(), Imports: map[string]string{"": t.PkgPath()}}
+		err = saver.Save(w)
+	} else if kept.Type, err = Describe(v.Type()); err == nil {
+		err = Encode(w, v)
+	}
+	if err != nil {
+		return kept, err
+	}
+	kept.Size = b.Len()
+	// The file may be a part of a program that is being built: it is replaced.
+	if err := os.WriteFile(file+".new", b.Bytes(), 0o600); err != nil {
+		return kept, err
+	}
+	return kept, os.Rename(file+".new", file)
+}
+
+// limited refuses what is larger than Most.
+type limited struct{ b *bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.b.Len()+len(p) > Most {
+		return 0, fmt.Errorf("it is larger than %d MiB, which package experiments/cache is for", Most>>20)
+	}
+	return l.b.Write(p)
+}
+
+// In returns the value that Out kept as data.
+func In[T any](name, data string) T {
+	var value T
+	if err := gob.NewDecoder(strings.NewReader(data)).Decode(&value); err != nil {
+		unreadable(name, err)
+	}
+	return value
+}
+
+// Later returns a function that returns the value that Out kept as data in the
+// value's own encoding, which load reads.
+func Later[T any](name string, data *string, load func(io.Reader) (T, error)) func() T {
+	return func() T {
+		value, err := load(strings.NewReader(*data))
+		if err != nil {
+			unreadable(name, err)
+		}
+		return value
+	}
+}
+
+// unreadable ends the program: it has no value for what its cell uses.
+func unreadable(name string, err error) {
+	fmt.Fprintf(os.Stderr, "the value of %s, from an earlier cell, cannot be read any more; run that cell again: %v\n", name, err)
+	os.Exit(1)
+}
+
+// Encode writes a value in the encoding of package gob, or says why it cannot be:
+// also of what gob would drop without a word.
+func Encode(w io.Writer, v reflect.Value) (err error) {
+	if err := encodable(v.Type(), nil); err != nil {
+		return err
+	}
+	if v.Kind() == reflect.Pointer && v.IsNil() {
+		return errors.New("it is nil")
+	}
+	defer func() {
+		if reason := recover(); reason != nil { // gob panics on some values
+			err = fmt.Errorf("%v", reason)
+		}
+	}()
+	if err := gob.NewEncoder(w).EncodeValue(v); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "gob: "))
+	}
+	return nil
+}
