@@ -247,3 +247,22 @@ func TestOddValuesAreMarkedAndNoCurve(t *testing.T) {
 		t.Errorf("table %v, want the curve with its two points alone", rows)
 	}
 }
+
+func TestConfusionsStandBesideEachOther(t *testing.T) {
+	judged := func(name string, rows ...[]string) Judged {
+		return Judged{Name: name, Report: models.Report{Name: "test", Tables: []models.Table{{Kind: "confusion", Columns: []string{"true", "well", "ill"}, Rows: rows}}}}
+	}
+	a := judged("a", []string{"well", "8", "2"}, []string{"ill", "1", "3"})
+	b := judged("b", []string{"well", "10", "0"}, []string{"ill", "2", "2"})
+	f, ok := Confusions("c", "Confusion", []Judged{a, b})
+	if !ok {
+		t.Fatal("two matrices make no figure")
+	}
+	want := [][]string{{"well · a", "0.8000", "0.2000"}, {"well · b", "1", "0"}, {"ill · a", "0.2500", "0.7500"}, {"ill · b", "0.5000", "0.5000"}}
+	if got := f.table().Rows; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("rows %v, want %v", got, want)
+	}
+	if _, ok := Confusions("c", "Confusion", []Judged{a, judged("other", []string{"cat", "1", "0"}, []string{"dog", "0", "1"})}); ok {
+		t.Error("matrices of different classes make a figure")
+	}
+}

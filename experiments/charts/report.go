@@ -58,8 +58,14 @@ type Judged struct {
 }
 
 // Compare returns one chart for each kind of curve that the reports of runs
-// have, the curves of all runs in it.
-func Compare(runs []Judged) []Figure { return curveFigures(runs) }
+// have, the curves of all runs in it, and their confusion matrices in one.
+func Compare(runs []Judged) []Figure {
+	figures := curveFigures(runs)
+	if f, ok := Confusions(runs[0].Report.Name+"-confusion", "Confusion", runs); ok {
+		figures = append(figures, f)
+	}
+	return figures
+}
 
 func curveFigures(runs []Judged) []Figure {
 	var kinds []string
