@@ -23,7 +23,12 @@ type compareView struct {
 	Data    []diffRow
 	Curves  curvesView
 	Figures []charts.Figure // of their reports: ROC, calibration …
-	Sources []sourceDiff
+	Tests   []pairedTest
+	Untold  bool            // whether the runs differ cannot be tested: they kept no predictions
+	Beside  []charts.Figure // that the runs recorded
+	Images  []pictureRow
+	Cells   []sourceDiff
+	Program []sourceDiff
 	All     bool   // also rows that do not differ
 	Toggle  string // the address with All the other way round
 	Export  string
@@ -54,15 +59,19 @@ func (v compareView) Side(what string, rows []diffRow) sideBySide {
 	return sideBySide{what, v.Runs, rows}
 }
 
-// sourceDiff is how the source of a run differs from that of the first.
+// sourceDiff is how a text of a run differs from that of the first.
 type sourceDiff struct {
 	From, To string // names of the runs
+	Name     string // of the file; "" is the cell
 	Lines    []diffLine
 }
 
+// diffsMost is how many runs have their code compared with that of the first.
+const diffsMost = 6
+
 func (s *server) compare(r *http.Request) (page, error) {
 	q := r.URL.Query()
-	v, err := compareOf(r.Context(), s.store, q)
+	v, err := compareOf(r.Context(), s.store, q, false)
 	if err != nil {
 		return page{}, err
 	}
@@ -86,8 +95,8 @@ func compareTitle(v compareView) string {
 	return fmt.Sprintf("%d runs compared", len(v.Runs))
 }
 
-// compareOf compares the runs that q names.
-func compareOf(ctx context.Context, s *store.Store, q url.Values) (v compareView, err error) {
+// compareOf compares the runs that q names, for a page or for a file.
+func compareOf(ctx context.Context, s *store.Store, q url.Values, static bool) (v compareView, err error) {
 	runs, err := runsNamed(ctx, s, q["run"])
 	if err != nil {
 		return v, err
@@ -113,10 +122,25 @@ func compareOf(ctx context.Context, s *store.Store, q url.Values) (v compareView
 	if v.Figures, err = v.reportFigures(ctx, s); err != nil {
 		return v, err
 	}
-	for _, run := range runs[1:] {
+	if v.Tests, err = pairedTests(ctx, s, v.Runs); err != nil {
+		return v, err
+	}
+	v.Untold = len(runs) > 1 && len(v.Figures) > 0 && len(v.Tests) == 0
+	if v.Beside, err = figuresBeside(ctx, s, v.Runs); err != nil {
+		return v, err
+	}
+	if v.Images, err = picturesBeside(ctx, s, v.Runs, static); err != nil {
+		return v, err
+	}
+	for _, run := range runs[1:min(len(runs), diffsMost+1)] {
 		if run.Origin.Source != runs[0].Origin.Source {
-			v.Sources = append(v.Sources, sourceDiff{runs[0].Name, run.Name, diffLines(runs[0].Origin.Source, run.Origin.Source)})
+			v.Cells = append(v.Cells, sourceDiff{runs[0].Name, run.Name, "", diffLines(runs[0].Origin.Source, run.Origin.Source)})
 		}
+		program, err := programDiffs(ctx, s, runs[0], run)
+		if err != nil {
+			return v, err
+		}
+		v.Program = append(v.Program, program...)
 	}
 	return v, nil
 }
@@ -278,7 +302,7 @@ func (s *server) leaderboard(r *http.Request) (page, error) {
 // export sends a comparison or a run as a file that opens without a server.
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	v, err := compareOf(r.Context(), s.store, q)
+	v, err := compareOf(r.Context(), s.store, q, true)
 	if err != nil {
 		s.fail(w, r, err)
 		return

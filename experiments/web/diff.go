@@ -10,13 +10,30 @@ type diffLine struct {
 
 const (
 	diffContext = 3    // lines kept around a difference
-	diffMost    = 4000 // lines of a text that is compared; longer ones are not code of a cell
+	diffMost    = 3000 // lines between the first and the last difference; more are not code that a person wrote
 )
 
 // diffLines compares two texts line by line: a longest common subsequence is
 // kept, what is far from any difference is left out.
 func diffLines(from, to string) []diffLine {
 	a, b := lines(from), lines(to)
+	// What is the same at both ends needs no table.
+	head, tail := 0, 0
+	for head < min(len(a), len(b)) && a[head] == b[head] {
+		head++
+	}
+	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	var all []diffLine
+	keep := func(same []string) {
+		for _, line := range same {
+			all = append(all, diffLine{"", line})
+		}
+	}
+	keep(a[:head])
+	end := a[len(a)-tail:]
+	a, b = a[head:len(a)-tail], b[head:len(b)-tail]
 	if len(a) > diffMost || len(b) > diffMost {
 		return []diffLine{{"…", "too long to compare"}}
 	}
@@ -34,7 +51,6 @@ func diffLines(from, to string) []diffLine {
 			}
 		}
 	}
-	var all []diffLine
 	i, j := 0, 0
 	for i < len(a) || j < len(b) {
 		switch {
@@ -49,6 +65,7 @@ func diffLines(from, to string) []diffLine {
 			j++
 		}
 	}
+	keep(end)
 	return abridge(all)
 }
 

@@ -25,7 +25,7 @@ func WriteCompare(ctx context.Context, w io.Writer, s *store.Store, runs []store
 	for _, id := range runs {
 		q.Add("run", string(id))
 	}
-	v, err := compareOf(ctx, s, q)
+	v, err := compareOf(ctx, s, q, true)
 	if err != nil {
 		return fmt.Errorf("comparison: %w", err)
 	}
