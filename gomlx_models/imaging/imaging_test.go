@@ -2,10 +2,12 @@ package imaging_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +77,138 @@ func TestCNNKeepsThePromises(t *testing.T) {
 			"a file that is missing": imaging.File(os.DirFS(t.TempDir()), "nowhere.png"),
 		},
 	})
+}
+
+// bars are small films with a bright bar on the left, on the right, on both
+// sides, or none.
+func bars(n int) imaging.Findings {
+	set := imaging.Findings{Name: "bars"}
+	for i := range n {
+		y := []bool{i%2 == 1, i/2%2 == 1}
+		p := imaging.NewPixels(8, 12, 1)
+		for j := range p.Values {
+			p.Values[j] = uint8(40 + (7*i+13*j)%50)
+			if y[0] && j%12 < 3 || y[1] && j%12 >= 9 {
+				p.Values[j] += 120
+			}
+		}
+		set.X = append(set.X, imaging.Of(fmt.Sprintf("film %d", i), p))
+		set.Y = append(set.Y, y)
+	}
+	return set
+}
+
+func TestMultiLabelEnsembleKeepsThePromises(t *testing.T) {
+	needBackend(t)
+	always := bars(20)
+	for _, y := range always.Y {
+		y[1] = true
+	}
+	narrow := bars(20)
+	narrow.Y[3] = []bool{true}
+	cfg := func(seed int64) imaging.Config {
+		return imaging.Config{
+			Classes: []string{"left", "right"}, Filters: []int{4}, Dense: 8, ClassWeights: "balanced", Focal: 1, Ensemble: 2,
+			Options: fit.Options{Epochs: 12, Batch: 8, LearningRate: 0.02, Seed: seed},
+		}
+	}
+	modeltest.Check(t, modeltest.Case[imaging.Film, []bool, []float64]{
+		New: func(seed int64) models.Model[imaging.Film, []bool, []float64] {
+			return imaging.NewMultiLabel(cfg(seed))
+		},
+		Train:   bars(32),
+		Numbers: func(p []float64) []float64 { return p },
+		Steps:   true,
+		Load: func(r io.Reader) (models.Model[imaging.Film, []bool, []float64], error) {
+			m, err := imaging.LoadMultiLabel(r)
+			return m, err
+		},
+		BadFit: map[string]models.Dataset[imaging.Film, []bool]{
+			"a label that all films have": always, "a row with one label": narrow,
+		},
+	})
+
+	ctx := context.Background()
+	m := imaging.NewMultiLabel(cfg(1))
+	if err := m.Fit(ctx, bars(64)); err != nil {
+		t.Fatal(err)
+	}
+	test := bars(30)
+	probs, err := m.Predict(ctx, test.X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := imaging.Evaluate(probs, test, imaging.Judging{Classes: []string{"left", "right"}, Resamples: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if auc, _ := report.Metric("auc_macro"); !(auc.Value > 0.99) {
+		t.Errorf("the mean AUC of two labels is %g", auc.Value)
+	}
+	if !slices.ContainsFunc(report.Notes, func(note string) bool { return strings.HasPrefix(note, "No audit") }) {
+		t.Errorf("the report does not say that there was no audit: %q", report.Notes)
+	}
+	// Of a film with both bars, each label's gradients are in its own half.
+	both := test.X[3]
+	for label, name := range []string{"left", "right"} {
+		e, err := m.IntegratedGradients(ctx, both, label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		halves := [2]float64{}
+		for i, v := range e.Values {
+			halves[i%12/6] += v
+		}
+		if !(halves[label] > halves[1-label]) {
+			t.Errorf("%s: the halves add %.3f", name, halves)
+		}
+		if gap := e.Gap(); math.Abs(gap) > 0.01*math.Abs(e.Total-e.Base) {
+			t.Errorf("%s: the gradients miss %.4f − %.4f by %.4f", name, e.Total, e.Base, gap)
+		}
+	}
+	if _, err := imaging.Load(strings.NewReader("")); err == nil {
+		t.Error("nothing was loaded without an error")
+	}
+}
+
+func TestAnEnsembleIsTheMeanOfItsMembers(t *testing.T) {
+	needBackend(t)
+	ctx := context.Background()
+	cfg := small(5)
+	cfg.Epochs, cfg.BatchNorm, cfg.Filters, cfg.Crop, cfg.Normalize = 2, false, []int{4}, 8, "window"
+	train, validation, test := stripes(32), stripes(16), stripes(6)
+	predict := func(cfg imaging.Config) [][]float64 {
+		m := imaging.New(cfg).ValidateOn(validation)
+		if err := m.Fit(ctx, train); err != nil {
+			t.Fatal(err)
+		}
+		probs, err := m.Predict(ctx, test.X)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return probs
+	}
+	first := predict(cfg)
+	cfg.Seed = 6
+	second := predict(cfg)
+	cfg.Seed, cfg.Ensemble = 5, 2
+	for i, p := range predict(cfg) {
+		if want := (first[i][1] + second[i][1]) / 2; math.Abs(p[1]-want) > 1e-6 {
+			t.Errorf("film %d: %g, want the mean %g of %g and %g", i, p[1], want, first[i][1], second[i][1])
+		}
+	}
+}
+
+func TestPatientsOnTwoSidesAreAnError(t *testing.T) {
+	train, validation := stripes(16), stripes(4)
+	for i := range train.Len() {
+		train.Group = append(train.Group, fmt.Sprint("p", i))
+	}
+	validation.Group = []string{"q0", "p3", "q2", "p3"}
+	err := imaging.New(small(1)).ValidateOn(validation).Fit(context.Background(), train)
+	if !errors.Is(err, imaging.ErrLeak) || !strings.Contains(err.Error(), "p3") || strings.Contains(err.Error(), "q0") {
+		t.Errorf("got error %v", err)
+	}
 }
 
 func TestEveryNetworkLearnsStripes(t *testing.T) {

@@ -53,7 +53,7 @@ func sharedPatients[Y Outcome](a, b models.Dataset[Film, Y]) []string {
 // correlates with itself by more than 0.997.
 const (
 	nearBits        = 10
-	nearCorrelation = 0.99
+	nearCorrelation = 0.995
 )
 
 // leaks returns what two sides share: first patients, then pictures.

@@ -35,30 +35,13 @@ const shortcutPenalty = 0.01
 
 // shortcuts fits the blindfolded models on train and judges them on test.
 func shortcuts[Y Outcome](train, test models.Dataset[Film, Y], classes []string, printsTrain, printsTest []print) ([]Shortcut, error) {
-	truth := truths(train, len(classes))
 	var found []Shortcut
 	for _, blindfold := range blindfolds {
 		x, rows := columns(printsTrain, blindfold.of), columns(printsTest, blindfold.of)
 		standardize(x, rows)
-		probs := make([][]float64, len(printsTest))
-		for i := range probs {
-			probs[i] = make([]float64, len(classes))
-		}
-		// A model for each class against the rest: AUCs need no more.
-		for class := range classes {
-			holds := make([]int, len(truth))
-			for i, row := range truth {
-				if row[class] {
-					holds[i] = 1
-				}
-			}
-			m, err := linear.FitLogistic(x, holds, 2, nil, linear.Config{Lambda: shortcutPenalty})
-			if err != nil {
-				return nil, fmt.Errorf("shortcut by %s: %w", blindfold.sees, err)
-			}
-			for i, p := range m.Predict(rows) {
-				probs[i][class] = p[1]
-			}
+		probs, err := blindly(x, rows, train.Y, len(classes))
+		if err != nil {
+			return nil, fmt.Errorf("shortcut by %s: %w", blindfold.sees, err)
 		}
 		report, err := Evaluate(probs, test, Judging{Classes: classes, quick: true})
 		if err != nil {
@@ -68,6 +51,37 @@ func shortcuts[Y Outcome](train, test models.Dataset[Film, Y], classes []string,
 		found = append(found, Shortcut{blindfold.sees, auc})
 	}
 	return found, nil
+}
+
+// blindly fits a regression to the outcomes of x, and returns its probabilities
+// for rows.
+func blindly[Y Outcome](x, rows *mat.Dense, outcomes []Y, classes int) ([][]float64, error) {
+	ridge := linear.Config{Lambda: shortcutPenalty}
+	if class, ok := any(outcomes).([]int); ok {
+		m, err := linear.FitLogistic(x, class, classes, nil, ridge)
+		if err != nil {
+			return nil, err
+		}
+		return m.Predict(rows), nil
+	}
+	n, _ := rows.Dims()
+	probs := make([][]float64, n)
+	for label := range classes {
+		shown := make([]int, len(outcomes))
+		for i, y := range any(outcomes).([][]bool) {
+			if y[label] {
+				shown[i] = 1
+			}
+		}
+		m, err := linear.FitLogistic(x, shown, 2, nil, ridge)
+		if err != nil {
+			return nil, err
+		}
+		for i, p := range m.Predict(rows) {
+			probs[i] = append(probs[i], p[1])
+		}
+	}
+	return probs, nil
 }
 
 // aucOf returns the AUC of a report, over several classes or labels the macro
