@@ -2,6 +2,7 @@
 # Starts the program of a cell: tells it which cell it is, and gives it pipes
 # whose other ends assay reads, so that text stays whole and in order.
 . "$ASSAY_KERNEL/cell.env"
+[ -n "${ASSAY_COMPOSE:-}" ] && exit # the program is wanted, and not what it does
 export TMPDIR="$ASSAY_TMPDIR"
 [ -n "${ASSAY_CAPTURE:-}" ] && exec "$0.cell" "$@" # gonb's %capture reads the output
 printf %s "$GONB_PIPE" >"$ASSAY_KERNEL/gonb_pipe"
