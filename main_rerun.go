@@ -13,6 +13,7 @@ import (
 
 	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/rerun"
+	"github.com/assay-ml/assay/setup"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -40,7 +41,9 @@ new run and compare the two. The verdict is kept with both runs:
   could not run           what is missing (exit 2)
 
 With -p, --seed, --data or --code it makes a variation instead, a child of the
-run; with --times several, whose spread it tells.
+run; with --times several, whose spread it tells. --code runs the cell as the
+notebook has it today, and today's packages, with the params that the run had: is
+the improvement real?
 
 With --resume it goes on with a run that was interrupted, killed or failed, as
 the same run: a training from its last checkpoint, the rest of the program from
@@ -91,7 +94,7 @@ its start. Points that come again are compared and kept once.`,
 	flags.StringArrayVarP(&f.params, "parameter", "p", nil, "vary a parameter: `name=value`")
 	flags.StringVar(&f.seed, "seed", "", "vary the parameter seed")
 	flags.StringArrayVar(&f.data, "data", nil, "read another file or folder for a data set: `NAME=PATH`")
-	flags.BoolVar(&f.options.Code, "code", false, "use today's code of the modules that were folders, with the old params")
+	flags.BoolVar(&f.options.Code, "code", false, "use today's code, of the notebook and of the modules that were folders, with the old params")
 	flags.IntVar(&f.times, "times", 0, "run `N` times with other seeds, and tell the spread of each metric")
 	flags.StringArrayVar(&f.tolerance, "tolerance", nil, "count values as equal that differ by less, absolutely or relatively: `1e-6`, or loss=1e-3 for one metric")
 	flags.BoolVar(&f.options.Bitwise, "bitwise", false, "pin threads and XLA's flags so that bits do not depend on the machine's load; slower")
@@ -130,6 +133,13 @@ func (f *rerunFlags) parse() (err error) {
 		}
 	}
 	f.options.Out = os.Stderr
+	if f.options.Code {
+		root, err := setup.Root()
+		if err != nil {
+			return err
+		}
+		f.options.Workspace = setup.Workspace(root)
+	}
 	return nil
 }
 

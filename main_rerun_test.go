@@ -58,6 +58,7 @@ if err != nil {
 }`)
 	store := filepath.Join(dir, "assay.db")
 	execNotebook(t, store, notebook, "file="+file, "seed=3")
+	todaysCell(t, store, notebook)
 	if err := os.Remove(notebook); err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +106,39 @@ if err != nil {
 		t.Fatal(err)
 	}
 	f(2, "dose.txt (sha256 ", "rerun", id)
+}
+
+// todaysCell changes a cell of a notebook, and a parameter's value, and runs the
+// notebook's run again with that code: the params stay those of the run.
+func todaysCell(t *testing.T, store, notebook string) {
+	t.Helper()
+	content, err := os.ReadFile(notebook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.NewReplacer("grams*float64(content[0])", "2*grams*float64(content[0])", "grams = 1.5", "grams = 9.5").Replace(string(content))
+	if err := os.WriteFile(notebook, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := string(listedRuns(t, store)[0].ID)
+	got := run(t, store, "rerun", id, "--code", "--json")
+	var verdict verdictJSON
+	if err := json.Unmarshal([]byte(got.stdout), &verdict); err != nil || got.code != 0 {
+		t.Fatalf("rerun --code: exit code %d, %v: %s%s", got.code, err, got.stdout, got.stderr)
+	}
+	const want = "metric level at step 0 was 220.5, is 441, because code main.go changed"
+	if !strings.Contains(verdict.Message, want) || !strings.Contains(got.stderr, "today's code with the old values of file, grams, seed") {
+		t.Errorf("rerun --code says %s\n%s, want %s", verdict.Message, got.stderr, want)
+	}
+	if err := os.WriteFile(notebook, []byte(strings.Replace(edited, "2*grams", "grams +", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, store, "rerun", id, "--code"); got.code != 2 || !strings.Contains(got.stderr, "today's code: ") {
+		t.Errorf("rerun --code of a cell that does not compile: exit code %d: %s", got.code, got.stderr)
+	}
+	if got := run(t, store, "runs", "rm", string(verdict.Rerun)); got.code != 0 {
+		t.Errorf("runs rm: %s", got.stderr)
+	}
 }
 
 // The story that the tutorial tells is true.

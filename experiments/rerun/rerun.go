@@ -1,7 +1,6 @@
 package rerun
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +39,12 @@ type Options struct {
 	// What follows makes a variation.
 	Params map[string]string // other values for declared parameters, or flags
 	Data   map[string]string // other files or folders, by the name of the data set
-	Code   bool              // today's code of the modules that were folders
+	// Code runs today's code with the params that the run had: the cell and those
+	// before it as the notebook now has them, and the packages that it imports from
+	// modules that were folders.
+	Code bool
+	// Workspace is where Code makes programs of cells.
+	Workspace kernel.Workspace
 }
 
 func (o Options) variation() string {
@@ -153,16 +157,13 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 		return err
 	}
 	defer os.RemoveAll(a.dir)
+	if a.o.Code {
+		if err := a.useToday(ctx, snapshot); err != nil {
+			return err
+		}
+	}
 	if err := a.prepareData(ctx); err != nil {
 		return err
-	}
-	if a.o.Code {
-		if snapshot.Roots, err = a.roots(ctx, snapshot); err != nil {
-			return err
-		}
-		if err := useToday(a.program, snapshot); err != nil {
-			return err
-		}
 	}
 	if err := a.setParams(a.o.Params); err != nil {
 		return err
@@ -188,22 +189,6 @@ func (a *again) resumable() error {
 		return errors.New("a run that is resumed stays the run that it was: nothing of it can be varied")
 	}
 	return nil
-}
-
-// roots returns where people work on the modules that were folders: a rerun's own
-// are copies, so they are those of the first run.
-func (a *again) roots(ctx context.Context, snapshot experiments.Snapshot) (map[string]string, error) {
-	run := a.run
-	for before := cmp.Or(run.RerunOf, run.Parent); before != "" && before < run.ID; before = cmp.Or(run.RerunOf, run.Parent) {
-		var err error
-		if run, err = a.s.Run(ctx, before); err != nil {
-			return nil, fmt.Errorf("the run that it repeats: %w", err)
-		}
-		if snapshot, err = experiments.ReadSnapshot(ctx, a.s, run.ID); err != nil {
-			return nil, err
-		}
-	}
-	return snapshot.Roots, nil
 }
 
 // prepareData finds the data, or says what is missing, and tells the program
