@@ -4,6 +4,7 @@
 //	$ASSAY_HOME, or $XDG_DATA_HOME/assay, or ~/.local/share/assay
 //	├── assay.db      the tracker           $ASSAY_STORE names another
 //	├── assets/       echarts for programs that were built without it
+//	├── cache/        what package cache keeps
 //	├── data/         downloaded data sets  $ASSAY_DATA lists folders searched first
 //	├── plugins/      XLA plugins           $PJRT_PLUGIN_LIBRARY_PATH wins
 //	└── workspace/    the module in which notebook cells are built

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -115,4 +116,25 @@ if err := model.Fit(context.Background(), data); err != nil {
 	if got := execute(t, s, "answers, err := model.Predict(context.Background(), data.X)\nfmt.Printf(\"%.3f %v\\n\", answers[6], err)"); got.err != nil || got.stdout != "13.000 <nil>\n" {
 		t.Errorf("a model of the cell before answers %q, %v", got.stdout, got.err)
 	}
+}
+
+func TestCacheInCells(t *testing.T) {
+	w := testWorkspace(t)
+	w.Env = []string{"ASSAY_HOME=" + t.TempDir()}
+	s, err := Start(context.Background(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	f := func(source, want string) {
+		t.Helper()
+		if got := execute(t, s, source); got.err != nil || got.stdout != want {
+			t.Errorf("%q printed %q, %v, want %q", source, got.stdout, got.err, want)
+		}
+	}
+	f("import \"github.com/assay-ml/assay/experiments/cache\"\nfunc slow() ([]int, error) {\n\tfmt.Println(\"made\")\n\treturn []int{size}, nil\n}\nconst size = 3", "")
+	f("x, err := cache.Get(\"slow\", nil, slow)\nfmt.Println(x, err)", "made\n[3] <nil>\n")
+	f("fmt.Println(cache.Get(\"slow\", nil, slow))", "[3] <nil>\n")
+	f("const size = 4", "")
+	f("fmt.Println(cache.Get(\"slow\", nil, slow))", "made\n[4] <nil>\n")
 }

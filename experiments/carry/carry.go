@@ -137,7 +137,7 @@ func unreadable(name string, err error) {
 // Encode writes a value in the encoding of package gob, or says why it cannot be:
 // also of what gob would drop without a word.
 func Encode(w io.Writer, v reflect.Value) (err error) {
-	if err := encodable(v.Type(), nil); err != nil {
+	if err := Encodable(v.Type()); err != nil {
 		return err
 	}
 	if v.Kind() == reflect.Pointer && v.IsNil() {

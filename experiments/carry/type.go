@@ -143,8 +143,11 @@ func notCarried(t reflect.Type) error {
 
 var encoders = []reflect.Type{reflect.TypeFor[gob.GobEncoder](), reflect.TypeFor[encoding.BinaryMarshaler]()}
 
-// encodable returns an error if gob cannot encode values of t, or would leave a
-// part of them out. around are the types that t is in.
+// Encodable returns an error if gob cannot encode values of t, or would leave a
+// part of them out.
+func Encodable(t reflect.Type) error { return encodable(t, nil) }
+
+// encodable is Encodable, where around are the types that t is in.
 func encodable(t reflect.Type, around []reflect.Type) error {
 	if slices.ContainsFunc(encoders, func(e reflect.Type) bool { return t.Implements(e) || reflect.PointerTo(t).Implements(e) }) {
 		return nil
