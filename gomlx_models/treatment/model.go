@@ -182,15 +182,7 @@ func (f *fitting) models() int {
 func (f *fitting) fit() (*state, error) {
 	s := &state{Columns: len(f.d.X[0]), Rows: f.d.Len()}
 	s.Mean, s.Spread = moments(f.d.X)
-	s.Lowest, s.Highest = make([]float64, s.Columns), make([]float64, s.Columns)
-	for j := range s.Columns {
-		s.Lowest[j], s.Highest[j] = s.Mean[j], s.Mean[j]
-		for _, x := range f.d.X {
-			if !math.IsNaN(x[j]) {
-				s.Lowest[j], s.Highest[j] = min(s.Lowest[j], x[j]), max(s.Highest[j], x[j])
-			}
-		}
-	}
+	s.Lowest, s.Highest = ranges(f.d.X)
 	values := make([]Row, f.d.Len())
 	for i, y := range f.d.Y {
 		values[i] = Row{y.Value}

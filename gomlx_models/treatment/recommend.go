@@ -10,11 +10,8 @@ import (
 func (m *Model) recommend(x Row, a *Answer) {
 	a.Arm = None
 	c, s := m.config, m.state
-	for j, v := range x {
-		if v < s.Lowest[j] || v > s.Highest[j] {
-			a.Reason = fmt.Sprintf("%s is %.4g, and was between %.4g and %.4g in the patients learnt from: nothing is known of patients like this one", c.feature(j), v, s.Lowest[j], s.Highest[j])
-			return
-		}
+	if a.Reason = unlike(x, s.Lowest, s.Highest, c.feature); a.Reason != "" {
+		return
 	}
 	var rare []string
 	best, second := None, None

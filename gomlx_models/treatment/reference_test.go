@@ -57,7 +57,7 @@ func TestCausalForestAgreesWithEconML(t *testing.T) {
 	apart, spread := math.Sqrt(squares/800), stat.StdDev(column("forest"), nil)
 	correlation, ratio := stat.Correlation(ours, column("forest"), nil), stat.Mean(errors, nil)/stat.Mean(column("forest_stderr"), nil)
 	t.Logf("apart %.3f of a deviation of %.3f, correlation %.4f, standard errors in ratio %.3f", apart, spread, correlation, ratio)
-	if apart > 0.25*spread || correlation < 0.98 || ratio < 0.8 || ratio > 1.25 {
+	if apart > 0.1*spread || correlation < 0.998 || ratio < 0.9 || ratio > 1.1 {
 		t.Errorf("apart %.3f of a deviation of %.3f, correlation %.4f, standard errors in ratio %.3f", apart, spread, correlation, ratio)
 	}
 }

@@ -1,10 +1,12 @@
 """Makes peers.csv, the reference values of reference_test.go.
 
-Python 3.11, econml 0.17.0, statsmodels (printed below), numpy, scikit-learn.
+Python 3.11, econml 0.17.0, statsmodels 0.15.0.
+
 800 patients whose columns, arms and outcomes are in the file, and what the peers
-say of each: the causal forest's effect and standard error (raw w and y, so that
-both forests solve the same problem), and the effect of a linear dr-learner. The
-last line of output is statsmodels' doubly robust mean effect and standard error.
+say of each: the causal forest's effect and standard error (by grf's criterion, on
+raw w and y, so that both forests solve the same problem), and the effect of a
+linear dr-learner. The last line of output is statsmodels' doubly robust mean
+effect and standard error.
 """
 import csv
 
@@ -23,7 +25,7 @@ x = np.round(r.normal(size=(n, 4)), 3)
 w = (r.random(n) < 1 / (1 + np.exp(-0.7 * x[:, 1]))).astype(int)
 y = np.round(x[:, 1] + w * (1 + 1.5 * x[:, 0]) + r.normal(size=n), 3)
 
-forest = CausalForest(n_estimators=2000, random_state=1, n_jobs=2).fit(x, w.astype(float), y)
+forest = CausalForest(n_estimators=2000, criterion="het", random_state=1, n_jobs=2).fit(x, w.astype(float), y)
 effect, low, high = forest.predict(x, interval=True, alpha=0.05)
 stderr = (high - low).ravel() / 2 / 1.959964
 

@@ -1,0 +1,205 @@
+package treatment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/score"
+	"github.com/assay-ml/assay/gomlx_models/table"
+)
+
+// DoseJudging says how doses are judged.
+type DoseJudging struct {
+	score.Options
+	Unit string // of the dose
+	// Bands are where a dose is called low and high: 21 and 49 mg a week of
+	// warfarin. The table of bands is left out if both are 0.
+	Bands [2]float64
+	// Genotype of each row: "VKORC1 A/G, CYP2C9 *1/*3". nil leaves the table of
+	// doses by genotype out.
+	Genotype []string
+}
+
+// EvaluateDoses judges doses by those that suited the patients. The report holds
+// mae, within_20 (the share of patients whose dose is within 20 % of the right
+// one), over_20 and under_20 (given too much, too little), bias, r2, interval_coverage
+// and supported; a "scatter" curve; tables of bands, of the subgroups and, of kind
+// "dose by genotype", of each genotype.
+func EvaluateDoses(doses []Dose, observed []float64, o DoseJudging) (models.Report, error) {
+	if len(doses) != len(observed) {
+		return models.Report{}, fmt.Errorf("treatment: %d doses and %d observed", len(doses), len(observed))
+	}
+	if o.Genotype != nil && len(o.Genotype) != len(doses) {
+		return models.Report{}, fmt.Errorf("treatment: %d doses and %d genotypes", len(doses), len(o.Genotype))
+	}
+	predicted := make([]float64, len(doses))
+	for i, d := range doses {
+		if !(observed[i] > 0) || math.IsNaN(d.Value) {
+			return models.Report{}, fmt.Errorf("treatment: row %d: recommended %v, observed %v: doses are above 0", i, d.Value, observed[i])
+		}
+		predicted[i] = d.Value
+	}
+	m := score.Measure{
+		Names: []string{"mae", "within_20", "over_20", "under_20", "bias", "r2", "interval_coverage", "supported"},
+		Show:  []string{"mae", "within_20", "over_20", "under_20", "bias"},
+		On: func(rows []int) func(weight, dst []float64) {
+			return func(weight, dst []float64) {
+				clear(dst)
+				var n, sum, squares float64
+				for k, r := range rows {
+					w, ratio, off := weight[k], predicted[r]/observed[r], predicted[r]-observed[r]
+					n, sum = n+w, sum+w*observed[r]
+					dst[0] += w * math.Abs(off)
+					switch {
+					case ratio > 1.2:
+						dst[2] += w
+					case ratio < 0.8:
+						dst[3] += w
+					default:
+						dst[1] += w
+					}
+					dst[4] += w * off
+					squares += w * off * off
+					if doses[r].Low <= observed[r] && observed[r] <= doses[r].High {
+						dst[6] += w
+					}
+					if doses[r].Supported {
+						dst[7] += w
+					}
+				}
+				for k := range dst {
+					dst[k] /= n
+				}
+				var spread float64
+				for k, r := range rows {
+					spread += weight[k] * (observed[r] - sum/n) * (observed[r] - sum/n)
+				}
+				dst[5] = 1 - squares/spread
+			}
+		},
+	}
+	options := o.Options
+	if o.Bands[1] > 0 {
+		options.Subgroups = append(slices.Clip(options.Subgroups), score.Subgroup{Name: "dose needed", Of: o.bands(observed)})
+	}
+	r, err := score.Custom(len(doses), m, options)
+	if err != nil {
+		return models.Report{}, fmt.Errorf("treatment: %w", err)
+	}
+	scatter := models.Curve{Kind: "scatter", Label: o.Name}
+	for i := range doses {
+		scatter.X, scatter.Y = append(scatter.X, models.Number(observed[i])), append(scatter.Y, models.Number(predicted[i]))
+	}
+	r.Curves = []models.Curve{scatter}
+	if o.Genotype != nil {
+		r.Tables = append([]models.Table{o.genotypes(doses, observed)}, r.Tables...)
+	}
+	return r, nil
+}
+
+func (o DoseJudging) bands(observed []float64) []string {
+	out := make([]string, len(observed))
+	for i, v := range observed {
+		switch {
+		case v <= o.Bands[0]:
+			out[i] = strings.TrimSpace(fmt.Sprintf("1: to %v %s", o.Bands[0], o.Unit))
+		case v < o.Bands[1]:
+			out[i] = "2: between"
+		default:
+			out[i] = strings.TrimSpace(fmt.Sprintf("3: from %v %s", o.Bands[1], o.Unit))
+		}
+	}
+	return out
+}
+
+// genotypes shows the mean dose of each genotype with its 95 % interval, that of
+// the lowest dose first. Genotypes of fewer than five patients are left out.
+func (o DoseJudging) genotypes(doses []Dose, observed []float64) models.Table {
+	t := models.Table{Kind: "dose by genotype", Title: strings.TrimSpace("Dose by genotype " + o.Unit), Columns: []string{"genotype", "observed", "low", "high", "recommended", "patients"}}
+	of := map[string][]int{}
+	for i, g := range o.Genotype {
+		of[g] = append(of[g], i)
+	}
+	type group struct {
+		name                             string
+		observed, stdErr, recommended, n float64
+	}
+	var groups []group
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		rows := of[name]
+		if name == "" || len(rows) < 5 {
+			continue
+		}
+		g := group{name: name, n: float64(len(rows))}
+		for _, r := range rows {
+			g.observed += observed[r] / g.n
+			g.recommended += doses[r].Value / g.n
+		}
+		var squares float64
+		for _, r := range rows {
+			squares += (observed[r] - g.observed) * (observed[r] - g.observed)
+		}
+		g.stdErr = math.Sqrt(squares / (g.n - 1) / g.n)
+		groups = append(groups, g)
+	}
+	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(a.observed, b.observed) })
+	for _, g := range groups {
+		t.Rows = append(t.Rows, []string{g.name, fmt.Sprintf("%.1f", g.observed), fmt.Sprintf("%.1f", g.observed-1.96*g.stdErr), fmt.Sprintf("%.1f", g.observed+1.96*g.stdErr), fmt.Sprintf("%.1f", g.recommended), fmt.Sprintf("%.0f", g.n)})
+	}
+	return t
+}
+
+// DoseCandidate is a configuration of a Doser with a name to tell it by.
+type DoseCandidate struct {
+	Name   string
+	Config DoseConfig
+}
+
+// TuneDoses fits every candidate on inner folds of the training rows and returns
+// the one with the least mean absolute error for the rows held out, with a table of
+// all. Judge it on other rows.
+func TuneDoses(ctx context.Context, train models.Dataset[Row, float64], candidates []DoseCandidate, folds int, seed int64) (DoseCandidate, models.Table, error) {
+	t := models.Table{Kind: "tuning", Title: "Candidates on inner folds", Columns: []string{"candidate", "mean absolute error", "within 20 %"}}
+	if len(candidates) == 0 {
+		return DoseCandidate{}, t, errors.New("treatment: tune: there are no candidates")
+	}
+	inner, err := table.KFold(train.Len(), folds, table.SplitOptions{Group: train.Group, Seed: seed})
+	if err != nil {
+		return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %w", err)
+	}
+	best, least := 0, math.Inf(1)
+	for c, candidate := range candidates {
+		doses := make([]Dose, train.Len())
+		for _, fold := range inner {
+			m := NewDoser(candidate.Config)
+			if err := m.Fit(ctx, take(train, fold.Train)); err != nil {
+				return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %s: %w", candidate.Name, err)
+			}
+			answers, err := m.Predict(ctx, pick(train.X, fold.Test))
+			if err != nil {
+				return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %s: %w", candidate.Name, err)
+			}
+			for i, r := range fold.Test {
+				doses[r] = answers[i]
+			}
+		}
+		r, err := EvaluateDoses(doses, train.Y, DoseJudging{Options: score.Options{Resamples: -1}})
+		if err != nil {
+			return DoseCandidate{}, t, err
+		}
+		mae, _ := r.Metric("mae")
+		within, _ := r.Metric("within_20")
+		t.Rows = append(t.Rows, []string{candidate.Name, fmt.Sprintf("%.3f", float64(mae.Value)), fmt.Sprintf("%.1f %%", 100*float64(within.Value))})
+		if float64(mae.Value) < least {
+			best, least = c, float64(mae.Value)
+		}
+	}
+	return candidates[best], t, nil
+}
