@@ -81,7 +81,9 @@ func (r *Run) checkpoint(name string, state []byte) error {
 	}
 	points := map[string]int64{}
 	for metric, m := range recorded.Metrics {
-		points[metric] = m.Count
+		if !IsSystem(metric) {
+			points[metric] = m.Count
+		}
 	}
 	if r.replay != nil {
 		r.replay.pending(points)
@@ -261,6 +263,9 @@ func (p *replay) missing() int64 {
 	defer p.mu.Unlock()
 	n := int64(0)
 	for name, m := range p.before.Metrics {
+		if IsSystem(name) {
+			continue
+		}
 		if left, seen := p.left[name]; seen {
 			n += int64(len(left))
 		} else {

@@ -33,8 +33,9 @@ type Run struct {
 	view   *view
 
 	capturing sync.WaitGroup // of the program, in the background
-	replay    *replay        // nil unless the run is resumed
-	trainings atomic.Int64   // that called Resume
+	machine   watcher
+	replay    *replay      // nil unless the run is resumed
+	trainings atomic.Int64 // that called Resume
 
 	done    atomic.Int64
 	planned atomic.Int64
@@ -107,6 +108,8 @@ func Start(ctx context.Context, experiment string, options ...Option) (*Run, err
 		run.capture()
 	}
 	run.view = newView(run, s, experiment)
+	run.machine = newWatcher()
+	go run.watch()
 	return run, nil
 }
 
@@ -356,6 +359,7 @@ func (r *Run) End(err error) error {
 	r.stop()
 	r.cancel(nil)
 	r.view.halt()
+	r.machine.halt()
 	r.capturing.Wait()
 	if facts := pluginFacts(); facts != nil && r.replay == nil {
 		r.keep(r.writer.Env(facts))
