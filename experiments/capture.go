@@ -29,7 +29,7 @@ const (
 	envCell     = "ASSAY_CELL"        // its execution count
 	envSource   = "ASSAY_CELL_SOURCE" // file that holds the cell's source
 	envProgram  = "ASSAY_PROGRAM"     // path of main.go, in a folder that goes away
-	envHistory  = "ASSAY_HISTORY"     // file with the cells that were executed before, a JSON object a line
+	envHistory  = "ASSAY_HISTORY"     // file with the cells that were executed before, one a line
 	envParent   = "ASSAY_PARENT"      // the run that the program's runs are part of
 
 	// EnvRerunOf names the runs that a program's runs repeat: "2=k3f…,3=k3g…"

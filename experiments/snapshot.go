@@ -74,18 +74,18 @@ const (
 	DataDir      = "data/"
 )
 
-// HistoryFile is the artifact that says which cells the notebook's session had
-// executed before the run's: kernel.Past, a JSON object a line.
-const HistoryFile = "history.jsonl"
-
 // capture keeps the program in the background, and what it runs on. The run's
 // End waits for it.
 func (r *Run) capture() {
 	place := callerPlace() // here, where the caller's frames are
 	r.capturing.Go(func() { r.keep(r.captureCode(place)) })
-	if history, err := os.ReadFile(os.Getenv(envHistory)); err == nil && len(history) > 0 {
-		r.keep(r.Artifact(HistoryFile, history))
-	}
+	r.capturing.Go(func() {
+		history, err := cellHistory()
+		if err == nil && history != nil {
+			err = r.Artifact(CellsFile, history)
+		}
+		r.keep(err)
+	})
 	r.capturing.Go(func() {
 		dir := filepath.Dir(os.Getenv(envNotebook))
 		if dir == "." {
