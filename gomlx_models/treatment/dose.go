@@ -116,7 +116,7 @@ func (s Scale) dose(v float64) float64 {
 // being kept together.
 func (m *Doser) Fit(ctx context.Context, train models.Dataset[Row, float64], watching ...models.Observer) error {
 	m.state = nil
-	s, err := m.fit(ctx, train, watching)
+	s, err := m.fit(ctx, train, watching, true)
 	if err != nil {
 		return fmt.Errorf("treatment: dose: %w", err)
 	}
@@ -124,7 +124,8 @@ func (m *Doser) Fit(ctx context.Context, train models.Dataset[Row, float64], wat
 	return fit.Keep(watching, "model.assay", m.Save)
 }
 
-func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], watching []models.Observer) (*doseState, error) {
+// fit fits, with or without the margin of the intervals.
+func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], watching []models.Observer, intervals bool) (*doseState, error) {
 	c := m.config
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -160,6 +161,9 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 	}
 	s := &doseState{Model: regressor{whole}, Rows: train.Len()}
 	s.Lowest, s.Highest = ranges(train.X)
+	if !intervals {
+		return s, nil
+	}
 	folds, err := table.KFold(train.Len(), c.Folds, table.SplitOptions{Group: train.Group, Seed: c.Model.Seed})
 	if err != nil {
 		return nil, err

@@ -1,11 +1,11 @@
 package sample
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/assay-ml/assay/data"
@@ -71,7 +71,7 @@ func (d Doses) Use(split string, rows int) models.DataUse {
 	return models.DataUse{Name: d.Name, Split: split, Rows: rows, Files: d.Files}
 }
 
-// warfarinFile is looked for in every data folder, at these places.
+// warfarinPlaces are where the file is looked for in every data folder.
 var warfarinPlaces = []string{"iwpc.csv.gz", "iwpc_warfarin/iwpc.csv.gz", "treatment/iwpc_warfarin/iwpc.csv.gz"}
 
 // Warfarin returns the patients of the International Warfarin Pharmacogenetics
@@ -97,7 +97,7 @@ func Warfarin() (Doses, error) {
 			return d, nil
 		}
 	}
-	return Doses{}, fmt.Errorf("sample: the warfarin doses of the IWPC are in no data folder: put iwpc.csv.gz into one of %s", strings.Join(folders, ", "))
+	return Doses{}, fmt.Errorf("sample: the warfarin doses of the IWPC are %w: put iwpc.csv.gz into one of %s", data.ErrNotFound, strings.Join(folders, ", "))
 }
 
 func readWarfarin(path string) (Doses, error) {
@@ -114,6 +114,14 @@ func readWarfarin(path string) (Doses, error) {
 			{Name: "sex", Domain: treatment.Clinical},
 			{Name: "amiodarone", Domain: treatment.Clinical, Describes: "slows the breakdown"},
 			{Name: "inducer", Domain: treatment.Clinical, Describes: "carbamazepine, phenytoin or rifampicin, which speed it up"},
+			{Name: "aspirin", Domain: treatment.Clinical},
+			{Name: "statin", Domain: treatment.Clinical, Describes: "simvastatin or atorvastatin"},
+			{Name: "sulfonamide", Domain: treatment.Clinical, Describes: "antibiotic"},
+			{Name: "diabetes", Domain: treatment.Clinical},
+			{Name: "heart failure", Domain: treatment.Clinical},
+			{Name: "valve", Domain: treatment.Clinical, Describes: "replaced"},
+			{Name: "indication", Domain: treatment.Clinical, Describes: "for warfarin, the first one noted"},
+			{Name: "target INR", Domain: treatment.Clinical, Unit: "ratio", Low: 1, High: 5},
 		},
 		Sites: []genome.Site{{Column: "CYP2C9 alleles", Coding: genome.Activity, Function: genome.CYP2C9}},
 		Notes: []string{"IWPC: patients of 21 centres whose doctors found their dose; no one was randomised to one."},
@@ -125,21 +133,33 @@ func readWarfarin(path string) (Doses, error) {
 	if d.Files, err = data.Stat(path); err != nil {
 		return d, err
 	}
-	wrong := error(nil)
+	var wrong error
 	text := func(name string) []string {
 		texts, err := frame.Texts(name)
-		wrong = errors.Join(wrong, err)
+		if wrong == nil {
+			wrong = err
+		}
 		return texts
 	}
+	// What is not a number in a column of numbers ("0 ", "1,0") is left out.
 	number := func(name string) []float64 {
-		numbers, err := frame.Numbers(name)
-		wrong = errors.Join(wrong, err)
-		return numbers
+		out := make([]float64, frame.Rows())
+		for i, t := range text(name) {
+			var err error
+			if out[i], err = strconv.ParseFloat(strings.TrimSpace(t), 64); err != nil {
+				out[i] = math.NaN()
+			}
+		}
+		return out
 	}
 	ages, race, sex := text("Age"), text("Race (OMB)"), text("Gender")
 	vkorc1, cyp2c9 := text("VKORC1     -1639 consensus"), text("CYP2C9 consensus")
 	height, weight, dose, stable := number("Height (cm)"), number("Weight (kg)"), number("Therapeutic Dose of Warfarin"), number("Subject Reached Stable Dose of Warfarin")
 	smoker, amiodarone := number("Current Smoker"), number("Amiodarone (Cordarone)")
+	aspirin, sulfonamide, diabetes := number("Aspirin"), number("Sulfonamide Antibiotics"), number("Diabetes")
+	failure, valve := number("Congestive Heart Failure and/or Cardiomyopathy"), number("Valve Replacement")
+	statin, atorvastatin := number("Simvastatin (Zocor)"), number("Atorvastatin (Lipitor)")
+	target, indication := number("Target INR"), text("Indication for Warfarin Treatment")
 	inducers := [][]float64{number("Carbamazepine (Tegretol)"), number("Phenytoin (Dilantin)"), number("Rifampin or Rifampicin")}
 	if wrong != nil {
 		return d, wrong
@@ -161,6 +181,12 @@ func readWarfarin(path string) (Doses, error) {
 		for _, drug := range inducers {
 			inducer[i] = max(inducer[i], yes(drug[i]))
 		}
+		if statin[i] != 1 && !math.IsNaN(atorvastatin[i]) {
+			statin[i] = atorvastatin[i]
+		}
+		if indication[i] != "" { // "4;6"
+			indication[i] = indications[indication[i][0]]
+		}
 		rows = append(rows, i)
 		d.Dose, d.Race = append(d.Dose, dose[i]), append(d.Race, race[i])
 		d.Genotype = append(d.Genotype, "VKORC1 "+vkorc1[i]+", CYP2C9 "+cyp2c9[i])
@@ -170,9 +196,18 @@ func readWarfarin(path string) (Doses, error) {
 		table.CategoryColumn("VKORC1", vkorc1), table.CategoryColumn("CYP2C9", cyp2c9), table.CategoryColumn("CYP2C9 alleles", cyp2c9),
 		table.NumberColumn("smoker", smoker), table.NumberColumn("age", decades), table.NumberColumn("height", height), table.NumberColumn("weight", weight),
 		table.CategoryColumn("race", race), table.CategoryColumn("sex", sex), table.NumberColumn("amiodarone", amiodarone), table.NumberColumn("inducer", inducer),
+		table.NumberColumn("aspirin", aspirin), table.NumberColumn("statin", statin), table.NumberColumn("sulfonamide", sulfonamide),
+		table.NumberColumn("diabetes", diabetes), table.NumberColumn("heart failure", failure), table.NumberColumn("valve", valve),
+		table.CategoryColumn("indication", indication), table.NumberColumn("target INR", target),
 	}}
 	d.Frame = whole.Take(rows)
 	return d, nil
+}
+
+// indications are what the file numbers.
+var indications = map[byte]string{
+	'1': "deep vein thrombosis", '2': "pulmonary embolism", '3': "atrial fibrillation", '4': "heart valve", '5': "cardiomyopathy",
+	'6': "stroke", '7': "after orthopaedic surgery", '8': "other",
 }
 
 // consortium is the pharmacogenetic rule of the IWPC's paper, mg a week (its
