@@ -245,7 +245,6 @@ func (c *comparer) series(ctx context.Context, was, is store.RunID) error {
 	if err != nil {
 		return err
 	}
-	names, others = slices.DeleteFunc(names, IsSystem), slices.DeleteFunc(others, IsSystem)
 	c.Series = len(names)
 	for _, name := range names {
 		if !slices.Contains(others, name) {
@@ -569,7 +568,7 @@ func filesOf(ctx context.Context, s *store.Store, id store.RunID) (code, others 
 	for _, a := range artifacts {
 		name, isCode := strings.CutPrefix(a.Name, CodeDir)
 		switch {
-		case strings.HasPrefix(a.Name, DataDir), slices.Contains([]string{SnapshotFile, DiffFile, ProxyFile}, a.Name):
+		case strings.HasPrefix(a.Name, DataDir), slices.Contains([]string{SnapshotFile, DiffFile, ProxyFile, CellsFile}, a.Name):
 			// data is compared as such, and the rest says how and not what
 		case !isCode:
 			others[name] = shortDigest(a.Digest)

@@ -9,11 +9,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
@@ -37,6 +39,8 @@ type runView struct {
 	Data      []store.DataUse
 	Artifacts []store.Artifact
 	Source    template.HTML
+	Executed  []experiments.ExecutedCell // in the notebook's session until the run started
+	Doubts    []string                   // about their order
 	Output    string
 	Cut       bool // Output is only its end
 	Parent    *store.Run
@@ -129,6 +133,15 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 			return v, err
 		}
 	}
+	history, err := experiments.CellHistory(ctx, s.store, run.ID)
+	if err != nil {
+		return v, err
+	}
+	notebook, err := os.ReadFile(run.Origin.Notebook)
+	if err != nil {
+		notebook = nil // it may have been on another machine: then it is as it was
+	}
+	v.Executed, v.Doubts = history.Executed, history.Doubts(notebook)
 	if v.Output, v.Cut, err = outputOf(ctx, s.store, run.ID); err != nil {
 		return v, err
 	}
