@@ -10,6 +10,7 @@ import (
 
 // Row is what one program did: its figures by the names of columns.
 type Row struct {
+	Task    string // what all programs of the table did, where it compares them on several
 	Name    string
 	Figures map[string]float64
 }
@@ -33,8 +34,8 @@ const (
 )
 
 // Write writes the rows as a Markdown table. Behind each figure stands, in
-// brackets, how many times as good the first row's is. What a program has no
-// figure for is a dash.
+// brackets, how many times as good that of the task's first row is. What a
+// program has no figure for is a dash.
 func Write(w io.Writer, columns []Column, rows []Row) {
 	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	head := []string{""}
@@ -43,12 +44,22 @@ func Write(w io.Writer, columns []Column, rows []Row) {
 	}
 	line(head)
 	fmt.Fprintln(w, "|"+strings.Repeat("---|", len(head)))
+	first := 0
 	for i, row := range rows {
 		cells := []string{row.Name}
+		if row.Task != rows[first].Task {
+			first = i
+		}
+		if row.Task != "" {
+			cells[0] = row.Task + ": " + row.Name
+			if i > first {
+				cells[0] = row.Name
+			}
+		}
 		for _, c := range columns {
 			v, ok := row.Figures[c.Name]
-			own, compared := rows[0].Figures[c.Name]
-			cells = append(cells, c.cell(v, own, ok, compared && i > 0))
+			own, compared := rows[first].Figures[c.Name]
+			cells = append(cells, c.cell(v, own, ok, compared && i > first))
 		}
 		line(cells)
 	}
