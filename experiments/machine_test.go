@@ -2,9 +2,7 @@ package experiments_test
 
 import (
 	"context"
-	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -46,26 +44,4 @@ func TestSystemMetricsAreRecordedAndMoveNoRun(t *testing.T) {
 		t.Errorf("memory %v GiB, want at least the 64 MiB held", memory.Max)
 	}
 	runtime.KeepAlive(held)
-}
-
-func TestRunKeepsWhatWasExecutedBeforeIt(t *testing.T) {
-	file := inStore(t)
-	past := `{"cell":1,"id":"a","source_sha256":"00","status":"ok"}` + "\n"
-	history := filepath.Join(t.TempDir(), "history.jsonl")
-	if err := os.WriteFile(history, []byte(past), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("ASSAY_HISTORY", history)
-	if err := experiments.Track(context.Background(), "e", func(*experiments.Run) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	run, s := only(t, file)
-	content, _, err := s.OpenArtifact(context.Background(), run.ID, experiments.HistoryFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer content.Close()
-	if got, err := io.ReadAll(content); err != nil || string(got) != past {
-		t.Errorf("got %q, %v, want %q", got, err, past)
-	}
 }
