@@ -8,7 +8,7 @@ import (
 
 // SyntheticConfig sizes the synthetic notes. The zero value is the defaults.
 type SyntheticConfig struct {
-	Notes int   `json:"notes"` // in all; 0 means 3200: 2000 to train, 400 to validate, 800 to test
+	Notes int   `json:"notes"` // in all; 0 means 6400: 4000 to train, 800 to validate, 1600 to test
 	Seed  int64 `json:"seed"`
 }
 
@@ -20,8 +20,8 @@ var (
 	syntheticTimes    = strings.Split("today|this morning|since 3/1/2024|for 5 days|on admission|at follow-up", "|")
 )
 
-// Synthetic returns made-up clinical notes of one or two clauses of findings
-// and a drug, labelled with whether the patient has dyspnea. Every note names
+// Synthetic returns made-up clinical notes of two clauses of findings and a
+// drug, labelled with whether the patient has dyspnea. Every note names
 // dyspnea once, among other findings, either in what is reported or in what is
 // denied; every note has one clause of each, in either order, with the same
 // words. So a bag of words learns nothing from them, nor do pairs of words: one
@@ -29,12 +29,14 @@ var (
 // data is at hand; nothing learnt from them holds for patients.
 func Synthetic(config SyntheticConfig) Data {
 	if config.Notes == 0 {
-		config.Notes = 3200
+		config.Notes = 6400
 	}
 	d := Data{
 		Name:    "synthetic notes",
 		Classes: []string{"dyspnea absent", "dyspnea present"},
 		Notes:   []string{"Synthetic notes, written by a program: no result on them holds for patients."},
+
+		AllowLeak: "the generator has few words, and chance repeats a note",
 	}
 	d.Train.Name, d.Validation.Name, d.Test.Name = "train", "validation", "test"
 	for i := range config.Notes {
@@ -55,10 +57,10 @@ func Synthetic(config SyntheticConfig) Data {
 func syntheticNote(r *rand.Rand, present bool) string {
 	pick := func(from []string) string { return from[r.IntN(len(from))] }
 	order := r.Perm(len(syntheticFindings))
-	// A list of three to five; where dyspnea is in it, it is never first, so that
+	// A list of two or three; where dyspnea is in it, it is never first, so that
 	// what stands before it is another finding.
 	list := func(with bool) string {
-		n := 3 + r.IntN(3)
+		n := 2 + r.IntN(2)
 		var findings []string
 		for range n {
 			findings = append(findings, syntheticFindings[order[0]])
