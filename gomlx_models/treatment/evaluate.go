@@ -188,14 +188,22 @@ func (j *judged) policies(policies []Policy) (models.Report, error) {
 	for k := range j.Arms {
 		policies = append(policies[:len(policies):len(policies)], j.single(k))
 	}
+	observed := Policy{Name: "as they were treated"}
+	for _, y := range j.Y {
+		observed.Arm = append(observed.Arm, y.Arm)
+	}
+	policies = append(policies, observed)
 	var numbers []number
-	for _, p := range policies {
+	for i, p := range policies {
 		if err := j.check(p); err != nil {
 			return models.Report{}, err
 		}
-		numbers = append(numbers,
-			number{"value_" + slug(p.Name), func(r int) float64 { return j.Value[r][j.gives(p, r)] }},
-			number{"gain_" + slug(p.Name), func(r int) float64 { return j.sign * (j.Value[r][j.gives(p, r)] - j.Value[r][j.best]) }})
+		value := func(r int) float64 { return j.Value[r][j.gives(p, r)] }
+		if i == len(policies)-1 { // whose outcomes were seen
+			value = func(r int) float64 { return j.Y[r].Value }
+		}
+		numbers = append(numbers, number{"value_" + slug(p.Name), value},
+			number{"gain_" + slug(p.Name), func(r int) float64 { return j.sign * (value(r) - j.Value[r][j.best]) }})
 	}
 	o := j.o.Options
 	o.Subgroups = nil
@@ -324,22 +332,13 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 		r.Curves = append(r.Curves, j.uplift(answers, k)...)
 		r.Curves = append(r.Curves, j.calibration(answers, k))
 	}
-	policies, err := j.policies([]Policy{policy, j.observed()})
+	policies, err := j.policies([]Policy{policy})
 	if err != nil {
 		return models.Report{}, err
 	}
 	r.Tables = append(policies.Tables, r.Tables...)
 	r.Notes = append(j.notes, j.verdict(r))
 	return r, nil
-}
-
-// observed is what the patients did get.
-func (j *judged) observed() Policy {
-	p := Policy{Name: "as they were treated"}
-	for _, y := range j.Y {
-		p.Arm = append(p.Arm, y.Arm)
-	}
-	return p
 }
 
 // suffix tells the metrics of several arms apart.

@@ -112,7 +112,7 @@ func TestEvaluateSaysWhenAPolicyLoses(t *testing.T) {
 	if got := len(r.Tables); got != 2 || r.Tables[1].Rows[0][0] != "female" {
 		t.Errorf("%d tables, the last %v", got, r.Tables[got-1])
 	}
-	if got := r.Tables[0].Rows; len(got) != 4 || got[0][0] != "recommended" || got[3][0] != "all drug" || got[3][4] != "0" {
+	if got := r.Tables[0].Rows; len(got) != 4 || got[0][0] != "recommended" || got[2][0] != "all drug" || got[2][4] != "0" || got[3][0] != "as they were treated" {
 		t.Errorf("policies %q", got)
 	}
 }

@@ -392,12 +392,14 @@ func (f *Forest) Importance() []float64 {
 	for _, t := range f.Ensemble.Trees {
 		depth := make([]int, len(t.Nodes))
 		for i, n := range t.Nodes {
-			if n.Leaf() || depth[i] == levels {
+			if n.Leaf() {
 				continue
 			}
 			depth[n.Left], depth[n.Right] = depth[i]+1, depth[i]+1
-			splits[depth[i]][n.Feature]++
-			level[depth[i]]++
+			if depth[i] < levels {
+				splits[depth[i]][n.Feature]++
+				level[depth[i]]++
+			}
 		}
 	}
 	out, sum := make([]float64, f.Ensemble.Features), 0.0
