@@ -245,6 +245,7 @@ func (c *comparer) series(ctx context.Context, was, is store.RunID) error {
 	if err != nil {
 		return err
 	}
+	names, others = slices.DeleteFunc(names, IsSystem), slices.DeleteFunc(others, IsSystem)
 	c.Series = len(names)
 	for _, name := range names {
 		if !slices.Contains(others, name) {
