@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/experiments/rerun"
 	"github.com/assay-ml/assay/experiments/web"
 	"github.com/assay-ml/assay/store"
 )
@@ -27,16 +28,35 @@ func uiCommand() *cobra.Command {
 		Use:   "ui",
 		Short: "Serve the pages: experiments, runs, comparison",
 		Args:  cobra.NoArgs,
-		RunE: writing(func(c *cobra.Command, s *store.Store, _ []string) error {
-			if err := web.Serve(c.Context(), s, options); err != nil {
-				return failure{err}
-			}
-			return nil
-		}),
+		RunE: func(c *cobra.Command, args []string) error {
+			return onStore(options.ReadOnly, func(c *cobra.Command, s *store.Store, _ []string) error {
+				options.Again = func(ctx context.Context, id store.RunID, params map[string]string, out io.Writer) (string, error) {
+					return runAgain(ctx, s, id, rerun.Options{Params: params, Out: out})
+				}
+				if err := web.Serve(c.Context(), s, options); err != nil {
+					return failure{err}
+				}
+				return nil
+			})(c, args)
+		},
 	}
 	c.Flags().StringVar(&options.Addr, "addr", "127.0.0.1:7070", "`host:port` to listen on")
+	c.Flags().BoolVar(&options.ReadOnly, "read-only", false, "change nothing: no notes, no tags, no reruns")
+	c.Flags().StringVar(&options.Token, "token", "", "`text` that every request must bring; made up for addresses that others reach")
 	c.Flags().BoolVar(&options.Open, "open", false, "open the pages in the browser")
 	return c
+}
+
+// runAgain runs a run again and says in a sentence what came of it.
+func runAgain(ctx context.Context, s *store.Store, id store.RunID, o rerun.Options) (string, error) {
+	result, err := rerun.Run(ctx, s, id, o)
+	switch {
+	case err != nil:
+		return "", err
+	case o.IsVariation():
+		return fmt.Sprintf("Run %s varies it.", result.Rerun), nil
+	}
+	return fmt.Sprintf("Run %s: %s.", result.Rerun, result.Comparison.Summary()), nil
 }
 
 func compareCommand() *cobra.Command {

@@ -18,6 +18,14 @@ const maxForm = 1 << 20
 func (s *server) editRun(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	run, err := s.runOf(r)
+	if do := r.PostFormValue("do"); err == nil && (do == "rerun" || do == "stop") {
+		if err := s.editRerun(run.ID, do, r.PostFormValue("params")); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/run/"+string(run.ID)+"#again", http.StatusSeeOther)
+		return
+	}
 	if err == nil {
 		err = s.edit(r.Context(), run.ID, r)
 	}
@@ -26,6 +34,22 @@ func (s *server) editRun(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, "/run/"+string(run.ID), http.StatusSeeOther)
+}
+
+// editRerun runs a run again, or stops that.
+func (s *server) editRerun(id store.RunID, do, params string) error {
+	if s.Again == nil {
+		return badRequest("these pages run nothing again: do it where the store is, with " + rerunCommand(id, nil))
+	}
+	if do == "stop" {
+		s.reruns.stop(id)
+		return nil
+	}
+	values, err := otherParams(params)
+	if err != nil {
+		return err
+	}
+	return s.reruns.start(s.ctx, s.Again, id, values)
 }
 
 // editRuns changes the runs that are chosen in the table, or compares them.

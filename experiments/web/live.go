@@ -31,6 +31,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	if flush() != nil {
 		return
 	}
+	reruns := s.reruns.seen()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	last := time.Now()
@@ -41,11 +42,12 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		case <-tick.C:
 		}
 		version, err := s.store.Version(ctx)
+		rerun := s.reruns.seen()
 		switch {
 		case err != nil:
 			return // the browser comes back
-		case version != seen:
-			seen, last = version, time.Now()
+		case version != seen || rerun != reruns:
+			seen, reruns, last = version, rerun, time.Now()
 			fmt.Fprintf(w, "event: change\ndata: %d\n\n", version)
 		case time.Since(last) > beat:
 			last = time.Now()

@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -47,6 +46,10 @@ type runView struct {
 	RerunOf   *store.Run
 	Children  []store.Run
 	Reruns    []store.Run
+	Command   string     // that runs it again
+	Again     *rerunning // from this page
+	CanAgain  bool
+	Notebook  bool // there is one to show
 }
 
 // metricsPerPage is how many metrics a run's page lists; a search reaches the
@@ -128,6 +131,8 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 	if v.Artifacts, err = s.store.Artifacts(ctx, run.ID); err != nil {
 		return v, err
 	}
+	v.Command, v.Again, v.CanAgain = rerunCommand(run.ID, nil), s.reruns.last(run.ID), s.Again != nil
+	v.Notebook = hasNotebook(run, v.Artifacts)
 	if run.Origin.Source != "" {
 		if v.Source, err = codeHTML(run.Origin.Source); err != nil {
 			return v, err
@@ -137,11 +142,7 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 	if err != nil {
 		return v, err
 	}
-	notebook, err := os.ReadFile(run.Origin.Notebook)
-	if err != nil {
-		notebook = nil // it may have been on another machine: then it is as it was
-	}
-	v.Executed, v.Doubts = history.Executed, history.Doubts(notebook)
+	v.Executed, v.Doubts = history.Executed, history.Doubts(notebookNow(run))
 	if v.Output, v.Cut, err = outputOf(ctx, s.store, run.ID); err != nil {
 		return v, err
 	}

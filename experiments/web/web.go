@@ -35,23 +35,34 @@ type Options struct {
 	Open     bool   // open the pages in the browser
 	ReadOnly bool   // no notes, tags or trash
 	Token    string // wanted of every request; "" means none on loopback, a random one elsewhere
+	Again    Again  // runs a run again from its page; nil, or pages that others reach, have no button for it
 }
 
 // server is the pages of one store.
 type server struct {
 	store *store.Store
 	Options
+	ctx    context.Context // that reruns live in
+	reruns reruns
 }
 
 // New returns a handler for the pages of s. It answers requests that were sent
 // to a loopback address, and with o.Token those that bring it.
 func New(s *store.Store, o Options) http.Handler {
-	srv := &server{store: s, Options: o}
+	return (&server{store: s, Options: o, ctx: context.Background()}).handler()
+}
+
+func (srv *server) handler() http.Handler {
+	if srv.ReadOnly {
+		srv.Again = nil
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", srv.page(srv.experiments))
 	mux.HandleFunc("GET /runs", srv.page(srv.runs))
 	mux.HandleFunc("GET /runs.csv", srv.runsCSV)
 	mux.HandleFunc("GET /run/{id}", srv.page(srv.run))
+	mux.HandleFunc("GET /run/{id}/notebook", srv.page(srv.notebook))
+	mux.HandleFunc("GET /run/{id}/notebook.html", srv.notebookFile)
 	mux.HandleFunc("GET /run/{id}/card", srv.page(srv.card))
 	mux.HandleFunc("GET /run/{id}/card.html", srv.cardFile)
 	mux.HandleFunc("GET /run/{id}/artifact/{name...}", srv.artifact)
@@ -63,7 +74,7 @@ func New(s *store.Store, o Options) http.Handler {
 	mux.HandleFunc("GET /events", srv.events)
 	mux.HandleFunc("GET /static/{name}", static)
 	srv.api(mux)
-	if !o.ReadOnly {
+	if !srv.ReadOnly {
 		mux.HandleFunc("POST /runs", srv.editRuns)
 		mux.HandleFunc("POST /run/{id}", srv.editRun)
 	}
@@ -96,14 +107,19 @@ func Serve(ctx context.Context, s *store.Store, o Options) error {
 	if o.Token != "" {
 		home.RawQuery = url.Values{"token": {o.Token}}.Encode()
 	}
+	if !address.IP.IsLoopback() {
+		o.Again = nil // whoever has the token may read and write notes, not run programs
+	}
 	fmt.Fprintf(os.Stderr, "assay's pages of %s are at %s (Ctrl-C ends)\n", s.Path(), &home)
 	if o.Open {
 		if err := openBrowser(home.String()); err != nil {
 			fmt.Fprintf(os.Stderr, "no browser could be opened (%v): open the address above\n", err)
 		}
 	}
+	srv := &server{store: s, Options: o, ctx: ctx}
+	defer srv.reruns.ending.Wait()
 	h := &http.Server{
-		Handler:           New(s, o),
+		Handler:           srv.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends event streams
 	}
