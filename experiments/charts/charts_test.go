@@ -117,7 +117,7 @@ func TestNamesStayText(t *testing.T) {
 		Curves(nasty, nasty, []Line{{Name: nasty, Color: `"/><script>`, X: x, Y: y}}, CurveOptions{X: nasty, Y: nasty}),
 		Bars("b"+nasty, nasty, []Bar{{Name: nasty, Value: 1}}),
 		Heat("h", nasty, nasty, nasty, []string{nasty}, []string{nasty}, [][]float64{{1}}),
-		Survival("s"+nasty, nasty, nasty, []Line{{Name: nasty, X: []float64{0, 1}, Y: []float64{1, 0.4}, AtRisk: []int{2, 1}}}),
+		Survival("s"+nasty, nasty, nasty, []Line{{Name: nasty, X: []float64{0, 1}, Y: []float64{1, 0.4}, N: []int{2, 1}}}),
 		Estimates("e", nasty, []Estimate{{nasty, 2, 1, 3}}, EstimateOptions{X: nasty}),
 		Waterfall("w", nasty, models.Explanation{Answer: nasty, Names: []string{nasty}, Values: []float64{1}}, nil, 0),
 		Beeswarm("b", nasty, []models.Explanation{{Answer: nasty, Names: []string{nasty}, Values: []float64{1}}}, [][]float64{{1}}, 0),

@@ -21,10 +21,10 @@ type Line struct {
 	Faint bool      // drawn pale and left out of the legend: the raw curve behind a smooth one
 	Step  bool      // Y holds until the next X, as in a survival curve
 	Dots  bool      // mark the points
-	// AtRisk is how many were still at risk just before each X, which Survival
-	// writes under the curve.
-	AtRisk []int
-	Odd    []Odd // where values are not finite; marked at the chart's edge
+	// N counts the rows behind each point: those still at risk just before X, which
+	// Survival writes under the curve, or those of a group.
+	N   []int
+	Odd []Odd // where values are not finite; marked at the chart's edge
 }
 
 // CurveOptions say how Curves draws its axes. The zero value is linear axes
@@ -45,7 +45,11 @@ const defaultPoints = 400
 
 // Curves returns a line chart.
 func Curves(id, title string, lines []Line, o CurveOptions) Figure {
-	f := figure(id, title, curvesAlt(title, lines), curves(lines, o))
+	return describedCurves(id, title, curvesAlt(title, lines), nil, lines, o)
+}
+
+func describedCurves(id, title, alt string, table *Table, lines []Line, o CurveOptions) Figure {
+	f := tabled(id, title, alt, table, curves(lines, o))
 	if o.Square {
 		f.Height = 360
 	}

@@ -49,7 +49,7 @@ func TestSurvivalCountsThoseAtRisk(t *testing.T) {
 }
 
 func TestAtRiskBetweenAndAfterTimes(t *testing.T) {
-	l := Line{X: []float64{0, 2, 5}, AtRisk: []int{9, 9, 4}}
+	l := Line{X: []float64{0, 2, 5}, N: []int{9, 9, 4}}
 	for at, want := range map[float64]int{0: 9, 1: 9, 2: 9, 2.5: 4, 5: 4, 6: 0} {
 		if got := l.atRisk(at); got != want {
 			t.Errorf("at risk at %v: got %d, want %d", at, got, want)
@@ -164,6 +164,25 @@ func TestDecisionCurvesShowWhatIsWorthwhile(t *testing.T) {
 	}
 	if y := optionOf(t, f)["yAxis"].([]any)[0].(map[string]any); y["min"] != -0.1 || y["max"] != 0.4 {
 		t.Errorf("net benefit from %v to %v, want −0.1 to 0.4", y["min"], y["max"])
+	}
+}
+
+func TestCurvesSayWhatTheyShow(t *testing.T) {
+	x, n := []models.Number{0, 0.1, 1}, []int{10, 0, 30}
+	figures := FromReport(models.Report{Name: "r", Curves: []models.Curve{
+		{Kind: "roc", Label: "ill", X: x, Y: []models.Number{0, 0.8, 1}},
+		{Kind: "pr", Label: "ill", X: x, Y: []models.Number{1, 0.9, 0.4}},
+		{Kind: "calibration", Label: "ill", X: x, Y: []models.Number{0.2, models.Number(math.NaN()), 0.88}, N: n},
+		{Kind: "auc_time", Label: "AUC", X: x, Y: []models.Number{0.7, 0.65, 0.9}}}})
+	want := []string{"ROC: ill finds 80 % at 10 % false alarms.", "Precision and recall: ill is right in 40 % of its calls when it finds 90 %.",
+		"Calibration: ill is off by 0.14 on average.", "Discrimination over time: AUC between 0.650 and 0.900."}
+	for i, f := range figures {
+		if f.Alt != want[i] {
+			t.Errorf("alt %q, want %q", f.Alt, want[i])
+		}
+	}
+	if text := figures[2].Text(); !strings.Contains(text, "0.8800    30") {
+		t.Errorf("the table lacks the rows of a group:\n%s", text)
 	}
 }
 

@@ -15,22 +15,24 @@ type manner struct {
 	title string
 	line  Line         // Step, Dots
 	axes  CurveOptions // names, ranges, diagonal
+	say   func(Line) string
+	table func([]Line) *Table // nil means where each curve begins and ends
 }
 
 var unit = &[2]float64{0, 1}
 
 var manners = map[string]manner{
 	"roc": {title: "ROC", axes: CurveOptions{X: "1 − specificity", Y: "sensitivity",
-		XRange: unit, YRange: unit, Square: true, Diagonal: "chance"}},
+		XRange: unit, YRange: unit, Square: true, Diagonal: "chance"}, say: sayROC},
 	"pr": {title: "Precision and recall", axes: CurveOptions{X: "recall", Y: "precision",
-		XRange: unit, YRange: unit, Square: true}},
+		XRange: unit, YRange: unit, Square: true}, say: sayPR},
 	"calibration": {title: "Calibration", line: Line{Dots: true}, axes: CurveOptions{X: "predicted probability", Y: "observed share",
-		XRange: unit, YRange: unit, Square: true, Diagonal: "perfect"}},
-	"decision":   {title: "Decision curve", axes: CurveOptions{X: "threshold probability", Y: "net benefit"}},
+		XRange: unit, YRange: unit, Square: true, Diagonal: "perfect"}, say: sayCalibration, table: calibrationTable},
+	"decision":   {title: "Decision curve", axes: CurveOptions{X: "threshold probability", Y: "net benefit"}, say: sayDecision},
 	"survival":   {title: "Survival", axes: CurveOptions{X: "time"}},
 	"scatter":    {title: "Predicted and observed"},
-	"auc_time":   {title: "Discrimination over time", axes: CurveOptions{X: "time", Y: "AUC of the event by then", YRange: &[2]float64{0.4, 1}}},
-	"brier_time": {title: "Error over time", axes: CurveOptions{X: "time", Y: "Brier score"}},
+	"auc_time":   {title: "Discrimination over time", axes: CurveOptions{X: "time", Y: "AUC of the event by then", YRange: &[2]float64{0.4, 1}}, say: sayRange},
+	"brier_time": {title: "Error over time", axes: CurveOptions{X: "time", Y: "Brier score"}, say: sayRange},
 	"hazard":     {title: "Cumulative hazard", line: Line{Step: true}, axes: CurveOptions{X: "time", Y: "cumulative hazard"}},
 	"qini":       {title: "Qini curve", axes: CurveOptions{X: "share treated", Y: "gain"}},
 }
@@ -115,7 +117,7 @@ func curveFigures(runs []Judged) []Figure {
 				}
 				line.Color, line.Dash = run.Style.Color, run.Style.Dash
 				line.X, line.Y, line.Low, line.High = floats(curve.X), floats(curve.Y), floats(curve.Low), floats(curve.High)
-				line.AtRisk = curve.N
+				line.N = curve.N
 				lines = append(lines, line)
 			}
 		}
@@ -128,15 +130,26 @@ func curveFigures(runs []Judged) []Figure {
 			figures = append(figures, Agreement(id, how.title, lines))
 		case "decision":
 			how.axes.YRange = worthwhile(lines)
-			figures = append(figures, Curves(id, how.title, lines, how.axes))
+			fallthrough
 		default:
-			figures = append(figures, Curves(id, how.title, lines, how.axes))
+			figures = append(figures, how.figure(id, lines))
 		}
 	}
 	for _, run := range runs {
 		figures = append(figures, Dependence(runs[0].Report.Name, run.Report.Curves)...)
 	}
 	return figures
+}
+
+func (m manner) figure(id string, lines []Line) Figure {
+	alt, table := curvesAlt(m.title, lines), (*Table)(nil)
+	if m.say != nil {
+		alt = saidAlt(m.title, lines, m.say)
+	}
+	if m.table != nil {
+		table = m.table(lines)
+	}
+	return describedCurves(id, m.title, alt, table, lines, m.axes)
 }
 
 // reference reports whether a curve is one that models are held against: treating

@@ -11,7 +11,7 @@ import (
 )
 
 // Survival returns survival curves as a paper shows them: steps with their
-// bands, and under them how many were still at risk (Line.AtRisk).
+// bands, and under them how many were still at risk (Line.N).
 func Survival(id, title, xName string, lines []Line) Figure {
 	end, longest := 0.0, 0
 	for i, line := range lines {
@@ -83,7 +83,7 @@ func (l Line) thinned(n int) Line {
 		keep[k] = k * (len(l.X) - 1) / (n - 1)
 	}
 	l.X, l.Y, l.Low, l.High = pick(l.X, keep), pick(l.Y, keep), pick(l.Low, keep), pick(l.High, keep)
-	l.AtRisk = pick(l.AtRisk, keep)
+	l.N = pick(l.N, keep)
 	return l
 }
 
@@ -126,8 +126,8 @@ func roundStep(v float64) float64 {
 // atRisk returns how many were at risk just before t: those whose time is t or
 // later.
 func (l Line) atRisk(t float64) int {
-	if i := sort.SearchFloat64s(l.X, t); i < len(l.AtRisk) {
-		return l.AtRisk[i]
+	if i := sort.SearchFloat64s(l.X, t); i < len(l.N) {
+		return l.N[i]
 	}
 	return 0
 }
@@ -171,7 +171,7 @@ func survivalTable(lines []Line, at []float64) *Table {
 		row := []string{line.Name, reached(line.median(line.Y)), interval}
 		for _, tick := range at {
 			cell := fmt.Sprintf("%.2f", line.at(tick))
-			if line.AtRisk != nil {
+			if line.N != nil {
 				cell += fmt.Sprintf(" (%d)", line.atRisk(tick))
 			}
 			row = append(row, cell)
@@ -185,8 +185,8 @@ func survivalAlt(title string, lines []Line) string {
 	var said []string
 	for _, line := range lines {
 		of := line.Name
-		if len(line.AtRisk) > 0 {
-			of += fmt.Sprintf(" (%d)", line.AtRisk[0])
+		if len(line.N) > 0 {
+			of += fmt.Sprintf(" (%d)", line.N[0])
 		}
 		said = append(said, of+" median "+reached(line.median(line.Y)))
 	}
