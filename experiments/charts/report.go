@@ -35,6 +35,10 @@ var manners = map[string]manner{
 	"brier_time": {title: "Error over time", axes: CurveOptions{X: "time", Y: "Brier score"}, say: sayRange},
 	"hazard":     {title: "Cumulative hazard", line: Line{Step: true}, axes: CurveOptions{X: "time", Y: "cumulative hazard"}},
 	"qini":       {title: "Qini curve", axes: CurveOptions{X: "share treated", Y: "gain"}},
+	"uplift":     {title: "What treating those who gain most gains", axes: CurveOptions{X: "share treated", Y: "gain a patient of all", XRange: unit}},
+	"overlap":    {title: "Overlap", line: Line{Step: true}, axes: CurveOptions{X: "chance of the arm", Y: "share of patients", XRange: unit}},
+	// drawn by EffectCalibration
+	"effect calibration": {title: "Calibration of effects", line: Line{Dots: true}},
 }
 
 // FromReport returns the figures of what judging found: its metrics with their
@@ -128,6 +132,8 @@ func curveFigures(runs []Judged) []Figure {
 			figures = append(figures, Survival(id, how.title, how.axes.X, lines))
 		case "scatter":
 			figures = append(figures, Agreement(id, how.title, lines))
+		case "effect calibration":
+			figures = append(figures, EffectCalibration(id, how.title, lines))
 		case "decision":
 			how.axes.YRange = worthwhile(lines)
 			fallthrough
@@ -153,9 +159,9 @@ func (m manner) figure(id string, lines []Line) Figure {
 }
 
 // reference reports whether a curve is one that models are held against: treating
-// all or none.
+// all or none, or a share at random.
 func reference(c models.Curve) bool {
-	return c.Kind == "decision" && strings.HasPrefix(c.Label, "treat ")
+	return c.Kind == "decision" && strings.HasPrefix(c.Label, "treat ") || c.Kind == "uplift" && strings.HasSuffix(c.Label, " at random")
 }
 
 // worthwhile cuts the lines of a decision curve off where they do much more harm
@@ -223,6 +229,9 @@ func Interval(low, high float64) string {
 func tableFigure(id string, t models.Table) Figure {
 	if forest, ok := coefficientsFigure(id, t); ok {
 		return forest
+	}
+	if effects, ok := effectsFigure(id, t); ok {
+		return effects
 	}
 	if words, ok := tokensOfTable(id, t); ok {
 		return words
