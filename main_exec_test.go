@@ -147,6 +147,9 @@ func TestExecInParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if got := run(t, store, "exec", writeNotebook(t, "%assay runs --ids")); got.code != 0 || strings.Count(got.stderr, "\nb") != 10 {
+		t.Errorf("%%assay runs: exit code %d:\n%s", got.code, got.stderr)
+	}
 	runs := listedRuns(t, store)
 	seen := map[string]bool{}
 	for _, r := range runs {

@@ -103,10 +103,7 @@ func (s *Session) History() ([]Past, error) {
 	}
 }
 
-// timeCommand is a cell that asks where the time of the cells before went.
-const timeCommand = "%assay time"
-
-// timeTable answers timeCommand.
+// timeTable says where the time of the cells before went.
 func (s *Session) timeTable() (string, error) {
 	all, err := s.History()
 	if err != nil {

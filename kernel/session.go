@@ -107,14 +107,8 @@ func (s *Session) Execute(ctx context.Context, code Code, sink func(Output)) err
 	if !code.Silent {
 		s.count++
 	}
-	switch strings.TrimSpace(code.Source) {
-	case timeCommand:
-		table, err := s.timeTable()
-		sink(Stream("stdout", table))
-		return err
-	case valuesCommand:
-		sink(Stream("stdout", s.valuesTable()))
-		return nil
+	if isMagic(code.Source) {
+		return s.executeMagic(ctx, code, sink)
 	}
 	started := time.Now()
 	failed, err := s.execute(ctx, code, sink)

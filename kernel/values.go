@@ -343,10 +343,7 @@ func (v carried) typeName() string {
 	return name
 }
 
-// valuesCommand is a cell that asks which values there are.
-const valuesCommand = "%assay values"
-
-// valuesTable answers valuesCommand.
+// valuesTable says which values there are.
 func (s *Session) valuesTable() string {
 	if len(s.values) == 0 {
 		return "no cell has declared a value\n"

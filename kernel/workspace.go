@@ -26,6 +26,8 @@ type Workspace struct {
 	SourceRoot string
 	// BinDir holds gonb, goimports and gopls.
 	BinDir string
+	// Assay is the program that answers %assay in a cell; "" is the running one.
+	Assay string
 	// Notebook is the notebook's file, which cells are told, if it is known.
 	Notebook string
 	// Dir is the folder in which cells run; "" is the current one.
