@@ -1,6 +1,6 @@
 // Package display shows things in the output of a notebook cell: figures,
-// tables, pictures, Markdown. Each goes out as HTML and as plain text; a program
-// that runs in a terminal prints the text.
+// tables, pictures, Markdown, progress. Each goes out as HTML and as plain text; a
+// program that runs in a terminal prints the text.
 //
 //	display.Figure(charts.Curves("loss", "Loss", lines, charts.CurveOptions{}))
 //	display.Images(4, films...)
@@ -18,6 +18,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
@@ -43,6 +44,35 @@ func Table(columns []string, rows [][]string) {
 	t := charts.Figure{Table: &charts.Table{Columns: columns, Rows: rows}}
 	show(t.Text(), render("table", t.Table))
 }
+
+// HTML shows html, which is trusted, and text where HTML cannot be shown.
+func HTML(html template.HTML, text string) {
+	show(strings.TrimRight(text, "\n")+"\n", string(html))
+}
+
+// Chart shows an ECharts option: what go-echarts makes, a map, or anything else
+// that JSON writes as such. alt says in a sentence what there is to see: for those
+// who do not see it, and where no chart can be drawn. It returns the error of an
+// option that JSON cannot write. Package charts has ready figures.
+func Chart(title, alt string, option any) error {
+	if chart, ok := option.(interface {
+		Validate()
+		JSON() map[string]any
+	}); ok { // one of go-echarts'
+		chart.Validate()
+		option = chart.JSON()
+	}
+	b, err := json.Marshal(option)
+	if err != nil {
+		return fmt.Errorf("chart %q: %w", title, err)
+	}
+	id := fmt.Sprintf("chart-%s-%d", os.Getenv("ASSAY_CELL"), drawn.Add(1))
+	Figure(charts.Figure{ID: id, Title: title, Alt: alt, Option: b})
+	return nil
+}
+
+// drawn counts the charts of this program.
+var drawn atomic.Int64
 
 // Markdown shows Markdown text. A notebook renders it as it does its own cells.
 func Markdown(text string) {
@@ -228,6 +258,8 @@ func render(name string, data any) string {
 var templates = template.Must(template.New("display").Parse(`
 {{define "table"}}<table class="assay-table"><thead><tr>{{range .Columns}}<th>{{.}}</th>{{end}}</tr></thead>
 <tbody>{{range .Rows}}<tr>{{range .}}<td>{{.}}</td>{{end}}</tr>{{end}}</tbody></table>{{end}}
+
+{{define "progress"}}<div style="font:13px/1.5 system-ui,sans-serif;max-width:40rem"><div role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{{printf "%.0f" .Share}}" style="height:6px;border-radius:3px;background:rgba(127,127,127,.2);overflow:hidden;margin:4px 0"><div style="height:100%;width:{{printf "%.1f" .Share}}%;background:#0072b2"></div></div>{{.Text}}</div>{{end}}
 
 {{define "images"}}<div style="display:grid;grid-template-columns:repeat({{.PerRow}},max-content);gap:12px">
 {{range .Cells}}<figure style="margin:0;max-width:220px"><img src="{{.Source}}" alt="{{.Caption}}" style="width:{{if lt .Width 112}}112px{{else}}200px{{end}};image-rendering:{{if lt .Width 112}}pixelated{{else}}auto{{end}};display:block">
