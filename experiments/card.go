@@ -50,14 +50,17 @@ func (r result) Interval() string {
 	return charts.Format(r.Low) + " – " + charts.Format(r.High)
 }
 
-// Change returns how the value compares with the best before: "better",
-// "worse", "same", or "" where there is none.
+// Change returns how the value compares with the best before: "better", "worse",
+// "same", "about the same" if the best before lies in the value's interval, or ""
+// where there is none.
 func (r result) Change() string {
 	switch {
 	case math.IsNaN(r.Best) || math.IsNaN(r.Value):
 		return ""
 	case r.Value == r.Best:
 		return "same"
+	case r.Low <= r.Best && r.Best <= r.High:
+		return "about the same"
 	case r.Value < r.Best == models.LowerIsBetter(r.Name):
 		return "better"
 	}
