@@ -48,6 +48,21 @@ func TestSurvivalCountsThoseAtRisk(t *testing.T) {
 	}
 }
 
+func TestPredictedSurvivalHasNoCounts(t *testing.T) {
+	predicted := Line{Name: "a patient", X: []float64{0, 1, 2}, Y: []float64{1, 0.7, 0.4}}
+	counted := Line{Name: "all", X: []float64{0, 1, 2}, Y: []float64{1, 0.8, 0.5}, N: []int{9, 8, 7}}
+	alone, beside := Survival("a", "A", "days", []Line{predicted}), Survival("b", "B", "days", []Line{predicted, counted})
+	if n := len(optionOf(t, alone)["xAxis"].([]any)); n != 1 {
+		t.Errorf("a curve without counts has %d grids, want one", n)
+	}
+	if names, _ := json.Marshal(optionOf(t, beside)["yAxis"].([]any)[1].(map[string]any)["data"]); strings.Contains(string(names), "a patient") {
+		t.Errorf("counts of %s, want those of all only", names)
+	}
+	if predicted.Step {
+		t.Error("the caller's line was changed")
+	}
+}
+
 func TestAtRiskBetweenAndAfterTimes(t *testing.T) {
 	l := Line{X: []float64{0, 2, 5}, N: []int{9, 9, 4}}
 	for at, want := range map[float64]int{0: 9, 1: 9, 2: 9, 2.5: 4, 5: 4, 6: 0} {

@@ -1,8 +1,10 @@
 package charts
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -11,35 +13,51 @@ import (
 )
 
 // Survival returns survival curves as a paper shows them: steps with their
-// bands, and under them how many were still at risk (Line.N).
+// bands, and under them how many were still at risk (Line.N; a curve that is
+// predicted has none).
 func Survival(id, title, xName string, lines []Line) Figure {
-	end, longest := 0.0, 0
+	lines = slices.Clone(lines)
+	end := 0.0
+	var counted []Line
 	for i, line := range lines {
 		line.Step = true
-		if line.Color == "" {
-			line.Color = palette[i%len(palette)]
-		}
+		line.Color = cmp.Or(line.Color, palette[i%len(palette)])
 		lines[i] = line.thinned(defaultPoints)
 		if n := len(line.X); n > 0 {
 			end = max(end, line.X[n-1])
 		}
-		longest = max(longest, len([]rune(line.Name)))
+		if line.N != nil {
+			counted = append(counted, lines[i])
+		}
 	}
 	at := ticks(end)
 	chart := curves(lines, CurveOptions{X: xName, Y: "share free of the event", YRange: unit, XRange: &[2]float64{0, end}, Points: -1})
 	chart.XAxisList[0].MinInterval, chart.XAxisList[0].MaxInterval = at[1], at[1]
+	below := 0
+	if counted != nil {
+		below = addCounts(chart, counted, at, end)
+	}
+	f := tabled(id, title, survivalAlt(title, lines), survivalTable(lines, at), chart)
+	f.Height = DefaultHeight + below
+	return f
+}
 
-	// Both grids begin where the longer of their labels ends.
-	left, right := fmt.Sprint(min(max(56, 34+7*longest), 180)), "28"
+// addCounts writes the numbers at risk in a grid below the chart's, and returns
+// how high it is.
+func addCounts(chart *charts.Line, lines []Line, at []float64, end float64) int {
 	const row, head = 20, 30
 	below := head + row*len(lines)
+	longest := 0
+	var names []category
+	for _, line := range lines {
+		longest = max(longest, len([]rune(line.Name)))
+		names = append(names, category{line.Name, textStyle{line.Color}})
+	}
+	// Both grids begin where the longer of their labels ends.
+	left, right := fmt.Sprint(min(max(56, 34+7*longest), 180)), "28"
 	chart.GridList = []opts.Grid{
 		{Left: left, Right: right, Top: "30", Bottom: fmt.Sprint(below + 44)},
 		{Left: left, Right: right, Bottom: "2", Height: fmt.Sprint(row * len(lines))},
-	}
-	var names []category
-	for _, line := range lines {
-		names = append(names, category{line.Name, textStyle{line.Color}})
 	}
 	chart.ExtendXAxis(opts.XAxis{GridIndex: 1, Type: "value", Min: 0.0, Max: end, Show: opts.Bool(false)})
 	chart.ExtendYAxis(opts.YAxis{GridIndex: 1, Type: "category", Data: names, Inverse: opts.Bool(true),
@@ -56,9 +74,7 @@ func Survival(id, title, xName string, lines []Line) Figure {
 			s.Label = &opts.Label{Show: opts.Bool(true), Position: "inside", Color: stillInk, Formatter: "{@[2]}"}
 		}))
 	}
-	f := tabled(id, title, survivalAlt(title, lines), survivalTable(lines, at), chart)
-	f.Height = 310 + below
-	return f
+	return below
 }
 
 // category is a name on an axis in a colour of its own.
