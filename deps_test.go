@@ -34,6 +34,8 @@ var rules = []struct {
 		"every cell that records a run links it"},
 	{"experiments/rerun", []string{gomlx},
 		"programs are run again in processes of their own, whatever they compute with"},
+	{"experiments/compare", []string{gomlx, module + "kernel", "net/http"},
+		"cells draw comparisons with it"},
 	{"experiments/charts", []string{module + "store", "net/http"},
 		"a figure is data, whatever shows it"},
 	{"kernel", []string{module + "store", module + "experiments", module + "gomlx_models"},

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/assay-ml/assay/gomlx_models"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -191,7 +191,8 @@ func (s *server) apiMetric(r *http.Request) (any, error) {
 	if buckets == 0 {
 		return nil, badRequest("buckets is 0: ask for at least one")
 	}
-	cut, err := s.store.Window(r.Context(), run.ID, r.PathValue("name"), a.From, a.To, buckets)
+	from, to := a.Range()
+	cut, err := s.store.Window(r.Context(), run.ID, r.PathValue("name"), from, to, buckets)
 	if err != nil {
 		return nil, err
 	}

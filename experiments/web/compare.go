@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/experiments/compare"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -23,12 +24,12 @@ type compareView struct {
 	Data    []diffRow
 	Curves  curvesView
 	Figures []charts.Figure // of their reports: ROC, calibration …
-	Tests   []pairedTest
+	Tests   []compare.Test
 	Untold  bool            // whether the runs differ cannot be tested: they kept no predictions
 	Beside  []charts.Figure // that the runs recorded
 	Images  []pictureRow
-	Cells   []sourceDiff
-	Program []sourceDiff
+	Cells   []compare.Diff
+	Program []compare.Diff
 	All     bool   // also rows that do not differ
 	Toggle  string // the address with All the other way round
 	Export  string
@@ -57,13 +58,6 @@ type sideBySide struct {
 // Side is called by the template.
 func (v compareView) Side(what string, rows []diffRow) sideBySide {
 	return sideBySide{what, v.Runs, rows}
-}
-
-// sourceDiff is how a text of a run differs from that of the first.
-type sourceDiff struct {
-	From, To string // names of the runs
-	Name     string // of the file; "" is the cell
-	Lines    []diffLine
 }
 
 // diffsMost is how many runs have their code compared with that of the first.
@@ -102,15 +96,11 @@ func compareOf(ctx context.Context, s *store.Store, q url.Values, static bool) (
 		return v, err
 	}
 	v.All = q.Get("all") != ""
-	ids := make([]string, len(runs))
-	for i, run := range runs {
-		ids[i] = string(run.ID)
-	}
-	for i, style := range charts.Styles(ids) {
+	for i, style := range compare.Of(s, runs).Styles() {
 		v.Runs = append(v.Runs, styledRun{runs[i], style, took(runs[i])})
 	}
-	params, _ := paramNames(runs)
-	v.Params = v.rows(params, func(run store.Run, name string) cell { return cell{Text: valueText(run.Params[name])} })
+	params, _ := compare.ParamNames(runs)
+	v.Params = v.rows(params, func(run store.Run, name string) cell { return cell{Text: compare.ValueText(run.Params[name])} })
 	v.Env = v.rows(keysOf(runs, func(run store.Run) map[string]string { return run.Env }), func(run store.Run, name string) cell { return cell{Text: run.Env[name]} })
 	v.Metrics = metricRows(runs)
 	if v.Data, err = v.dataRows(ctx, s, runs); err != nil {
@@ -119,10 +109,11 @@ func compareOf(ctx context.Context, s *store.Store, q url.Values, static bool) (
 	if v.Curves, err = curvesOf(ctx, s, runs, q); err != nil {
 		return v, err
 	}
-	if v.Figures, err = v.reportFigures(ctx, s); err != nil {
+	set := compare.Of(s, runs)
+	if v.Figures, err = set.Judged(ctx); err != nil {
 		return v, err
 	}
-	if v.Tests, err = pairedTests(ctx, s, v.Runs); err != nil {
+	if v.Tests, err = set.Tests(ctx); err != nil {
 		return v, err
 	}
 	v.Untold = len(runs) > 1 && len(v.Figures) > 0 && len(v.Tests) == 0
@@ -134,9 +125,9 @@ func compareOf(ctx context.Context, s *store.Store, q url.Values, static bool) (
 	}
 	for _, run := range runs[1:min(len(runs), diffsMost+1)] {
 		if run.Origin.Source != runs[0].Origin.Source {
-			v.Cells = append(v.Cells, sourceDiff{runs[0].Name, run.Name, "", diffLines(runs[0].Origin.Source, run.Origin.Source)})
+			v.Cells = append(v.Cells, compare.Diff{From: runs[0].Name, To: run.Name, Lines: compare.Texts(runs[0].Origin.Source, run.Origin.Source)})
 		}
-		program, err := programDiffs(ctx, s, runs[0], run)
+		program, err := compare.Programs(ctx, s, runs[0], run)
 		if err != nil {
 			return v, err
 		}
@@ -174,12 +165,12 @@ func keysOf(runs []store.Run, of func(store.Run) map[string]string) []string {
 // metricRows lists the last values of metrics, the best of each marked.
 func metricRows(runs []store.Run) []diffRow {
 	var rows []diffRow
-	for _, name := range metricNames(runs) {
+	for _, name := range compare.MetricNames(runs) {
 		row := diffRow{Name: name}
 		best := math.NaN()
 		for _, run := range runs {
 			c := cellOf(run, "metric."+name)
-			if m, ok := run.Metrics[name]; ok && isFinal(m) {
+			if m, ok := run.Metrics[name]; ok && compare.IsFinal(m) {
 				c.Text += " (" + charts.Interval(m.Low, m.High) + ")"
 			}
 			best = better(name, best, c.number)
@@ -217,32 +208,6 @@ func (v *compareView) dataRows(ctx context.Context, s *store.Store, runs []store
 	return v.rows(slices.Sorted(maps.Keys(names)), func(run store.Run, name string) cell { return cell{Text: used[run.ID][name]} }), nil
 }
 
-// reportFigures draws the curves of the runs' reports of the same name together.
-func (v *compareView) reportFigures(ctx context.Context, s *store.Store) ([]charts.Figure, error) {
-	var names []string
-	judged := map[string][]charts.Judged{}
-	for _, run := range v.Runs {
-		reports, err := reportsOf(ctx, s, run.ID)
-		if err != nil {
-			return nil, fmt.Errorf("run %s: %w", run.ID, err)
-		}
-		for _, r := range reports {
-			if judged[r.Name] == nil {
-				names = append(names, r.Name)
-			}
-			judged[r.Name] = append(judged[r.Name], charts.Judged{Name: run.Name, Style: run.Style, Report: r.Report})
-		}
-	}
-	var figures []charts.Figure
-	for _, name := range names {
-		for _, f := range charts.Compare(judged[name]) {
-			f.Title += ", " + name
-			figures = append(figures, f)
-		}
-	}
-	return figures, nil
-}
-
 // leaderboardView is the best runs of an experiment by one metric.
 type leaderboardView struct {
 	Experiment string
@@ -265,7 +230,7 @@ func (s *server) leaderboard(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v.Metrics = metricNames(some.Runs)
+	v.Metrics = compare.MetricNames(some.Runs)
 	if v.Metric == "" && len(v.Metrics) > 0 {
 		v.Metric = v.Metrics[0]
 	}
@@ -282,7 +247,7 @@ func (s *server) leaderboard(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	_, differ := paramNames(found.Runs)
+	_, differ := compare.ParamNames(found.Runs)
 	for _, run := range found.Runs {
 		m, ok := run.Metrics[v.Metric]
 		if !ok {

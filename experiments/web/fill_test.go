@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/assay-ml/assay/gomlx_models"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 

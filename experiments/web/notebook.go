@@ -50,7 +50,12 @@ func notebookOf(ctx context.Context, s *store.Store, run store.Run) (content []b
 		return nil, false, err
 	}
 	if i := slices.IndexFunc(artifacts, isNotebook); i >= 0 {
-		content, err = contentOf(ctx, s, run.ID, artifacts[i].Name, artifacts[i].Digest)
+		f, _, err := s.OpenArtifact(ctx, run.ID, artifacts[i].Name)
+		if err != nil {
+			return nil, true, err
+		}
+		defer f.Close()
+		content, err = io.ReadAll(f)
 		return content, true, err
 	}
 	file := run.Origin.Notebook

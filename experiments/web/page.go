@@ -14,7 +14,8 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/assay-ml/assay/experiments/charts"
-	"github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/experiments/compare"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -45,7 +46,7 @@ func parsePages(names ...string) map[string]*template.Template {
 		"bytes":    func(n int64) string { return humanize.IBytes(uint64(n)) },
 		"ago":      ago,
 		"stamp":    func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") },
-		"value":    valueText,
+		"value":    compare.ValueText,
 		"measured": measured,
 		"float":    func(n models.Number) float64 { return float64(n) },
 		"add":      func(a, b int) int { return a + b },

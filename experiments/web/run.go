@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -16,7 +15,8 @@ import (
 
 	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
-	"github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/experiments/compare"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -93,7 +93,7 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 	if v.Note, err = noteHTML(run.Note); err != nil {
 		return v, err
 	}
-	for _, name := range metricNames([]store.Run{run}) {
+	for _, name := range compare.MetricNames([]store.Run{run}) {
 		if !strings.Contains(strings.ToLower(name), strings.ToLower(q.Get("metrics"))) {
 			continue
 		}
@@ -177,23 +177,17 @@ func figureOf(f store.Figure) charts.Figure {
 	return charts.Figure{ID: f.ID, Title: f.Title, Alt: f.Alt, Height: f.Height, Option: f.Option}
 }
 
-// reportsOf returns the reports of a run with their figures. A report that this
-// assay cannot read is an error: half a report would mislead.
+// reportsOf returns the reports of a run with their figures.
 func reportsOf(ctx context.Context, s *store.Store, id store.RunID) ([]reportView, error) {
-	kept, err := s.Reports(ctx, id)
+	reports, err := compare.Reports(ctx, s, id)
 	if err != nil {
 		return nil, err
 	}
-	var reports []reportView
-	for _, k := range kept {
-		v := reportView{}
-		if err := json.Unmarshal(k.Data, &v.Report); err != nil {
-			return nil, fmt.Errorf("report %s: %w", k.Name, err)
-		}
-		v.Figures = charts.FromReport(v.Report)
-		reports = append(reports, v)
+	var views []reportView
+	for _, r := range reports {
+		views = append(views, reportView{r, charts.FromReport(r)})
 	}
-	return reports, nil
+	return views, nil
 }
 
 // outputOf returns the end of what a run printed, and whether it is only that.
@@ -217,10 +211,10 @@ func outputOf(ctx context.Context, s *store.Store, id store.RunID) (text string,
 }
 
 func paramPairs(run store.Run) []pair {
-	names, _ := paramNames([]store.Run{run})
+	names, _ := compare.ParamNames([]store.Run{run})
 	list := make([]pair, len(names))
 	for i, name := range names {
-		list[i] = pair{name, valueText(run.Params[name])}
+		list[i] = pair{name, compare.ValueText(run.Params[name])}
 	}
 	return list
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -15,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
-	"github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/experiments/compare"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -238,8 +239,8 @@ const choicesMost = 200
 // choose sets the columns: those that the address names, or else the params
 // that differ and the foremost metrics.
 func (v *runsView) choose(runs []store.Run, named []string) {
-	params, _ := paramNames(runs)
-	metrics := metricNames(runs)
+	params, _ := compare.ParamNames(runs)
+	metrics := compare.MetricNames(runs)
 	keys := []string{"started", "duration"}
 	if v.Experiment == "" {
 		keys = append([]string{"experiment"}, keys...)
@@ -260,13 +261,15 @@ func (v *runsView) choose(runs []store.Run, named []string) {
 	}
 	shown := 0
 	for _, name := range params {
-		if shown < most && varied(runs, name) {
+		if shown < most && compare.Varied(runs, name) {
 			chosen = append(chosen, "param."+name)
 			shown++
 		}
 	}
 	for _, name := range metrics[:min(most, len(metrics))] {
-		chosen = append(chosen, "metric."+name)
+		if !experiments.IsSystem(name) {
+			chosen = append(chosen, "metric."+name)
+		}
 	}
 	all := slices.Concat(keys, []string{"status", "group", "note", "host", "step"})
 	for _, name := range params {
@@ -356,7 +359,7 @@ func cellOf(run store.Run, key string) cell {
 	kind, name, _ := strings.Cut(key, ".")
 	switch kind {
 	case "param":
-		c.Text = valueText(run.Params[name])
+		c.Text = compare.ValueText(run.Params[name])
 	case "tag":
 		c.Text = run.Tags[name]
 	case "metric":
@@ -394,7 +397,7 @@ func cellOf(run store.Run, key string) cell {
 
 // metricTitle says of a metric what its last value does not.
 func metricTitle(m store.Metric) string {
-	if isFinal(m) {
+	if compare.IsFinal(m) {
 		return fmt.Sprintf("%v, 95 %% interval %s", m.Last, charts.Interval(m.Low, m.High))
 	}
 	title := fmt.Sprintf("%v at step %d", m.Last, m.LastStep)
@@ -459,7 +462,7 @@ type groupCell struct {
 // groupRuns groups runs by the column key. Values that are not finite count in
 // no mean.
 func groupRuns(runs []store.Run, key string) *groupsView {
-	v := &groupsView{By: columnOf(key).Label, Metrics: metricNames(runs)}
+	v := &groupsView{By: columnOf(key).Label, Metrics: compare.MetricNames(runs)}
 	const most = 8
 	v.Metrics = v.Metrics[:min(most, len(v.Metrics))]
 	members := map[string][]store.Run{}
@@ -467,7 +470,7 @@ func groupRuns(runs []store.Run, key string) *groupsView {
 		value := cellOf(run, key).Text
 		members[value] = append(members[value], run)
 	}
-	for _, value := range slices.SortedFunc(maps.Keys(members), naturally) {
+	for _, value := range slices.SortedFunc(maps.Keys(members), compare.Naturally) {
 		g := groupRow{Value: value, Runs: len(members[value])}
 		for _, metric := range v.Metrics {
 			var values []float64
@@ -501,21 +504,6 @@ func meanOf(values []float64) groupCell {
 		c.SD = math.Sqrt(squares / float64(c.N-1))
 	}
 	return c
-}
-
-// naturally orders numbers by size and text by letters, numbers first.
-func naturally(a, b string) int {
-	x, errX := strconv.ParseFloat(a, 64)
-	y, errY := strconv.ParseFloat(b, 64)
-	switch {
-	case errX == nil && errY == nil:
-		return cmp.Compare(x, y)
-	case errX == nil:
-		return -1
-	case errY == nil:
-		return 1
-	}
-	return strings.Compare(a, b)
 }
 
 // runsCSV is the table with all its rows, as a file.

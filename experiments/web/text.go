@@ -2,13 +2,8 @@ package web
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
-	"maps"
-	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -24,19 +19,6 @@ import (
 
 	"github.com/assay-ml/assay/store"
 )
-
-// valueText writes the value of a param.
-func valueText(v store.Value) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	case json.RawMessage:
-		return string(v)
-	}
-	return fmt.Sprint(v)
-}
 
 // took writes how long a run took, or has been running.
 func took(run store.Run) string {
@@ -83,66 +65,6 @@ func fieldName(kind, name string) string {
 	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)
 	return kind + `."` + escaped + `"`
 }
-
-// paramNames returns the params of runs by name, and of those the ones that are
-// not the same in all.
-func paramNames(runs []store.Run) (all []string, differ map[string]bool) {
-	names := map[string]bool{}
-	for _, run := range runs {
-		for name := range run.Params {
-			names[name] = true
-		}
-	}
-	differ = map[string]bool{}
-	for name := range names {
-		for _, run := range runs[1:] {
-			if valueText(run.Params[name]) != valueText(runs[0].Params[name]) {
-				differ[name] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(names)), differ
-}
-
-// varied reports whether two of runs have a param with different values; runs
-// without it do not count.
-func varied(runs []store.Run, name string) bool {
-	first := ""
-	for _, run := range runs {
-		value, ok := run.Params[name]
-		switch text := valueText(value); {
-		case !ok:
-		case first == "":
-			first = text
-		case text != first:
-			return true
-		}
-	}
-	return false
-}
-
-// metricNames returns the metrics of runs: final ones, which have an interval,
-// first.
-func metricNames(runs []store.Run) []string {
-	final := map[string]bool{}
-	for _, run := range runs {
-		for name, m := range run.Metrics {
-			final[name] = final[name] || isFinal(m)
-		}
-	}
-	return slices.SortedFunc(maps.Keys(final), func(a, b string) int {
-		if final[a] != final[b] {
-			if final[a] {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-}
-
-// isFinal reports whether a metric is one number with an interval.
-func isFinal(m store.Metric) bool { return !math.IsNaN(m.Low) && !math.IsNaN(m.High) }
 
 var clean = bluemonday.UGCPolicy()
 

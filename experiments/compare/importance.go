@@ -1,4 +1,4 @@
-package web
+package compare
 
 import (
 	"cmp"
@@ -7,15 +7,15 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/assay-ml/assay/gomlx_models"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 	"github.com/assay-ml/assay/store"
 )
 
-// importance is how much each of some params tells of a metric, all others at
+// Importance is how much each of some params tells of a metric, all others at
 // hand: what shuffling the param among the runs costs a random forest.
-type importance struct {
+type Importance struct {
 	R2     float64         // of the forest, of runs that it has not seen
 	Params []models.Metric // R² lost by shuffling each, with the middle 95 % of repeats
 }
@@ -29,7 +29,7 @@ const (
 // is answered by a forest that has not seen it (five parts, each left out once),
 // so a param that merely numbers the runs tells nothing. Text is a category. A
 // param that a run lacks is a missing value. It is nil of too few runs.
-func importanceOf(ctx context.Context, runs []store.Run, names []string, result func(store.Run) float64) (*importance, error) {
+func importanceOf(ctx context.Context, runs []store.Run, names []string, result func(store.Run) float64) (*Importance, error) {
 	runs = runs[:min(len(runs), importanceMost)]
 	if len(runs) < importanceFewest || len(names) == 0 {
 		return nil, nil
@@ -73,7 +73,7 @@ func importanceOf(ctx context.Context, runs []store.Run, names []string, result 
 		}
 		return score.R2(ys, predicted), nil
 	}
-	var found importance
+	var found Importance
 	var err error
 	if found.R2, err = r2(xs); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func features(runs []store.Run, names []string) (xs [][]float64, categorical []b
 			case !categorical[j] && isNumber:
 				xs[i][j] = number
 			default:
-				text := valueText(value)
+				text := ValueText(value)
 				if _, known := codes[text]; !known {
 					codes[text] = min(len(codes), mostCategories)
 				}

@@ -1,4 +1,4 @@
-package web
+package compare
 
 import (
 	"context"
@@ -10,16 +10,16 @@ import (
 	"sync"
 
 	"github.com/assay-ml/assay/experiments"
-	"github.com/assay-ml/assay/gomlx_models"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/store"
 )
 
-// pairedTest is what testing two runs against each other on the same rows says.
-type pairedTest struct {
-	Set      string
-	Sentence string
-	Scores   *models.Table // score, first, second, difference, p
+// Test is what testing two runs against each other on the same rows says.
+type Test struct {
+	Set      string        // the data set
+	Sentence string        // what came of it
+	Scores   *models.Table // score, first, second, difference, p; nil if there are none
 }
 
 const (
@@ -33,12 +33,13 @@ const (
 // follows a run does not make them again.
 var pairedKept struct {
 	sync.Mutex
-	tests map[string]pairedTest
+	tests map[string]Test
 }
 
-// pairedTests tests each later run against the first, on every data set that
-// both have kept predictions of.
-func pairedTests(ctx context.Context, s *store.Store, runs []styledRun) ([]pairedTest, error) {
+// Tests tests each later run against the first, on every data set that both have
+// kept predictions of (experiments.Run.Predictions).
+func (set *Set) Tests(ctx context.Context) ([]Test, error) {
+	s, runs := set.store, set.Runs
 	kept := make([]map[string]store.Artifact, len(runs))
 	for i, run := range runs[:min(len(runs), pairedMost+1)] {
 		artifacts, err := s.Artifacts(ctx, run.ID)
@@ -52,7 +53,7 @@ func pairedTests(ctx context.Context, s *store.Store, runs []styledRun) ([]paire
 			}
 		}
 	}
-	var tests []pairedTest
+	var tests []Test
 	for i := range kept {
 		if i == 0 {
 			continue
@@ -63,7 +64,7 @@ func pairedTests(ctx context.Context, s *store.Store, runs []styledRun) ([]paire
 			if !ok {
 				continue
 			}
-			test, err := pairedTestOf(ctx, s, runs[0].Run, runs[i].Run, a, b)
+			test, err := testOf(ctx, s, runs[0], runs[i], a, b)
 			if err != nil {
 				return nil, err
 			}
@@ -73,7 +74,7 @@ func pairedTests(ctx context.Context, s *store.Store, runs []styledRun) ([]paire
 	return tests, nil
 }
 
-func pairedTestOf(ctx context.Context, s *store.Store, first, second store.Run, a, b store.Artifact) (pairedTest, error) {
+func testOf(ctx context.Context, s *store.Store, first, second store.Run, a, b store.Artifact) (Test, error) {
 	set := strings.TrimSuffix(path.Base(a.Name), ".csv")
 	key := strings.Join([]string{set, string(a.Digest), string(b.Digest), first.Name, second.Name}, "\n")
 	pairedKept.Lock()
@@ -95,9 +96,9 @@ func pairedTestOf(ctx context.Context, s *store.Store, first, second store.Run, 
 	q, errQ := read(second)
 	switch {
 	case err != nil:
-		test.Sentence = sentence(fmt.Errorf("run %s: %w", first.Name, err))
+		test.Sentence = fmt.Sprintf("Run %s: %v.", first.Name, err)
 	case errQ != nil:
-		test.Sentence = sentence(fmt.Errorf("run %s: %w", second.Name, errQ))
+		test.Sentence = fmt.Sprintf("Run %s: %v.", second.Name, errQ)
 	default:
 		test.compare(first.Name, second.Name, p, q)
 	}
@@ -108,7 +109,7 @@ func pairedTestOf(ctx context.Context, s *store.Store, first, second store.Run, 
 	defer pairedKept.Unlock()
 	const most = 64
 	if pairedKept.tests == nil || len(pairedKept.tests) >= most {
-		pairedKept.tests = map[string]pairedTest{}
+		pairedKept.tests = map[string]Test{}
 	}
 	pairedKept.tests[key] = test
 	return test, nil
@@ -122,7 +123,7 @@ func sameRows(p, q models.Predictions) bool {
 }
 
 // compare tests the second against the first.
-func (t *pairedTest) compare(first, second string, p, q models.Predictions) {
+func (t *Test) compare(first, second string, p, q models.Predictions) {
 	if !sameRows(p, q) {
 		t.Sentence = fmt.Sprintf("%s and %s were judged on different rows of %s (%d and %d), so they cannot be tested against each other.",
 			first, second, t.Set, p.Len(), q.Len())

@@ -1,4 +1,4 @@
-package web
+package compare
 
 import (
 	"archive/zip"
@@ -22,10 +22,10 @@ const programMost = 8 << 20
 // say.
 var unread = []string{experiments.SnapshotFile, experiments.ProxyFile, experiments.DiffFile, experiments.CodeDir + "go.sum", experiments.CodeDir + "go.work.sum"}
 
-// programDiffs compares the programs of two runs file by file: the main package,
+// Programs compares the programs of two runs file by file: the main package,
 // go.mod, and the packages of modules that were folders. What is the same is left
 // out, and read only if it is packed.
-func programDiffs(ctx context.Context, s *store.Store, first, second store.Run) ([]sourceDiff, error) {
+func Programs(ctx context.Context, s *store.Store, first, second store.Run) ([]Diff, error) {
 	was, err := programOf(ctx, s, first.ID)
 	if err != nil {
 		return nil, err
@@ -39,10 +39,10 @@ func programDiffs(ctx context.Context, s *store.Store, first, second store.Run) 
 	}
 	names := maps.Clone(was)
 	maps.Copy(names, is)
-	var diffs []sourceDiff
+	var diffs []Diff
 	add := func(name, from, to string) {
 		if from != to {
-			diffs = append(diffs, sourceDiff{first.Name, second.Name, name, diffLines(from, to)})
+			diffs = append(diffs, Diff{first.Name, second.Name, name, Texts(from, to)})
 		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(names), mainFirst) {

@@ -1,9 +1,16 @@
-package web
+package compare
 
 import "strings"
 
-// diffLine is a line of a comparison of two texts.
-type diffLine struct {
+// Diff is how a text of one run differs from that of another.
+type Diff struct {
+	From, To string // names of the runs
+	Name     string // of the file; "" is the cell
+	Lines    []Line
+}
+
+// Line is a line of a comparison of two texts.
+type Line struct {
 	Mark string // "+" only in the second, "−" only in the first, "" in both, "…" lines left out
 	Text string
 }
@@ -13,9 +20,9 @@ const (
 	diffMost    = 3000 // lines between the first and the last difference; more are not code that a person wrote
 )
 
-// diffLines compares two texts line by line: a longest common subsequence is
+// Texts compares two texts line by line: a longest common subsequence is
 // kept, what is far from any difference is left out.
-func diffLines(from, to string) []diffLine {
+func Texts(from, to string) []Line {
 	a, b := lines(from), lines(to)
 	// What is the same at both ends needs no table.
 	head, tail := 0, 0
@@ -25,17 +32,17 @@ func diffLines(from, to string) []diffLine {
 	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
 		tail++
 	}
-	var all []diffLine
+	var all []Line
 	keep := func(same []string) {
 		for _, line := range same {
-			all = append(all, diffLine{"", line})
+			all = append(all, Line{"", line})
 		}
 	}
 	keep(a[:head])
 	end := a[len(a)-tail:]
 	a, b = a[head:len(a)-tail], b[head:len(b)-tail]
 	if len(a) > diffMost || len(b) > diffMost {
-		return []diffLine{{"…", "too long to compare"}}
+		return []Line{{"…", "too long to compare"}}
 	}
 	// common[i][j] is the length of the longest common subsequence of a[i:] and b[j:].
 	common := make([][]int16, len(a)+1)
@@ -55,13 +62,13 @@ func diffLines(from, to string) []diffLine {
 	for i < len(a) || j < len(b) {
 		switch {
 		case i < len(a) && j < len(b) && a[i] == b[j]:
-			all = append(all, diffLine{"", a[i]})
+			all = append(all, Line{"", a[i]})
 			i, j = i+1, j+1
 		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
-			all = append(all, diffLine{"−", a[i]})
+			all = append(all, Line{"−", a[i]})
 			i++
 		default:
-			all = append(all, diffLine{"+", b[j]})
+			all = append(all, Line{"+", b[j]})
 			j++
 		}
 	}
@@ -77,7 +84,7 @@ func lines(text string) []string {
 }
 
 // abridge leaves out what is far from any difference.
-func abridge(all []diffLine) []diffLine {
+func abridge(all []Line) []Line {
 	keep := make([]bool, len(all))
 	for i, line := range all {
 		if line.Mark == "" {
@@ -87,13 +94,13 @@ func abridge(all []diffLine) []diffLine {
 			keep[k] = true
 		}
 	}
-	var out []diffLine
+	var out []Line
 	for i, line := range all {
 		switch {
 		case keep[i]:
 			out = append(out, line)
 		case i == 0 || keep[i-1]:
-			out = append(out, diffLine{Mark: "…"})
+			out = append(out, Line{Mark: "…"})
 		}
 	}
 	return out

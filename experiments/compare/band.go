@@ -1,4 +1,4 @@
-package web
+package compare
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 
 // trend returns a run's curve as one point a bucket, its mean, or the moving
 // average if one is wanted: what is averaged over runs.
-func trend(cut []store.Bucket, place ends, a axes) charts.Line {
+func trend(cut []store.Bucket, place ends, a Axes) charts.Line {
 	if a.Smooth > 0 {
 		lines := draw(charts.Line{}, cut, place, a)
 		return lines[len(lines)-1]

@@ -1,0 +1,106 @@
+package compare
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assay-ml/assay/experiments"
+	"github.com/assay-ml/assay/store"
+)
+
+// ValueText writes the value of a param.
+func ValueText(v store.Value) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case json.RawMessage:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}
+
+// ParamNames returns the params of runs by name, and of those the ones that are
+// not the same in all.
+func ParamNames(runs []store.Run) (all []string, differ map[string]bool) {
+	names := map[string]bool{}
+	for _, run := range runs {
+		for name := range run.Params {
+			names[name] = true
+		}
+	}
+	differ = map[string]bool{}
+	for name := range names {
+		for _, run := range runs[1:] {
+			if ValueText(run.Params[name]) != ValueText(runs[0].Params[name]) {
+				differ[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), differ
+}
+
+// Varied reports whether two of runs have a param with different values; runs
+// without it do not count.
+func Varied(runs []store.Run, name string) bool {
+	first := ""
+	for _, run := range runs {
+		value, ok := run.Params[name]
+		switch text := ValueText(value); {
+		case !ok:
+		case first == "":
+			first = text
+		case text != first:
+			return true
+		}
+	}
+	return false
+}
+
+// MetricNames returns the metrics of runs: final ones, which have an interval,
+// first, those of the machine last.
+func MetricNames(runs []store.Run) []string {
+	const final, logged, system = 0, 1, 2
+	rank := map[string]int{}
+	for _, run := range runs {
+		for name, m := range run.Metrics {
+			was, known := rank[name]
+			switch {
+			case experiments.IsSystem(name):
+				rank[name] = system
+			case IsFinal(m) || known && was == final:
+				rank[name] = final
+			default:
+				rank[name] = logged
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(rank), func(a, b string) int {
+		return cmp.Or(rank[a]-rank[b], strings.Compare(a, b))
+	})
+}
+
+// IsFinal reports whether a metric is one number with an interval.
+func IsFinal(m store.Metric) bool { return !math.IsNaN(m.Low) && !math.IsNaN(m.High) }
+
+// Naturally orders numbers by size and text by letters, numbers first.
+func Naturally(a, b string) int {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	switch {
+	case errX == nil && errY == nil:
+		return cmp.Compare(x, y)
+	case errX == nil:
+		return -1
+	case errY == nil:
+		return 1
+	}
+	return strings.Compare(a, b)
+}

@@ -1,0 +1,40 @@
+package web
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/assay-ml/assay/experiments/compare"
+	"github.com/assay-ml/assay/store"
+)
+
+func TestComparisonTestsAndTellsProgramsApart(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	q := "run=" + string(ids[0]) + "&run=" + string(ids[3])
+	code, body, _ := get(t, serve(t, s, Options{})+"/compare?"+q)
+	if code != 200 {
+		t.Fatalf("the comparison answers %d: %.300s", code, body)
+	}
+	for _, want := range []string{"<h2>Do they differ?</h2>", "paired bootstrap over the same 624 rows of 590 patients", "<code>main.go</code>", "train(0.01)", "train(0.001)",
+		"<code>go.mod</code>", "gomlx v0.27.1", "/artifact/explain/film-3.png"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the comparison lacks %q", want)
+		}
+	}
+	run, err := s.Run(t.Context(), ids[0])
+	must(t, err)
+	diffs, err := compare.Programs(t.Context(), s, run, run)
+	if must(t, err); len(diffs) > 0 {
+		t.Errorf("a run's program differs from itself: %v", diffs)
+	}
+	// A run without predictions says what to do.
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "pneumonia", Name: "bare"})
+	must(t, err)
+	reports, err := s.Reports(t.Context(), ids[0])
+	must(t, err, w.Report("test", reports[0].Data), w.End(store.Finished, ""))
+	_, body, _ = get(t, serve(t, s, Options{})+"/compare?run="+string(w.ID())+"&run="+string(ids[3]))
+	if !strings.Contains(body, "run.Predictions(") {
+		t.Error("the comparison of a run without predictions does not say how to keep them")
+	}
+}
