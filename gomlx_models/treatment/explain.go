@@ -127,23 +127,40 @@ func (s *state) explain(ctx context.Context, c Config, x Row, arm int, a Answer,
 // Rules returns the policy tree as text that can be read aloud; "" for the other
 // methods.
 func (m *Model) Rules() string {
-	if m.state == nil || m.state.Rule == nil {
-		return ""
+	if rule, labels := m.rule(); rule != nil {
+		return rule.Rules(labels)
 	}
-	rule := *m.state.Rule
-	labels := tree.Labels{Features: m.config.Features, Outputs: m.config.Arms}
+	return ""
+}
+
+// Draw returns the policy tree as a picture; nil for the other methods.
+func (m *Model) Draw() *models.Branch {
+	if rule, labels := m.rule(); rule != nil {
+		return rule.Draw(labels, 0)
+	}
+	return nil
+}
+
+// rule returns the policy tree with the names of what it speaks of, nil if there
+// is none.
+func (m *Model) rule() (*tree.Tree, tree.Labels) {
+	if m.state == nil || m.state.Rule == nil {
+		return nil, tree.Labels{}
+	}
+	labels := tree.Labels{Features: m.config.Features, Outputs: m.config.Arms, Complete: m.config.cannotMiss() != ""}
 	if m.config.Pipeline != nil {
 		labels.Categories = m.config.Pipeline.CodeNames()
 	}
 	if !m.config.LowerIsBetter {
-		return rule.Rules(labels)
+		return m.state.Rule, labels
 	}
 	// A tree names its largest value: turned round, the least harm.
+	rule := *m.state.Rule
 	rule.Values = append([]float64(nil), rule.Values...)
 	for i := range rule.Values {
 		rule.Values[i] *= -1
 	}
-	return rule.Rules(labels)
+	return &rule, labels
 }
 
 // Importance returns what the effect of an arm of a causal forest depends on, one

@@ -312,7 +312,7 @@ func ExampleModel_Rules() {
 	}
 	fmt.Print(m.Rules())
 	// Output:
-	// if age ≤ 0.5888 or missing:
+	// if age ≤ 0.5888:
 	//     drug 12.07 (722 rows)
 	// else:
 	//     usual care 9.89 (270 rows)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/table"
 	"github.com/assay-ml/assay/gomlx_models/treatment"
 	"github.com/assay-ml/assay/gomlx_models/treatment/genome"
@@ -33,6 +34,8 @@ type Study struct {
 	Expected [][]float64   // outcome of each patient under each arm, if simulated
 	Files    []models.File // that it was read from; nil if it was simulated
 	Notes    []string      // what a reader of any result must know
+
+	levels map[string][]string // what the numbers of a column stand for
 }
 
 // Open returns the study called name: "synthetic" or "actg175".
@@ -77,6 +80,51 @@ func (s Study) Features(plan table.Plan, train, test []int) (p *table.Pipeline, 
 	return p, trainSet, testSet, nil
 }
 
+// Got returns the name of the arm that each patient got.
+func (s Study) Got() []string {
+	out := make([]string, len(s.Y))
+	for i, y := range s.Y {
+		out[i] = s.Arms[y.Arm]
+	}
+	return out
+}
+
+// Subgroups divides some rows by sex, race and age, as far as they are known.
+func (s Study) Subgroups(rows []int) []score.Subgroup {
+	var out []score.Subgroup
+	part := s.Frame.Take(rows)
+	for _, name := range []string{"sex", "gender", "race"} {
+		c, err := part.Column(name)
+		if err != nil {
+			continue
+		}
+		g := score.Subgroup{Name: name}
+		for i := range rows {
+			label := c.Text(i)
+			if said, ok := s.levels[name]; ok && c.Kind == table.Number {
+				label = said[int(c.Numbers[i])]
+			}
+			g.Of = append(g.Of, label)
+		}
+		out = append(out, g)
+	}
+	if age, err := part.Numbers("age"); err == nil {
+		g := score.Subgroup{Name: "age"}
+		for _, years := range age {
+			switch {
+			case years < 40:
+				g.Of = append(g.Of, "below 40")
+			case years < 65:
+				g.Of = append(g.Of, "40 to 64")
+			default:
+				g.Of = append(g.Of, "65 and more")
+			}
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
 // Truth returns the expected outcomes of some rows; nil if they are not known.
 func (s Study) Truth(rows []int) [][]float64 {
 	if s.Expected == nil {
@@ -107,6 +155,7 @@ func ACTG175() (Study, error) {
 		Outcome: "change in CD4 cells per mm³ after 20 weeks",
 		Arms:    []string{"zidovudine", "zidovudine + didanosine", "zidovudine + zalcitabine", "didanosine"},
 		Known:   []float64{0.25, 0.25, 0.25, 0.25},
+		levels:  map[string][]string{"race": {"white", "other"}, "gender": {"female", "male"}},
 		Schema: treatment.Schema{
 			{Name: "age", Domain: treatment.Clinical, Unit: "years", Low: 12, High: 100},
 			{Name: "wtkg", Domain: treatment.Clinical, Unit: "kg", Low: 25, High: 200, Describes: "weight"},

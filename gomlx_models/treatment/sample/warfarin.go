@@ -66,6 +66,15 @@ func (d Doses) Features(plan table.Plan, train, test []int) (p *table.Pipeline, 
 	return p, trainSet, testSet, nil
 }
 
+// Genotypes returns those of some rows.
+func (d Doses) Genotypes(rows []int) []string {
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		out[i] = d.Genotype[r]
+	}
+	return out
+}
+
 // Use says for a run's record that a split of so many rows was read.
 func (d Doses) Use(split string, rows int) models.DataUse {
 	return models.DataUse{Name: d.Name, Split: split, Rows: rows, Files: d.Files}
