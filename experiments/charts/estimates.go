@@ -231,6 +231,9 @@ func (m rowMarks) add(chart *charts.Line, name, color string, width float32) {
 
 // addReference draws a dashed line upright at x.
 func addReference(chart *charts.Line, x float64) {
+	if !finite(x) {
+		return
+	}
 	chart.AddSeries("", nil, charts.WithSeriesOpts(func(s *charts.SingleSeries) {
 		s.Data = []point{}
 		s.MarkLines = &opts.MarkLines{

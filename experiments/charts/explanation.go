@@ -114,9 +114,11 @@ func Beeswarm(id, title string, explanations []models.Explanation, xs [][]float6
 	size := make([]float64, len(first.Values))
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, e := range explanations {
-		for j, v := range e.Values {
-			size[j] += math.Abs(v) / float64(len(explanations))
-			low, high = min(low, v), max(high, v)
+		for j := range size {
+			if v := cell(e.Values, j); finite(v) {
+				size[j] += math.Abs(v) / float64(len(explanations))
+				low, high = min(low, v), max(high, v)
+			}
 		}
 	}
 	shown := bySize(size)
@@ -130,7 +132,10 @@ func Beeswarm(id, title string, explanations []models.Explanation, xs [][]float6
 		names, texts = append(names, name), append(texts, Format(size[j]))
 		moves, values := make([]float64, len(explanations)), make([]float64, len(explanations))
 		for i, e := range explanations {
-			moves[i], values[i] = e.Values[j], xs[i][j]
+			moves[i], values[i] = cell(e.Values, j), math.NaN()
+			if i < len(xs) {
+				values[i] = cell(xs[i], j)
+			}
 		}
 		shade := fifths(values)
 		offsets := swarm(moves, low, high)
@@ -163,6 +168,14 @@ func Beeswarm(id, title string, explanations []models.Explanation, xs [][]float6
 	f := tabled(id, title, fmt.Sprintf("%s: of %d patients, by mean size %s.", title, len(explanations), strings.Join(pairs(names, texts, 4), ", ")), table, chart)
 	f.Height = 90 + 34*max(len(names), 2)
 	return f
+}
+
+// cell returns row[j], NaN if there is none.
+func cell(row []float64, j int) float64 {
+	if j >= len(row) {
+		return math.NaN()
+	}
+	return row[j]
 }
 
 func pairs(names, texts []string, most int) []string {
@@ -227,7 +240,7 @@ func swarm(values []float64, low, high float64) []float64 {
 	bin := make([]int, len(values))
 	most := 0
 	for i, v := range values {
-		if high > low {
+		if high > low && finite(v) {
 			bin[i] = int(bins * (v - low) / (high - low))
 		}
 		counts[bin[i]]++

@@ -72,6 +72,21 @@ func TestAtRiskBetweenAndAfterTimes(t *testing.T) {
 	}
 }
 
+func TestNumbersAtRiskAreExactWhateverIsDrawn(t *testing.T) {
+	var l Line
+	for i := range 5000 {
+		l.X, l.Y, l.N = append(l.X, float64(i)), append(l.Y, 1-float64(i)/5000), append(l.N, 5000-i)
+	}
+	l.Name = "all"
+	f := Survival("s", "S", "days", []Line{l})
+	if !strings.Contains(f.Text(), "0.60 (3000)") || !strings.Contains(f.Text(), "2500") {
+		t.Errorf("want 3000 at risk at 2000 and a median of 2500:\n%s", f.Text())
+	}
+	if n := len(optionOf(t, f)["series"].([]any)[0].(map[string]any)["data"].([]any)); n > defaultPoints {
+		t.Errorf("%d points are drawn, want %d at most", n, defaultPoints)
+	}
+}
+
 func TestTicksAreRound(t *testing.T) {
 	f := func(end float64, n int, step float64) {
 		t.Helper()
@@ -198,6 +213,26 @@ func TestCurvesSayWhatTheyShow(t *testing.T) {
 	}
 	if text := figures[2].Text(); !strings.Contains(text, "0.8800    30") {
 		t.Errorf("the table lacks the rows of a group:\n%s", text)
+	}
+}
+
+func TestPicturesOfWhatIsMissing(t *testing.T) {
+	nan := math.NaN()
+	for _, f := range []Figure{
+		Beeswarm("b", "B", []models.Explanation{{Values: []float64{1, nan}}, {Values: []float64{2}}}, [][]float64{{1}}, 0),
+		Beeswarm("b", "B", nil, nil, 0),
+		Waterfall("w", "W", models.Explanation{Values: []float64{nan, 1}, Base: nan}, []float64{1}, 0),
+		Estimates("e", "E", []Estimate{{"a", nan, nan, nan}, {"b", -1, -2, 1}}, EstimateOptions{Ratio: true}),
+		Survival("s", "S", "days", []Line{{Name: "nobody"}}),
+		Agreement("a", "A", nil),
+		Tree("t", "T", &models.Branch{Answer: "well"}),
+	} {
+		if svg := f.Still(); bytes.Contains(svg, []byte("NaN")) && !bytes.Contains(svg, []byte(">NaN")) {
+			t.Errorf("%s has a coordinate that is no number: %s", f.Title, svg)
+		}
+		if f.Alt == "" || f.table() == nil {
+			t.Errorf("%s says nothing", f.Title)
+		}
 	}
 }
 

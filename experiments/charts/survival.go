@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 	"strings"
 
@@ -16,22 +15,21 @@ import (
 // bands, and under them how many were still at risk (Line.N; a curve that is
 // predicted has none).
 func Survival(id, title, xName string, lines []Line) Figure {
-	lines = slices.Clone(lines)
 	end := 0.0
-	var counted []Line
+	var drawn, counted []Line
 	for i, line := range lines {
 		line.Step = true
 		line.Color = cmp.Or(line.Color, palette[i%len(palette)])
-		lines[i] = line.thinned(defaultPoints)
+		drawn = append(drawn, line.thinned(defaultPoints))
 		if n := len(line.X); n > 0 {
 			end = max(end, line.X[n-1])
 		}
 		if line.N != nil {
-			counted = append(counted, lines[i])
+			counted = append(counted, line) // all of it: the numbers at risk are exact
 		}
 	}
 	at := ticks(end)
-	chart := curves(lines, CurveOptions{X: xName, Y: "share free of the event", YRange: unit, XRange: &[2]float64{0, end}, Points: -1})
+	chart := curves(drawn, CurveOptions{X: xName, Y: "share free of the event", YRange: unit, XRange: &[2]float64{0, end}, Points: -1})
 	chart.XAxisList[0].MinInterval, chart.XAxisList[0].MaxInterval = at[1], at[1]
 	below := 0
 	if counted != nil {
@@ -99,15 +97,14 @@ func (l Line) thinned(n int) Line {
 		keep[k] = k * (len(l.X) - 1) / (n - 1)
 	}
 	l.X, l.Y, l.Low, l.High = pick(l.X, keep), pick(l.Y, keep), pick(l.Low, keep), pick(l.High, keep)
-	l.N = pick(l.N, keep)
 	return l
 }
 
-func pick[T any](values []T, keep []int) []T {
+func pick(values []float64, keep []int) []float64 {
 	if values == nil {
 		return nil
 	}
-	out := make([]T, len(keep))
+	out := make([]float64, len(keep))
 	for k, i := range keep {
 		out[k] = values[i]
 	}

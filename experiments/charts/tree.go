@@ -93,7 +93,7 @@ type treeDrawing struct {
 }
 
 func (d *treeDrawing) span(b *models.Branch) {
-	d.low, d.high = min(d.low, b.Value[0]), max(d.high, b.Value[0])
+	d.low, d.high = min(d.low, cell(b.Value, 0)), max(d.high, cell(b.Value, 0))
 	for _, child := range b.Children {
 		d.span(child)
 	}
@@ -168,7 +168,7 @@ func (d *treeDrawing) color(b *models.Branch) (fill, border string) {
 		chance := 1 / float64(len(b.Value))
 		depth = (b.Value[best] - chance) / (1 - chance)
 	} else if d.high > d.low {
-		place := 2*(b.Value[0]-d.low)/(d.high-d.low) - 1 // −1 for the lowest, 1 for the highest
+		place := 2*(cell(b.Value, 0)-d.low)/(d.high-d.low) - 1 // −1 for the lowest, 1 for the highest
 		if place > 0 {
 			hue = palette[1]
 		}
