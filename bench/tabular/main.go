@@ -107,8 +107,8 @@ func bench(ctx context.Context, w work, only string) error {
 	if err != nil {
 		return err
 	}
-	make := peer.Program{Name: "data", Command: []string{python, script, "make"}}
-	if _, err := make.Run(ctx, dir, strconv.Itoa(w.rows+w.held())); err != nil {
+	generator := peer.Program{Name: "data", Command: []string{python, script, "make"}}
+	if _, err := generator.Run(ctx, dir, strconv.Itoa(w.rows+w.held())); err != nil {
 		return err
 	}
 	var rows []peer.Row
