@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/assay-ml/assay/experiments"
+	"github.com/assay-ml/assay/notebooks"
 )
 
 // moved moves a store to another folder, as one that was copied to another machine.
@@ -138,6 +141,47 @@ func todaysCell(t *testing.T, store, notebook string) {
 	}
 	if got := run(t, store, "runs", "rm", string(verdict.Rerun)); got.code != 0 {
 		t.Errorf("runs rm: %s", got.stderr)
+	}
+}
+
+// rerunIsIdentical runs all runs of a store again, from a copy of it, and wants
+// every point, metric and figure bit for bit.
+func rerunIsIdentical(t *testing.T, store string) {
+	t.Helper()
+	store = moved(t, store)
+	got := run(t, store, "rerun", "--where", "status = finished", "--jobs", "1", "--json")
+	var verdicts []verdictJSON
+	if err := json.Unmarshal([]byte(got.stdout), &verdicts); err != nil || len(verdicts) == 0 {
+		t.Fatalf("assay rerun: exit code %d, %d verdicts, %v\n%s", got.code, len(verdicts), err, got.stderr)
+	}
+	for _, v := range verdicts {
+		if v.Verdict != experiments.Identical {
+			t.Errorf("run %s: %s", v.Run, v.Message)
+		} else {
+			t.Logf("run %s: %s", v.Run, v.Message)
+		}
+	}
+}
+
+// quick are the parameters with which a notebook takes seconds; one that is not
+// here runs as it is.
+var quick = map[string][]string{
+	"imaging":   {"epochs=2"},
+	"prognosis": {"resamples=50", "trees=10", "patients=500"},
+}
+
+// Every run of every notebook can be run again with the same numbers. The
+// notebook about reruns changes its data, and says itself what came of it.
+func TestNotebooksRunAgain(t *testing.T) {
+	for _, name := range notebooks.Names() {
+		if name == "rerun" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			store := filepath.Join(t.TempDir(), "assay.db")
+			execNotebook(t, store, filepath.Join("notebooks", name+".ipynb"), quick[name]...)
+			rerunIsIdentical(t, store)
+		})
 	}
 }
 

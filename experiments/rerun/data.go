@@ -24,10 +24,11 @@ import (
 // dataFile is a file that a run read, and where this machine has it.
 type dataFile struct {
 	store.DataFile
-	use   string // name of the data set
-	inUse string // its path from the folder that all files of the set share
-	here  string // where it is; "" if it is missing
-	isNow string // digest of what is there, if it changed
+	run   store.RunID // that read it
+	use   string      // name of the data set
+	inUse string      // its path from the folder that all files of the set share
+	here  string      // where it is; "" if it is missing
+	isNow string      // digest of what is there, if it changed
 }
 
 // digests remembers the sha256 of files that are looked at several times.
@@ -47,31 +48,34 @@ func (d digests) of(file string) (string, error) {
 // dataSets are the files of each data set that a run read, by name.
 type dataSets map[string][]dataFile
 
-// findData looks for the files that a run read: where they were, or where they
-// were for the run that it repeats, then by content in the data folders and among
-// the run's own artifacts, from which they are copied into dir. A file that is nowhere, but of whose name there is one
-// with other content, has changed.
+// findData looks for the files that a run read, and those that its program had
+// read before for other runs: where they were, or where they were for the runs
+// that these repeat, then by content in the data folders and among the runs' own
+// artifacts, from which they are copied into dir. A file that is nowhere, but of
+// whose name there is one with other content, has changed.
 func findData(ctx context.Context, s *store.Store, run store.Run, dir string, sums digests) (dataSets, error) {
-	uses, err := s.DataUses(ctx, run.ID)
+	siblings, err := s.Siblings(ctx, run.ID)
 	if err != nil {
 		return nil, err
 	}
-	sets := dataSets{}
-	for _, use := range uses {
-		if sets[use.Name] != nil { // another split of the same files
+	siblings[max(1, run.Origin.Run)] = run.ID
+	sets, places := dataSets{}, map[store.Digest][]string{}
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(siblings))) {
+		if n > max(1, run.Origin.Run) {
 			continue
 		}
-		root := use.Folder()
-		for _, f := range use.Files {
-			inUse, err := filepath.Rel(root, f.Path)
-			if err != nil {
-				return nil, fmt.Errorf("data %s: %w", use.Name, err)
-			}
-			sets[use.Name] = append(sets[use.Name], dataFile{DataFile: f, use: use.Name, inUse: inUse})
+		sibling, err := s.Run(ctx, siblings[n])
+		if err != nil {
+			return nil, err
+		}
+		if err := sets.add(ctx, s, sibling); err != nil {
+			return nil, err
+		}
+		if err := recordedPlaces(ctx, s, sibling, places); err != nil {
+			return nil, err
 		}
 	}
-	places, err := recordedPlaces(ctx, s, run)
-	if err != nil {
+	if err := sets.place(); err != nil {
 		return nil, err
 	}
 	var missing []*dataFile
@@ -102,7 +106,7 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string, su
 	}
 	for _, f := range missing {
 		if f.here == "" || f.isNow != "" {
-			if err := fromArtifacts(ctx, s, run.ID, f, dir); err != nil {
+			if err := fromArtifacts(ctx, s, f, dir); err != nil {
 				return nil, err
 			}
 		}
@@ -110,14 +114,48 @@ func findData(ctx context.Context, s *store.Store, run store.Run, dir string, su
 	return sets, nil
 }
 
-// recordedPlaces returns where a run, and those that it repeats, found what they
+// add adds what a run read. Splits of a data set may be in the same files.
+func (sets dataSets) add(ctx context.Context, s *store.Store, run store.Run) error {
+	uses, err := s.DataUses(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	for _, use := range uses {
+		for _, f := range use.Files {
+			known := slices.ContainsFunc(sets[use.Name], func(other dataFile) bool { return other.Path == f.Path })
+			if !known {
+				sets[use.Name] = append(sets[use.Name], dataFile{DataFile: f, run: run.ID, use: use.Name})
+			}
+		}
+	}
+	return nil
+}
+
+// place says where in its data set each file is.
+func (sets dataSets) place() error {
+	for name, files := range sets {
+		var all store.DataUse
+		for _, f := range files {
+			all.Files = append(all.Files, f.DataFile)
+		}
+		root := all.Folder()
+		for i := range files {
+			var err error
+			if files[i].inUse, err = filepath.Rel(root, files[i].Path); err != nil {
+				return fmt.Errorf("data %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// recordedPlaces adds where a run, and those that it repeats, found what they
 // read: a rerun reads links in a folder of its own, which is gone.
-func recordedPlaces(ctx context.Context, s *store.Store, run store.Run) (map[store.Digest][]string, error) {
-	places := map[store.Digest][]string{}
+func recordedPlaces(ctx context.Context, s *store.Store, run store.Run, places map[store.Digest][]string) error {
 	for {
 		uses, err := s.DataUses(ctx, run.ID)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, use := range uses {
 			for _, f := range use.Files {
@@ -132,12 +170,12 @@ func recordedPlaces(ctx context.Context, s *store.Store, run store.Run) (map[sto
 		}
 		before := cmp.Or(run.RerunOf, run.Parent)
 		if before == "" || before >= run.ID { // a later one is a mistake, and may be a circle
-			return places, nil
+			return nil
 		}
 		if run, err = s.Run(ctx, before); errors.Is(err, store.ErrNotFound) {
-			return places, nil
+			return nil
 		} else if err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -190,8 +228,8 @@ func searchFolders(missing []*dataFile, sums digests) error {
 
 // fromArtifacts copies a file out of the store, if the run has it as an artifact:
 // a bundle has.
-func fromArtifacts(ctx context.Context, s *store.Store, id store.RunID, f *dataFile, dir string) error {
-	artifacts, err := s.Artifacts(ctx, id)
+func fromArtifacts(ctx context.Context, s *store.Store, f *dataFile, dir string) error {
+	artifacts, err := s.Artifacts(ctx, f.run)
 	if err != nil {
 		return err
 	}
@@ -200,7 +238,7 @@ func fromArtifacts(ctx context.Context, s *store.Store, id store.RunID, f *dataF
 		return nil
 	}
 	at := filepath.Join(dir, string(f.Digest))
-	if err := copyOut(ctx, s, id, artifacts[i].Name, at); err != nil {
+	if err := copyOut(ctx, s, f.run, artifacts[i].Name, at); err != nil {
 		return err
 	}
 	f.here, f.isNow = at, ""

@@ -24,40 +24,68 @@ type Outcome struct {
 	Err error
 }
 
-// Each runs runs again, so many at once (0 means half the processors: each
-// program has several threads), and returns what came of each, in order.
+// Each runs runs again, so many programs at once (0 means half the processors:
+// each program has several threads), and returns what came of each, in order. A
+// program that recorded several of the runs runs once, unless it is varied.
 func Each(ctx context.Context, s *store.Store, ids []store.RunID, o Options, jobs int) []Outcome {
-	all := make([]Options, len(ids))
-	for i := range all {
-		all[i] = o
+	var all []job
+	of := map[store.RunID]int{} // the job that a run belongs to
+	for _, id := range ids {
+		siblings, err := s.Siblings(ctx, id)
+		if err != nil || o.IsVariation() {
+			siblings = nil // running it says what is wrong
+		}
+		at, known := of[id]
+		if !known {
+			at = len(all)
+			all = append(all, job{nil, o})
+		}
+		all[at].ids = append(all[at].ids, id)
+		of[id] = at
+		for _, sibling := range siblings {
+			of[sibling] = at
+		}
 	}
-	return each(ctx, s, ids, all, jobs)
-}
-
-func each(ctx context.Context, s *store.Store, ids []store.RunID, options []Options, jobs int) []Outcome {
-	if jobs <= 0 {
-		jobs = max(1, runtime.NumCPU()/2)
+	came := map[store.RunID]Outcome{}
+	for _, outcome := range each(ctx, s, all, jobs) {
+		came[outcome.Original] = outcome
 	}
 	outcomes := make([]Outcome, len(ids))
-	turns := make(chan struct{}, jobs)
+	for i, id := range ids {
+		outcomes[i] = came[id]
+	}
+	return outcomes
+}
+
+// job is a program to run: for runs that it recorded.
+type job struct {
+	ids []store.RunID
+	o   Options
+}
+
+// each returns what came of all jobs, one after the other.
+func each(ctx context.Context, s *store.Store, all []job, atOnce int) []Outcome {
+	if atOnce <= 0 {
+		atOnce = max(1, runtime.NumCPU()/2)
+	}
+	outcomes := make([][]Outcome, len(all))
+	turns := make(chan struct{}, atOnce)
 	var running sync.WaitGroup
 	var out sync.Mutex
-	for i, id := range ids {
+	for i, j := range all {
 		turns <- struct{}{}
 		running.Go(func() {
 			defer func() { <-turns }()
-			o := options[i]
-			if o.Out != nil {
-				lines := &lineWriter{mu: &out, w: o.Out, prefix: string(id) + ": "}
+			if j.o.Out != nil {
+				lines := &lineWriter{mu: &out, w: j.o.Out, prefix: string(j.ids[0]) + ": "}
 				defer lines.flush()
-				o.Out = lines
+				j.o.Out = lines
 			}
-			result, err := Run(ctx, s, id, o)
-			outcomes[i] = Outcome{result, err}
+			outcomes[i] = together(ctx, s, j.ids, j.o)
 		})
 	}
 	running.Wait()
-	return outcomes
+	return slices.Concat(outcomes...)
 }
 
 // lineWriter writes whole lines, each with a prefix.
@@ -123,14 +151,14 @@ func Times(ctx context.Context, s *store.Store, id store.RunID, o Options, n, jo
 	if err != nil {
 		return nil, &Error{id, err}
 	}
-	options := make([]Options, n)
-	for i := range options {
-		options[i] = o
-		options[i].Params = map[string]string{"seed": strconv.FormatInt(seed+int64(i)+1, 10)}
-		maps.Copy(options[i].Params, o.Params)
+	all := make([]job, n)
+	for i := range all {
+		all[i] = job{[]store.RunID{id}, o}
+		all[i].o.Params = map[string]string{"seed": strconv.FormatInt(seed+int64(i)+1, 10)}
+		maps.Copy(all[i].o.Params, o.Params)
 	}
 	var runs []store.Run
-	for _, outcome := range each(ctx, s, slices.Repeat([]store.RunID{id}, n), options, jobs) {
+	for _, outcome := range each(ctx, s, all, jobs) {
 		if outcome.Err != nil {
 			return nil, outcome.Err
 		}

@@ -87,7 +87,13 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Run runs a run again. Its error is an *Error if it could not.
 func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result, error) {
-	result := Result{Original: id}
+	outcome := together(ctx, s, []store.RunID{id}, o)[0]
+	return outcome.Result, outcome.Err
+}
+
+// together runs runs of one program again, by running it once.
+func together(ctx context.Context, s *store.Store, ids []store.RunID, o Options) []Outcome {
+	ids = slices.Sorted(slices.Values(ids)) // as they started; the last needs what all before it read
 	again := &again{s: s, o: o, out: o.Out}
 	switch o.Out.(type) {
 	case nil:
@@ -96,11 +102,24 @@ func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result
 	default:
 		again.out = &oneAtATime{w: o.Out}
 	}
-	err := again.do(ctx, id, &result)
-	if err != nil {
-		err = &Error{id, err}
+	outcomes := make([]Outcome, len(ids))
+	last := len(ids) - 1
+	var err error
+	for i := last; i >= 0; i-- {
+		outcomes[i].Original = ids[i]
+		switch {
+		case i == last:
+			err = again.do(ctx, ids[i], &outcomes[i].Result)
+		case again.ran != nil:
+			if again.run, err = s.Run(ctx, ids[i]); err == nil {
+				err = again.conclude(ctx, &outcomes[i].Result)
+			}
+		}
+		if err != nil {
+			outcomes[i].Err = &Error{ids[i], err}
+		}
 	}
-	return result, err
+	return outcomes
 }
 
 // Here is Run for a run of the store that this program records to, named by its
@@ -133,6 +152,7 @@ type again struct {
 	program *kernel.Program
 	args    []string
 	sets    dataSets
+	ran     *process // nil until it has
 }
 
 func (a *again) say(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
@@ -172,13 +192,10 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 	if err != nil {
 		return err
 	}
-	if result.Rerun, err = a.start(ctx, file); err != nil {
+	if a.ran, err = a.start(ctx, file); err != nil {
 		return err
 	}
-	if a.o.Resume {
-		return a.ended(ctx, result)
-	}
-	return a.judge(ctx, result)
+	return a.conclude(ctx, result)
 }
 
 func (a *again) resumable() error {
@@ -286,16 +303,22 @@ func (a *again) build(ctx context.Context) (string, error) {
 	return file, nil
 }
 
-// start runs the program and returns the run that it recorded in the place of
-// the original.
-func (a *again) start(ctx context.Context, file string) (store.RunID, error) {
+// process is what the program was, when it had ended.
+type process struct {
+	pid    int
+	failed error
+	said   string // last, after a colon
+}
+
+// start runs the program to its end.
+func (a *again) start(ctx context.Context, file string) (*process, error) {
 	work := filepath.Join(a.dir, "work") // links to data are there already
 	if err := os.MkdirAll(work, 0o700); err != nil {
-		return "", err
+		return nil, err
 	}
 	env, err := a.environment(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, file, a.args...)
 	cmd.Dir, cmd.Env = work, env
@@ -309,26 +332,34 @@ func (a *again) start(ctx context.Context, file string) (store.RunID, error) {
 		cmd.Stderr = io.MultiWriter(a.out, &tail)
 	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return nil, err
 	}
 	failed := cmd.Wait()
 	if ctx.Err() != nil {
-		return "", fmt.Errorf("it was stopped: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("it was stopped: %w", context.Cause(ctx))
 	}
-	id, err := a.recorded(ctx, cmd.Process.Pid)
-	if err != nil {
-		return "", err
+	return &process{cmd.Process.Pid, failed, tail.last()}, nil
+}
+
+// conclude finds the run that the program recorded in the place of the original,
+// and says what came of it.
+func (a *again) conclude(ctx context.Context, result *Result) (err error) {
+	if result.Rerun, err = a.recorded(ctx, a.ran.pid); err != nil {
+		return err
 	}
-	if id == "" {
-		if failed != nil {
-			return "", fmt.Errorf("its program ended with %w before it recorded a run%s", failed, tail.last())
+	switch {
+	case result.Rerun == "" && a.ran.failed != nil:
+		return fmt.Errorf("its program ended with %w before it recorded the run%s", a.ran.failed, a.ran.said)
+	case result.Rerun == "":
+		return fmt.Errorf("its program did not record the run%s", a.ran.said)
+	case a.o.Resume:
+		return a.ended(ctx, result)
+	case a.o.IsVariation():
+		if err := a.s.SetTag(ctx, result.Rerun, VariationTag, a.o.variation()); err != nil {
+			return err
 		}
-		return "", fmt.Errorf("its program recorded no run%s", tail.last())
 	}
-	if a.o.IsVariation() {
-		return id, a.s.SetTag(ctx, id, VariationTag, a.o.variation())
-	}
-	return id, nil
+	return a.judge(ctx, result)
 }
 
 // recorded returns the run that the process pid recorded in the place of the
