@@ -14,9 +14,10 @@ type SyntheticConfig struct {
 }
 
 // Synthetic returns drawings that resemble frontal chest films: body, lungs,
-// spine, heart, ribs and vessels, each a little different, with noise. Half of them have a
-// soft opacity in one lung and are labelled "opacity". They are for learning
-// the tool where no data is at hand; nothing learnt from them holds for people.
+// spine, heart, ribs and vessels, each a little different, with noise. Half of
+// them have a soft opacity in one lung and are labelled "opacity". Every third
+// is from "device" B, which has half as much noise again as A. They are for
+// learning the tool where no data is at hand; nothing learnt from them holds for people.
 func Synthetic(config SyntheticConfig) Data {
 	if config.Films == 0 {
 		config.Films = 1600
@@ -35,11 +36,15 @@ func Synthetic(config SyntheticConfig) Data {
 		case 6, 7:
 			side = &d.Test
 		}
-		label := i / 8 % 2
-		side.X = append(side.X, NewFilm(fmt.Sprintf("synthetic/%d", i), func() (Pixels, error) {
-			return drawChest(rand.New(rand.NewPCG(uint64(config.Seed), uint64(i))), config.Size, label == 1), nil
-		}))
-		side.Y = append(side.Y, label)
+		label, device, noise := i/8%2, "A", 1.0
+		if i%3 == 0 {
+			device, noise = "B", 1.5
+		}
+		film := NewFilm(fmt.Sprintf("synthetic/%d", i), func() (Pixels, error) {
+			return drawChest(rand.New(rand.NewPCG(uint64(config.Seed), uint64(i))), config.Size, label == 1, noise), nil
+		})
+		film.About = map[string]string{"device": device}
+		side.X, side.Y = append(side.X, film), append(side.Y, label)
 	}
 	return d
 }
@@ -53,11 +58,15 @@ func (b blob) at(x, y, soft float64) float64 {
 	sin, cos := math.Sincos(b.tilt)
 	dx, dy := x-b.x, y-b.y
 	u, v := (cos*dx+sin*dy)/b.rx, (cos*dy-sin*dx)/b.ry
-	return 1 / (1 + math.Exp((math.Hypot(u, v)-1)/soft))
+	edges := (math.Sqrt(u*u+v*v) - 1) / soft
+	if edges > 12 { // less than a thousandth of a grey
+		return 0
+	}
+	return 1 / (1 + math.Exp(edges))
 }
 
-// drawChest draws one film. Brightness is what absorbs X-rays.
-func drawChest(rng *rand.Rand, size int, opacity bool) Pixels {
+// drawChest draws one film, with noisier times the usual noise. Brightness is what absorbs X-rays.
+func drawChest(rng *rand.Rand, size int, opacity bool, noisier float64) Pixels {
 	about := func(mean, spread float64) float64 { return mean + spread*(2*rng.Float64()-1) }
 	body := blob{about(0.5, 0.02), about(0.62, 0.03), about(0.46, 0.03), about(0.62, 0.05), 0, 0.55}
 	lungs := []blob{
@@ -78,7 +87,7 @@ func drawChest(rng *rand.Rand, size int, opacity bool) Pixels {
 		shadows = append(shadows, blob{lung.x + about(0, 0.05), lung.y + about(0.05, 0.17), r, r * about(1.1, 0.3), about(0, 1.5), about(0.21, 0.09)})
 	}
 	ribs, slope, shift, contrast := about(9, 0.8), about(0.5, 0.12), rng.Float64(), about(0.055, 0.02)
-	gain, lift, noise := about(1, 0.12), about(0.04, 0.05), about(0.045, 0.02)
+	gain, lift, noise := about(1, 0.12), about(0.04, 0.05), noisier*about(0.045, 0.02)
 
 	p := NewPixels(size, size, 1)
 	for i := range p.Values {
@@ -96,6 +105,9 @@ func drawChest(rng *rand.Rand, size int, opacity bool) Pixels {
 		arc := ribs*(y-slope*math.Abs(x-body.x)) + shift
 		v += contrast * math.Pow(math.Cos(math.Pi*arc), 4) * inside * min(1, math.Abs(x-body.x)/0.1)
 		for _, s := range shadows {
+			if aired < 1e-4 {
+				break // they are in the lungs
+			}
 			v += s.grey * s.at(x, y, 0.35) * aired
 		}
 		v = lift + gain*v + noise*rng.NormFloat64()
