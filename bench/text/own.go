@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/score"
+	"github.com/assay-ml/assay/gomlx_models/text"
+)
+
+// own does what peers.py does, with ours.
+func own(ctx context.Context, args []string) error {
+	var figures map[string]float64
+	var err error
+	switch args[0] {
+	case "step":
+		figures, err = step(ctx, args[1], args[2])
+	case "linear":
+		figures, err = onCorpus(ctx, args[1], text.NewBaseline(text.BaselineConfig{
+			Classes: classes, ClassWeights: "balanced", Terms: text.TFIDF{Analysis: text.Analysis{Tokens: "words"}},
+		}))
+	case "lstm":
+		var seed int64
+		if seed, err = strconv.ParseInt(args[2], 10, 64); err != nil {
+			return err
+		}
+		config := tutorial
+		config.Seed = seed
+		figures, err = onCorpus(ctx, args[1], text.New(config))
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(figures)
+}
+
+var classes = []string{"no", "yes"}
+
+// tutorial is the introductory LSTM.
+var tutorial = text.Config{
+	Classes: classes, Analysis: text.Analysis{Tokens: "words"}, MinCount: 1, MaxTokens: 64,
+	Options: fit.Options{Epochs: 10, Patience: 1},
+}
+
+// step times steps on noise.
+func step(ctx context.Context, length, steps string) (map[string]float64, error) {
+	words, err := strconv.Atoi(length)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(steps)
+	if err != nil {
+		return nil, err
+	}
+	const texts, batch = 640, 32
+	rng := rand.New(rand.NewPCG(1, 1))
+	noise := text.Dataset{Name: "noise"}
+	for i := range texts {
+		note := make([]string, words)
+		for j := range note {
+			note[j] = fmt.Sprintf("w%d", rng.IntN(10_000))
+		}
+		noise.X, noise.Y = append(noise.X, strings.Join(note, " ")), append(noise.Y, []int{i % 2})
+	}
+	config := tutorial
+	config.MaxTokens, config.HoldOut, config.Epochs = words, -1, 1+(n+warmUp)*batch/texts
+	watch := &stopwatch{last: time.Now(), stopAfter: n + warmUp}
+	if err := text.New(config).Fit(ctx, noise, watch); err != nil && !errors.Is(err, errTimed) {
+		return nil, err
+	}
+	counted := slices.Sorted(slices.Values(watch.took[warmUp:]))
+	return map[string]float64{"step": counted[len(counted)/2], "first": watch.took[0]}, nil
+}
+
+// warmUp is how many steps do not count: the first compiles.
+const warmUp = 3
+
+// stopwatch times steps, in milliseconds, and stops after so many.
+type stopwatch struct {
+	last      time.Time
+	step      int64
+	stopAfter int
+	took      []float64
+}
+
+var errTimed = errors.New("timed")
+
+// Step implements models.Observer.
+func (s *stopwatch) Step(step int64, _ []string, _ []float64) error {
+	if step == s.step { // the same again, with what the epoch's end knows
+		return nil
+	}
+	now := time.Now()
+	s.step, s.last, s.took = step, now, append(s.took, float64(now.Sub(s.last))/1e6)
+	if len(s.took) == s.stopAfter {
+		return errTimed
+	}
+	return nil
+}
+
+// onCorpus fits a model to the corpus in a file and judges it.
+func onCorpus(ctx context.Context, path string, m models.Model[string, []int, []float64]) (map[string]float64, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var parts map[string]part
+	if err := json.Unmarshal(content, &parts); err != nil {
+		return nil, err
+	}
+	set := func(name string) text.Dataset {
+		d := text.Dataset{Name: name, X: parts[name].X}
+		for _, y := range parts[name].Y {
+			d.Y = append(d.Y, []int{y})
+		}
+		return d
+	}
+	if network, ok := m.(*text.Network); ok {
+		network.ValidateOn(set("validation"))
+	}
+	test := set("test")
+	begin := time.Now()
+	if err := m.Fit(ctx, set("train")); err != nil {
+		return nil, err
+	}
+	fitted := time.Now()
+	probs, err := m.Predict(ctx, test.X)
+	if err != nil {
+		return nil, err
+	}
+	done := time.Now()
+	positive, p := make([]bool, test.Len()), make([]float64, test.Len())
+	for i := range probs {
+		positive[i], p[i] = test.Y[i][0] == 1, probs[i][1]
+	}
+	return map[string]float64{
+		"fit": float64(fitted.Sub(begin)) / 1e6, "predict": float64(done.Sub(fitted)) / 1e6,
+		"auc": score.AUC(positive, p), "f1": score.Confusion(positive, p, 0.5).F1(),
+	}, nil
+}
