@@ -78,30 +78,40 @@ func (m *Baseline) fit(ctx context.Context, train Dataset, watching []models.Obs
 	if err := checkSet(train, c.Classes, c.Multilabel); err != nil {
 		return nil, err
 	}
+	words := make([][]string, train.Len())
+	for i, text := range train.X {
+		words[i] = c.Terms.words(text)
+	}
+	for _, observer := range watching {
+		if planner, ok := observer.(models.Planner); ok {
+			planner.Plan(maxIterations) // mostly far fewer are needed
+		}
+	}
+	return fitBaseline(ctx, c, words, train.Y, watching)
+}
+
+// fitBaseline fits a checked configuration to texts, given as their words, and
+// their labels.
+func fitBaseline(ctx context.Context, c BaselineConfig, words [][]string, y [][]int, watching []models.Observer) (*fittedBaseline, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	f := &fittedBaseline{Kind: baselineKind, Config: c}
 	var err error
-	if f.Terms, err = c.Terms.learn(train.X); err != nil {
+	if f.Terms, err = c.Terms.learn(words); err != nil {
 		return nil, err
 	}
-	rows := make([][]entry, train.Len())
-	for i, text := range train.X {
-		rows[i] = f.Terms.vector(text)
+	rows := make([][]entry, len(words))
+	for i := range words {
+		rows[i] = f.Terms.weigh(c.Terms.grams(words[i]))
 	}
-	target := targets(train.Y, len(c.Classes))
+	target := targets(y, len(c.Classes))
 	weight := weights(target, c.ClassWeights, c.Multilabel)
 	single := len(c.Classes) == 2 && !c.Multilabel
 	if single { // one output, for the second class
 		for i := range target {
-			weight[i] = []float64{weight[i][train.Y[i][0]]}
+			weight[i] = []float64{weight[i][y[i][0]]}
 			target[i] = target[i][1:]
-		}
-	}
-	for _, observer := range watching {
-		if planner, ok := observer.(models.Planner); ok {
-			planner.Plan(maxIterations) // mostly far fewer are needed
 		}
 	}
 	f.Model, err = fitLogistic(ctx, rows, len(f.Terms.Terms), target, weight, !single && !c.Multilabel, c.C,
@@ -217,22 +227,76 @@ func (m *Baseline) Predict(ctx context.Context, texts []string) ([][]float64, er
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		probs[i] = m.fitted.probabilities(m.fitted.Terms.vector(text))
+		probs[i] = m.fitted.probabilities(m.fitted.Terms.words(text))
 	}
 	return probs, nil
 }
 
-func (f *fittedBaseline) probabilities(row []entry) []float64 {
-	p := f.Model.probabilities(f.Model.scores(row, make([]float64, len(f.Model.Weights))))
-	if len(p) == 1 {
-		return []float64{1 - p[0], p[0]}
+// probabilities returns that of each class for a text of these words.
+func (f *fittedBaseline) probabilities(words []string) []float64 {
+	z := f.scores(words)
+	if !f.Config.Multilabel {
+		return softmax(z)
 	}
-	return p
+	for class := range z {
+		z[class] = sigmoid(z[class])
+	}
+	return z
 }
 
-// Explain returns how much each token adds to the score of the most probable
+// scores returns the linear predictor of each class for a text of these words.
+// Of two classes that exclude each other, either has half the log odds.
+func (f *fittedBaseline) scores(words []string) []float64 {
+	z := f.Model.scores(f.Terms.weigh(f.Terms.grams(words)), make([]float64, len(f.Model.Weights)))
+	if f.single() {
+		return []float64{-z[0] / 2, z[0] / 2}
+	}
+	return z
+}
+
+// single says that one output, for the second class, serves two classes.
+func (f *fittedBaseline) single() bool { return len(f.Model.Weights) == 1 }
+
+// output returns where class has its weights, and what they are multiplied
+// with to give its score.
+func (f *fittedBaseline) output(class int) (k int, factor float64) {
+	if f.single() {
+		return 0, float64(class) - 0.5
+	}
+	return class, 1
+}
+
+// parts shares the score of class out among words: what each adds, and the
+// constant. A term's part is shared evenly among the words it consists of.
+func (f *fittedBaseline) parts(words []string, class int) (values []float64, base float64) {
+	grams := f.Terms.grams(words)
+	occurrences, weight := map[int]float64{}, map[int]float64{}
+	for _, e := range f.Terms.weigh(grams) {
+		weight[e.term] = e.value
+	}
+	for _, g := range grams {
+		if term, ok := f.Terms.index[g.term]; ok {
+			occurrences[term]++
+		}
+	}
+	k, factor := f.output(class)
+	values = make([]float64, len(words))
+	for _, g := range grams {
+		term, ok := f.Terms.index[g.term]
+		if !ok {
+			continue
+		}
+		part := factor * f.Model.Weights[k][term] * weight[term] / occurrences[term] / float64(g.last-g.first+1)
+		for i := g.first; i <= g.last; i++ {
+			values[i] += part
+		}
+	}
+	return values, factor * f.Model.Constants[k]
+}
+
+// Explain returns how much each word adds to the score of the most probable
 // class: the weights of the terms it is part of, times their value in this
-// text, shared evenly among the tokens of a term. The values and Base, the
+// text, shared evenly among the words of a term. The values and Base, the
 // constant, add up to the score (for two classes the log odds).
 func (m *Baseline) Explain(ctx context.Context, text string) (models.Explanation, error) {
 	if m.fitted == nil {
@@ -242,38 +306,19 @@ func (m *Baseline) Explain(ctx context.Context, text string) (models.Explanation
 		return models.Explanation{}, context.Cause(ctx)
 	}
 	f := m.fitted
-	tokens, grams := f.Terms.grams(text)
-	row := f.Terms.weigh(grams)
-	class := mostProbable(f.probabilities(row))
-	output, sign := class, 1.0
-	if len(f.Model.Weights) == 1 {
-		output, sign = 0, float64(2*class-1)
-	}
-	occurrences := map[int]float64{}
-	for _, g := range grams {
-		if term, ok := f.Terms.index[g.term]; ok {
-			occurrences[term]++
+	words := f.Terms.words(text)
+	class := mostProbable(f.probabilities(words))
+	values, base := f.parts(words, class)
+	if f.single() { // the other class has the other half
+		for i := range values {
+			values[i] *= 2
 		}
+		base *= 2
 	}
-	e := models.Explanation{
-		Method: "baseline weights", Answer: f.Config.Classes[class], Base: sign * f.Model.Constants[output],
-		Values: make([]float64, len(tokens)), Shape: []int{len(tokens)},
-	}
-	for _, token := range tokens {
-		e.Names = append(e.Names, token.Text)
-	}
-	for _, g := range grams {
-		term, ok := f.Terms.index[g.term]
-		if !ok {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(row, term, func(e entry, term int) int { return e.term - term })
-		part := sign * f.Model.Weights[output][term] * row[at].value / occurrences[term] / float64(g.last-g.first+1)
-		for token := g.first; token <= g.last; token++ {
-			e.Values[token] += part
-		}
-	}
-	return e, nil
+	return models.Explanation{
+		Method: "baseline weights", Answer: f.Config.Classes[class], Base: base,
+		Names: words, Values: values, Shape: []int{len(values)},
+	}, nil
 }
 
 // TermWeight is what a term says for a class.
@@ -291,13 +336,13 @@ func (m *Baseline) Weights(class, n int) ([]TermWeight, error) {
 	if class < 0 || class >= len(f.Config.Classes) {
 		return nil, fmt.Errorf("text: class %d: there are %d, from 0", class, len(f.Config.Classes))
 	}
-	output, sign := class, 1.0
-	if len(f.Model.Weights) == 1 {
-		output, sign = 0, float64(2*class-1)
+	k, factor := f.output(class)
+	if f.single() {
+		factor *= 2 // in log odds
 	}
 	all := make([]TermWeight, len(f.Terms.Terms))
 	for i, term := range f.Terms.Terms {
-		all[i] = TermWeight{term, sign * f.Model.Weights[output][i]}
+		all[i] = TermWeight{term, factor * f.Model.Weights[k][i]}
 	}
 	slices.SortStableFunc(all, func(a, b TermWeight) int {
 		switch {

@@ -16,6 +16,7 @@ type source struct {
 	*fitted
 	ids            [][]int32
 	affixes        [][]int32   // affixesOfWord an id; nil if the network reads none
+	offsets        [][]float64 // of each class, from the baseline; nil if there is none
 	target, weight [][]float64 // of each class; nil to predict
 	training       bool        // hides words, and mixes texts of one length
 }
@@ -27,6 +28,9 @@ func (f *fitted) source(words [][]string, target, weight [][]float64, training b
 		if f.Config.Affixes > 0 {
 			s.affixes = append(s.affixes, f.Vocabulary.encodeAffixes(text))
 		}
+		if f.Baseline != nil {
+			s.offsets = append(s.offsets, f.Baseline.scores(text))
+		}
 	}
 	return s
 }
@@ -36,7 +40,7 @@ func (s *source) Len() int { return len(s.ids) }
 
 // Batch implements fit.Source.
 //
-//	inputs  see tokens
+//	inputs  see asTensors, then if there is a baseline float32 [rows, classes] scores
 //	labels  float32 [rows, classes] targets, then [rows, classes] weights
 func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
 	tokens, affixes := s.tokens(rows)
@@ -54,19 +58,25 @@ func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor,
 		}
 	}
 	inputs = asTensors(len(rows), tokens, affixes)
+	if s.offsets != nil {
+		inputs = append(inputs, asFloats(rearranged(s.offsets, rows)))
+	}
 	if s.target == nil {
 		return inputs, nil, nil
 	}
-	for _, of := range [][][]float64{s.target, s.weight} {
-		flat := make([]float32, 0, len(rows)*len(of[0]))
-		for _, row := range rows {
-			for _, v := range of[row] {
-				flat = append(flat, float32(v))
-			}
-		}
-		labels = append(labels, tensors.FromFlatDataAndDimensions(flat, len(rows), len(of[0])))
-	}
+	labels = []*tensors.Tensor{asFloats(rearranged(s.target, rows)), asFloats(rearranged(s.weight, rows))}
 	return inputs, labels, nil
+}
+
+// asFloats returns rows of one length as a float32 tensor.
+func asFloats(rows [][]float64) *tensors.Tensor {
+	flat := make([]float32, 0, len(rows)*len(rows[0]))
+	for _, row := range rows {
+		for _, v := range row {
+			flat = append(flat, float32(v))
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(flat, len(rows), len(rows[0]))
 }
 
 // Arrange implements fit.Arranger.
@@ -147,6 +157,7 @@ func byLength(words [][]string) []int {
 	return order
 }
 
+// rearranged returns the elements of from that order names, in that order.
 func rearranged[T any](from []T, order []int) []T {
 	to := make([]T, len(order))
 	for i, row := range order {

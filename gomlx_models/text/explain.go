@@ -35,7 +35,7 @@ const (
 //	value = Σ x ∫₀¹ ∂logit(t·x)/∂x dt    over the numbers x of the word's embedding
 //
 // The values and Base, the logit of the empty text, add up to the logit of
-// this text. Sundararajan et al., ICML 2017.
+// this text, with what the baseline adds to it if the network is on one. Sundararajan et al., ICML 2017.
 func (m *Network) IntegratedGradients(ctx context.Context, text string, class int) (models.Explanation, error) {
 	e, read, err := m.explain("integrated gradients", text, class)
 	if err != nil {
@@ -86,6 +86,13 @@ func (m *Network) IntegratedGradients(ctx context.Context, text string, class in
 		}
 		for i := range e.Values {
 			e.Values[i] += float64(sums[i]) / integrationSteps
+		}
+	}
+	if f.Baseline != nil { // linear: its weights are its integrated gradients
+		values, base := f.Baseline.parts(e.Names, class)
+		e.Base += base
+		for i, v := range values {
+			e.Values[i] += v
 		}
 	}
 	return e, nil

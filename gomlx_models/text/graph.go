@@ -17,11 +17,15 @@ import (
 
 // graph is the network's fit.GraphFn.
 //
-//	inputs  see asTensors
+//	inputs  see source.Batch
 //	returns [batch, classes] logits
 func (f *fitted) graph(scope *model.Scope, inputs []*Node) *Node {
 	f.begin(scope)
-	return f.classify(scope, f.embed(scope, inputs), isWord(inputs[0]))
+	logits := f.classify(scope, f.embed(scope, inputs), isWord(inputs[0]))
+	if f.Baseline != nil {
+		logits = Add(logits, inputs[len(inputs)-1])
+	}
+	return logits
 }
 
 // isWord is false where a text is padded.
@@ -61,7 +65,7 @@ const embeddingScope = "embedding"
 // embeddingSpread bounds the random start of embeddings, as in Keras.
 const embeddingSpread = 0.05
 
-// classify reads embedded words.
+// classify reads embedded words. What the baseline adds is not in its logits.
 //
 //	x       [batch, length, embedding]
 //	words   bool [batch, length]

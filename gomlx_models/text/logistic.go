@@ -30,17 +30,6 @@ func (m *logistic) scores(row []entry, dst []float64) []float64 {
 	return dst
 }
 
-// probabilities turns scores into probabilities, in place.
-func (m *logistic) probabilities(z []float64) []float64 {
-	if m.Softmax {
-		return softmax(z)
-	}
-	for k := range z {
-		z[k] = sigmoid(z[k])
-	}
-	return z
-}
-
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
 func softmax(z []float64) []float64 {

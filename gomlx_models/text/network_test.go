@@ -194,7 +194,8 @@ func TestNetworksKeepTheirPromises(t *testing.T) {
 		"lstm":        {Direction: "both", WordDropout: 0.1, ClassWeights: "balanced"},
 		"gru":         {Network: "gru", Layers: 2, Pool: "mean"},
 		"transformer": {Network: "transformer", Layers: 1, Pool: "max"},
-		"multilabel":  {Network: "gru", Classes: []string{"denies", "aspirin", "cough"}, Multilabel: true},
+		"on baseline": {Affixes: 100, OnBaseline: true},
+		"multilabel":  {Network: "gru", Affixes: 100, OnBaseline: true, Classes: []string{"denies", "aspirin", "cough"}, Multilabel: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config.Embedding, config.Units = 8, 8
@@ -211,7 +212,41 @@ func TestNetworksKeepTheirPromises(t *testing.T) {
 				Train: notes(config.Multilabel), Numbers: numbers, Steps: true, Tolerance: 1e-5, BadFit: badLabels(0, 0, 7),
 				Load: func(r io.Reader) (models.Model[string, []int, []float64], error) { return text.Load(r) },
 			})
+			if !config.Multilabel {
+				gradientsAddUp(t, config)
+			}
 		})
+	}
+}
+
+// gradientsAddUp checks that the integrated gradients of two classes differ by
+// the log odds, but for what 64 midpoints leave: layer norms bend the path near zero.
+func gradientsAddUp(t *testing.T, config text.Config) {
+	t.Helper()
+	ctx := context.Background()
+	set := notes(false)
+	config.LearningRate = 0.01
+	m := text.New(config)
+	if err := m.Fit(ctx, set); err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.Predict(ctx, set.X[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	odds := 0.0
+	for class, sign := range []float64{-1, 1} {
+		e, err := m.IntegratedGradients(ctx, set.X[0], class)
+		if err != nil {
+			t.Fatal(err)
+		}
+		odds += sign * e.Base
+		for _, v := range e.Values {
+			odds += sign * v
+		}
+	}
+	if want := math.Log(p[0][1] / p[0][0]); math.Abs(odds-want) > 0.02*max(1, math.Abs(want)) {
+		t.Errorf("integrated gradients add up to log odds of %.4f, want %.4f", odds, want)
 	}
 }
 
@@ -242,7 +277,7 @@ func TestStarts(t *testing.T) {
 	needsXLA(t)
 	ctx := context.Background()
 	set := notes(false)
-	config := text.Config{Classes: []string{"a", "b"}, Network: "transformer", Layers: 1, Embedding: 8, Heads: 2,
+	config := text.Config{Classes: []string{"a", "b"}, Network: "transformer", Layers: 1, Embedding: 8, Heads: 2, Affixes: 50,
 		Options: fit.Options{Epochs: 1, LearningRate: 1e-9, Seed: 1}}
 	predict := func(m *text.Network) []float64 {
 		t.Helper()

@@ -54,20 +54,25 @@ type vectorizer struct {
 	index map[string]int
 }
 
-// gram is an occurrence of a term over tokens first to last.
+// gram is an occurrence of a term over words first to last.
 type gram struct {
 	term        string
 	first, last int
 }
 
-// grams returns the tokens of text and all that may be terms in it. Character
-// runs are told from words by a mark in front.
-func (c TFIDF) grams(text string) ([]Token, []gram) {
+// words returns the words of text.
+func (c TFIDF) words(text string) []string {
 	tokens := c.Analysis.Terms(text)
 	words := make([]string, len(tokens))
 	for i := range tokens {
 		words[i] = tokens[i].Text
 	}
+	return words
+}
+
+// grams returns all that may be terms among the words of a text. Character
+// runs are told from words by a mark in front.
+func (c TFIDF) grams(words []string) []gram {
 	var all []gram
 	for n := c.WordNGrams[0]; n <= c.WordNGrams[1]; n++ {
 		for i, term := range NGrams(words, n, n) {
@@ -81,16 +86,16 @@ func (c TFIDF) grams(text string) ([]Token, []gram) {
 			}
 		}
 	}
-	return tokens, all
+	return all
 }
 
-// learn finds the terms of texts.
-func (c TFIDF) learn(texts []string) (*vectorizer, error) {
+// learn finds the terms of texts, each given as its words.
+func (c TFIDF) learn(texts [][]string) (*vectorizer, error) {
 	v := &vectorizer{TFIDF: c}
 	n := float64(len(texts))
 	in := map[string]int{} // texts with the term
-	for _, text := range texts {
-		_, grams := c.grams(text)
+	for _, words := range texts {
+		grams := c.grams(words)
 		seen := make(map[string]bool, len(grams))
 		for _, g := range grams {
 			if !seen[g.term] {
@@ -132,12 +137,7 @@ type entry struct {
 	value float64
 }
 
-// vector returns the weights of the known terms of text, in order of term.
-func (v *vectorizer) vector(text string) []entry {
-	_, grams := v.grams(text)
-	return v.weigh(grams)
-}
-
+// weigh returns the weights of the known terms among grams, in order of term.
 func (v *vectorizer) weigh(grams []gram) []entry {
 	counts := map[int]float64{}
 	for _, g := range grams {
