@@ -147,7 +147,8 @@
     option.series ??= [];
     if (!Array.isArray(option.series)) option.series = [option.series];
     for (const series of option.series) {
-      if (band(series)) Object.assign(series, { silent: true, symbol: "none" });
+      // Stacked by sign, as is the default, a band that begins below zero would end too high.
+      if (band(series)) Object.assign(series, { silent: true, symbol: "none", stackStrategy: "all" });
       if (series.type === "line") Object.assign(series, { symbolSize: 5, emphasis: { disabled: true } });
       if (series.type === "graph") {
         // Boxes are pale on every page, so their text is dark.

@@ -50,7 +50,7 @@ func Balance(id, title string, variables []Balanced) Figure {
 	var before, after rowMarks
 	unbalanced := 0
 	for i, v := range variables {
-		names, texts = append(names, v.Name), append(texts, Format(v.After))
+		names, texts = append(names, v.Name), append(texts, fmt.Sprintf("%.2f", math.Abs(v.After)))
 		table.Rows = append(table.Rows, []string{v.Name, Format(v.Before), Format(v.After)})
 		before.dots = append(before.dots, point{math.Abs(v.Before), float64(i)})
 		after.dots = append(after.dots, point{math.Abs(v.After), float64(i)})
@@ -162,7 +162,7 @@ func genotypesFigure(id, title string, table *Table, values [][]float64) Figure 
 	var names, texts, said []string
 	var observed, recommended rowMarks
 	for i, v := range values {
-		names, texts = append(names, table.Rows[i][0]), append(texts, fmt.Sprintf("%s, %s patients", Format(v[0]), table.Rows[i][5]))
+		names, texts = append(names, table.Rows[i][0]), append(texts, fmt.Sprintf("%s, %s patients", table.Rows[i][1], table.Rows[i][5]))
 		observed.dots = append(observed.dots, point{v[0], float64(i)})
 		observed.bars = append(observed.bars, point{v[1], float64(i)}, point{v[2], float64(i)}, gap)
 		recommended.dots = append(recommended.dots, point{v[3], float64(i)})
