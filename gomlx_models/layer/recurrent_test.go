@@ -340,3 +340,24 @@ func TestRecurrentWeightsBeginOrthogonal(t *testing.T) {
 		}
 	})
 }
+
+// TestMaskedStepsDoNothing: wherever masked steps are, the last state is that of
+// the other steps alone.
+func TestMaskedStepsDoNothing(t *testing.T) {
+	onBackends(t, func(t *testing.T, backend compute.Backend) {
+		results, err := model.CallOnceN(backend, model.NewStore(), func(scope *model.Scope, in []*Node) []*Node {
+			x := in[0] // [batch, 3 steps, features]
+			g := x.Graph()
+			mask := BroadcastToDims(Const(g, [][]bool{{true, false, true}}), batch, steps)
+			real := Concatenate([]*Node{Slice(x, AxisRange(), AxisElem(0)), Slice(x, AxisRange(), AxisElem(2))}, 1)
+			masked := layer.LSTM(scope, x, layer.Recurrent{Units: units, Direction: layer.Backward, Mask: mask})
+			alone := layer.LSTM(scope.ResetVisited(), real, layer.Recurrent{Units: units, Direction: layer.Backward})
+			return append(masked.Last, alone.Last...)
+		}, noise(1, batch, steps, features))
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "hidden", flat(results[0]), flat(results[2]))
+		near(t, "cell", flat(results[1]), flat(results[3]))
+	})
+}

@@ -16,7 +16,7 @@ type source struct {
 	*fitted
 	ids            [][]int32
 	affixes        [][]int32   // affixesOfWord an id; nil if the network reads none
-	offsets        [][]float64 // of each class, from the baseline; nil if there is none
+	baseline       [][]float64 // scores of each class; nil if there is none
 	target, weight [][]float64 // of each class; nil to predict
 	training       bool        // hides words, and mixes texts of one length
 }
@@ -29,7 +29,7 @@ func (f *fitted) source(words [][]string, target, weight [][]float64, training b
 			s.affixes = append(s.affixes, f.Vocabulary.encodeAffixes(text))
 		}
 		if f.Baseline != nil {
-			s.offsets = append(s.offsets, f.Baseline.scores(text))
+			s.baseline = append(s.baseline, f.Baseline.scores(text))
 		}
 	}
 	return s
@@ -58,8 +58,8 @@ func (s *source) Batch(epoch int, rows []int) (inputs, labels []*tensors.Tensor,
 		}
 	}
 	inputs = asTensors(len(rows), tokens, affixes)
-	if s.offsets != nil {
-		inputs = append(inputs, asFloats(rearranged(s.offsets, rows)))
+	if s.baseline != nil {
+		inputs = append(inputs, asFloats(rearranged(s.baseline, rows)))
 	}
 	if s.target == nil {
 		return inputs, nil, nil

@@ -35,7 +35,7 @@ const (
 //	value = Σ x ∫₀¹ ∂logit(t·x)/∂x dt    over the numbers x of the word's embedding
 //
 // The values and Base, the logit of the empty text, add up to the logit of
-// this text, with what the baseline adds to it if the network is on one. Sundararajan et al., ICML 2017.
+// this text, with the baseline's share if the network has one. Sundararajan et al., ICML 2017.
 func (m *Network) IntegratedGradients(ctx context.Context, text string, class int) (models.Explanation, error) {
 	e, read, err := m.explain("integrated gradients", text, class)
 	if err != nil {
@@ -90,9 +90,9 @@ func (m *Network) IntegratedGradients(ctx context.Context, text string, class in
 	}
 	if f.Baseline != nil { // linear: its weights are its integrated gradients
 		values, base := f.Baseline.parts(e.Names, class)
-		e.Base += base
+		e.Base = (e.Base + base) / 2
 		for i, v := range values {
-			e.Values[i] += v
+			e.Values[i] = (e.Values[i] + v) / 2
 		}
 	}
 	return e, nil

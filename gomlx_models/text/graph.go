@@ -23,7 +23,7 @@ func (f *fitted) graph(scope *model.Scope, inputs []*Node) *Node {
 	f.begin(scope)
 	logits := f.classify(scope, f.embed(scope, inputs), isWord(inputs[0]))
 	if f.Baseline != nil {
-		logits = Add(logits, inputs[len(inputs)-1])
+		logits = MulScalar(Add(logits, inputs[len(inputs)-1]), 0.5)
 	}
 	return logits
 }
@@ -65,7 +65,8 @@ const embeddingScope = "embedding"
 // embeddingSpread bounds the random start of embeddings, as in Keras.
 const embeddingSpread = 0.05
 
-// classify reads embedded words. What the baseline adds is not in its logits.
+// classify reads embedded words. Its logits are the network's own, without
+// the baseline.
 //
 //	x       [batch, length, embedding]
 //	words   bool [batch, length]

@@ -42,7 +42,7 @@ type Config struct {
 	WordDropout      float64 `json:"word_dropout"`      // share of words that training hides; 0 means none
 
 	ClassWeights string  `json:"class_weights"` // "" counts each text once; "balanced" gives every class the same say
-	OnBaseline   bool    `json:"on_baseline"`   // add TF-IDF with logistic regression to the logits: see [Network.Fit]
+	WithBaseline bool    `json:"with_baseline"` // answer together with TF-IDF with logistic regression: see [Network.Fit]
 	HoldOut      float64 `json:"hold_out"`      // share of groups to validate on without ValidateOn; 0 means 0.1, -1 none
 
 	fit.Options
@@ -142,7 +142,7 @@ type Network struct {
 type fitted struct {
 	Config     Config          `json:"config"` // with its defaults
 	Vocabulary *vocabulary     `json:"vocabulary"`
-	Baseline   *fittedBaseline `json:"baseline,omitempty"` // what Config.OnBaseline adds
+	Baseline   *fittedBaseline `json:"baseline,omitempty"` // what Config.WithBaseline adds
 
 	start   map[string]*tensors.Tensor // what weights begin with, by path, where not at random
 	network *fit.Network
@@ -183,11 +183,10 @@ func (m *Network) StartFrom(vectors *Vectors) *Network {
 // the lowest val_loss are kept, or as config.Monitor says. Observers that keep
 // files get the model as "model.assay".
 //
-// With config.OnBaseline a [Baseline] is fitted first, to the words that the
-// network reads, and the network learns what its scores miss: they are added to
-// the logits. So that they are no better on training texts than on others, each
-// of those gets its score from a baseline that has not seen its group (Wolpert,
-// Neural Networks 5 (1992), 241).
+// With config.WithBaseline a [Baseline] is fitted to the words that the network
+// reads, and the two answer together: with the mean of their logits. They err on
+// different texts, which makes a better pair than either is alone. val_loss and
+// its like are the network's own.
 func (m *Network) Fit(ctx context.Context, train Dataset, watching ...models.Observer) error {
 	m.fitted = nil
 	f, err := m.train(ctx, train, watching)
@@ -236,18 +235,9 @@ func (m *Network) train(ctx context.Context, train Dataset, watching []models.Ob
 		}
 	}
 
-	var offsets [][]float64 // of train
-	if config.OnBaseline {
-		if f.Baseline, offsets, err = config.fitBaseline(ctx, train, words); err != nil {
-			return nil, fmt.Errorf("baseline: %w", err)
-		}
-	}
-
 	target := targets(train.Y, len(config.Classes))
 	job := fit.Job{Graph: f.graph, Loss: f.loss, Options: config.Options}
-	learnFrom := f.source(words, target, weights(target, config.ClassWeights, config.Multilabel), true)
-	learnFrom.offsets = offsets
-	job.Train = learnFrom
+	job.Train = f.source(words, target, weights(target, config.ClassWeights, config.Multilabel), true)
 	if validation.Len() > 0 {
 		// In order of length, so that a batch is no longer than its texts.
 		words := f.words(validation.X)
@@ -261,38 +251,15 @@ func (m *Network) train(ctx context.Context, train Dataset, watching []models.Ob
 		return nil, err
 	}
 	f.start = nil
+	if config.WithBaseline {
+		beside := NewBaseline(BaselineConfig{
+			Classes: config.Classes, Multilabel: config.Multilabel, Terms: TFIDF{Analysis: config.Analysis}, ClassWeights: config.ClassWeights,
+		})
+		if f.Baseline, err = fitBaseline(ctx, beside.Config(), words, train.Y, nil); err != nil {
+			return nil, fmt.Errorf("baseline: %w", err)
+		}
+	}
 	return f, nil
-}
-
-// baselineFolds is how many baselines score the training texts.
-const baselineFolds = 5
-
-// fitBaseline returns a baseline of train, whose texts have these words, and the
-// scores of each of its texts by a baseline that has not seen its group.
-func (c Config) fitBaseline(ctx context.Context, train Dataset, words [][]string) (all *fittedBaseline, scores [][]float64, err error) {
-	config := BaselineConfig{Classes: c.Classes, Multilabel: c.Multilabel, Terms: TFIDF{Analysis: c.Analysis}, ClassWeights: c.ClassWeights}
-	config = NewBaseline(config).Config()
-	folds, err := Folds(train, baselineFolds, c.Seed)
-	if err != nil {
-		return nil, nil, err
-	}
-	scores = make([][]float64, train.Len())
-	for k, fold := range folds {
-		others := slices.Concat(slices.Concat(folds[:k]...), slices.Concat(folds[k+1:]...))
-		rest := Pick(train, "the training texts without a fifth of them", others)
-		if err := checkSet(rest, c.Classes, c.Multilabel); err != nil {
-			return nil, nil, err
-		}
-		part, err := fitBaseline(ctx, config, rearranged(words, others), rest.Y, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, row := range fold {
-			scores[row] = part.scores(words[row])
-		}
-	}
-	all, err = fitBaseline(ctx, config, words, train.Y, nil)
-	return all, scores, err
 }
 
 // hold returns what to validate on, taken out of train unless it was named.

@@ -191,11 +191,11 @@ func TestNetworksKeepTheirPromises(t *testing.T) {
 		return
 	}
 	for name, config := range map[string]text.Config{
-		"lstm":        {Direction: "both", WordDropout: 0.1, ClassWeights: "balanced"},
-		"gru":         {Network: "gru", Layers: 2, Pool: "mean"},
-		"transformer": {Network: "transformer", Layers: 1, Pool: "max"},
-		"on baseline": {Affixes: 100, OnBaseline: true},
-		"multilabel":  {Network: "gru", Affixes: 100, OnBaseline: true, Classes: []string{"denies", "aspirin", "cough"}, Multilabel: true},
+		"lstm":          {Direction: "both", WordDropout: 0.1, ClassWeights: "balanced"},
+		"gru":           {Network: "gru", Layers: 2, Pool: "mean"},
+		"transformer":   {Network: "transformer", Layers: 1, Pool: "max"},
+		"with baseline": {Affixes: 100, WithBaseline: true},
+		"multilabel":    {Network: "gru", Affixes: 100, WithBaseline: true, Classes: []string{"denies", "aspirin", "cough"}, Multilabel: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config.Embedding, config.Units = 8, 8
