@@ -168,6 +168,7 @@ func rerunIsIdentical(t *testing.T, store string) {
 var quick = map[string][]string{
 	"imaging":   {"epochs=2"},
 	"prognosis": {"resamples=50", "trees=10", "patients=500"},
+	"treatment": {"resamples=50", "trees=40", "patients=800"},
 }
 
 // Every run of every notebook can be run again with the same numbers. The

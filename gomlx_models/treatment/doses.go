@@ -105,15 +105,16 @@ func EvaluateDoses(doses []Dose, observed []float64, o DoseJudging) (models.Repo
 }
 
 func (o DoseJudging) bands(observed []float64) []string {
+	low, high := o.Bands[0], o.Bands[1]
 	out := make([]string, len(observed))
 	for i, v := range observed {
 		switch {
-		case v <= o.Bands[0]:
-			out[i] = strings.TrimSpace(fmt.Sprintf("1: to %v %s", o.Bands[0], o.Unit))
-		case v < o.Bands[1]:
-			out[i] = "2: between"
+		case v <= low:
+			out[i] = fmt.Sprintf("%v %s or less", low, o.Unit)
+		case v < high:
+			out[i] = fmt.Sprintf("%v to %v %s", low, high, o.Unit)
 		default:
-			out[i] = strings.TrimSpace(fmt.Sprintf("3: from %v %s", o.Bands[1], o.Unit))
+			out[i] = fmt.Sprintf("%v %s or more", high, o.Unit)
 		}
 	}
 	return out
