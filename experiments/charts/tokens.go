@@ -31,8 +31,9 @@ func (w Word) Number() string {
 	return Format(w.Weight)
 }
 
-// Depth is how strongly the word is coloured, 0 to 1.
-func (w Word) Depth() string { return strconv.FormatFloat(math.Abs(w.Share), 'f', 2, 64) }
+// Depth is how strongly the word is coloured, 0 to 9. The style sheet has a
+// class for each: pages allow no style of an element's own.
+func (w Word) Depth() int { return int(math.Round(9 * math.Abs(w.Share))) }
 
 // Tokens returns the explanation of a text as its words, coloured by what they
 // say: for the answer in one colour, against it in another, the stronger the

@@ -16,9 +16,9 @@ func TestTokens(t *testing.T) {
 	})
 	html := string(f.Fragment())
 	for _, want := range []string{
-		`<span class="against" style="--depth:0.50" title="-0.2000">denies</span>`,
-		`<span class="for" style="--depth:0.25" title="&#43;0.1000">pain</span>`,
-		`<span class="for" style="--depth:0.00" title="NaN">now</span>`,
+		`<span class="against d5" title="-0.2000">denies</span>`,
+		`<span class="for d2" title="&#43;0.1000">pain</span>`,
+		`<span class="for d0" title="NaN">now</span>`,
 		"<summary>Numbers</summary>",
 	} {
 		if !strings.Contains(html, want) {
