@@ -71,44 +71,55 @@ func (c *Classes) purity(total []float64, w float64) float64 {
 	return squares / w
 }
 
+func (c *Classes) most() float64 { return c.sum - c.purity(c.total, c.sum) }
+
+func (c *Classes) fork() Criterion {
+	return &Classes{Class: c.Class, Count: c.Count, Weight: c.Weight, Entropy: c.Entropy}
+}
+
 func (c *Classes) scanner() scanner {
 	return &classScanner{
-		c: c, hist: make([]float64, 256*c.Count), left: make([]float64, c.Count), right: make([]float64, c.Count),
+		c: c, hist: make([]float64, 256*(c.Count+1)), left: make([]float64, c.Count), right: make([]float64, c.Count),
 	}
 }
 
 type classScanner struct {
 	c           *Classes
-	hist        []float64 // [bin, class]
-	rows        [256]int32
+	hist        []float64 // [bin, class]; the last of a bin counts its rows
 	occupied    Set
 	left, right []float64
 }
 
-func (s *classScanner) load(rows []int32, bin []uint8) Set {
+// cell returns the weights of the classes in a bin, and the number of its rows.
+func (s *classScanner) cell(bin uint8) (weight []float64, rows float64) {
 	k := s.c.Count
+	c := s.hist[int(bin)*(k+1):][:k+1]
+	return c[:k], c[k]
+}
+
+func (s *classScanner) load(codes []uint8) Set {
+	k, stride := s.c.Count, s.c.Count+1
 	for w, word := range s.occupied {
 		for ; word != 0; word &= word - 1 {
 			b := w<<6 + trailing(word)
-			s.rows[b] = 0
-			clear(s.hist[b*k : (b+1)*k])
+			clear(s.hist[b*stride : (b+1)*stride])
 		}
 	}
 	s.occupied = Set{}
-	class, weight := s.c.class[:len(rows)], s.c.weight[:len(rows)]
-	for i, r := range rows {
-		b := bin[r]
-		s.hist[int(b)*k+int(class[i])] += weight[i]
-		s.rows[b]++
+	class, weight, hist := s.c.class[:len(codes)], s.c.weight[:len(codes)], s.hist
+	for i, b := range codes {
+		at := int(b) * stride
+		hist[at+int(class[i])] += weight[i]
+		hist[at+k]++
 	}
-	if len(rows) < few {
-		for _, r := range rows {
-			s.occupied.add(bin[r])
+	if len(codes) < few {
+		for _, b := range codes {
+			s.occupied.add(b)
 		}
 		return s.occupied
 	}
-	for b, n := range s.rows {
-		if n > 0 {
+	for b := range 256 {
+		if hist[b*stride+k] > 0 {
 			s.occupied.add(uint8(b))
 		}
 	}
@@ -125,32 +136,31 @@ func (s *classScanner) key(bin uint8) float64 {
 			most = k
 		}
 	}
-	cell := s.hist[int(bin)*s.c.Count:][:s.c.Count]
+	weight, _ := s.cell(bin)
 	var sum float64
-	for _, w := range cell {
+	for _, w := range weight {
 		sum += w
 	}
-	return cell[most] / sum
+	return weight[most] / sum
 }
 
 func (s *classScanner) scan(bins []uint8, missingLeft bool, from, to, least int) (best int, gain float64) {
-	k := s.c.Count
 	clear(s.left)
 	copy(s.right, s.c.total)
-	var w float64
-	rows := 0
+	var w, rows float64
 	move := func(b uint8) {
-		for c, v := range s.hist[int(b)*k:][:k] {
+		weight, n := s.cell(b)
+		for c, v := range weight {
 			s.left[c] += v
 			s.right[c] -= v
 			w += v
 		}
-		rows += int(s.rows[b])
+		rows += n
 	}
 	if missingLeft {
 		move(missing)
 	}
-	sum, all := s.c.sum, len(s.c.class)
+	sum, all, atLeast := s.c.sum, float64(len(s.c.class)), float64(least)
 	whole := s.c.purity(s.c.total, sum)
 	gain = enough(whole)
 	for i, b := range bins {
@@ -158,7 +168,7 @@ func (s *classScanner) scan(bins []uint8, missingLeft bool, from, to, least int)
 			break
 		}
 		move(b)
-		if i+1 < from || rows < least || all-rows < least {
+		if i+1 < from || rows < atLeast || all-rows < atLeast {
 			continue
 		}
 		if g := s.c.purity(s.left, w) + s.c.purity(s.right, sum-w) - whole; g > gain {
@@ -166,6 +176,43 @@ func (s *classScanner) scan(bins []uint8, missingLeft bool, from, to, least int)
 		}
 	}
 	return best, gain
+}
+
+func (s *classScanner) cut(codes []uint8, last uint8, least int) float64 {
+	class, weight := s.c.class[:len(codes)], s.c.weight[:len(codes)]
+	clear(s.left)
+	var w float64
+	rows := 0
+	if s.c.Count == 2 && s.c.Weight == nil {
+		// Forests of this kind spend most of their time here. Which side a row
+		// is on cannot be foreseen, so that counting without a branch pays.
+		ones := 0
+		for i, b := range codes {
+			left := 1 - int((uint32(last)-uint32(b))>>31)
+			rows += left
+			ones += left & int(class[i])
+		}
+		s.left[0], s.left[1], w = float64(rows-ones), float64(ones), float64(rows)
+	} else {
+		for i, b := range codes {
+			if b <= last {
+				s.left[class[i]] += weight[i]
+				w += weight[i]
+				rows++
+			}
+		}
+	}
+	if rows < least || len(codes)-rows < least {
+		return 0
+	}
+	for k, v := range s.left {
+		s.right[k] = s.c.total[k] - v
+	}
+	whole := s.c.purity(s.c.total, s.c.sum)
+	if g := s.c.purity(s.left, w) + s.c.purity(s.right, s.c.sum-w) - whole; g > enough(whole) {
+		return g
+	}
+	return 0
 }
 
 // few is how many rows are quicker to go through again than all bins are.

@@ -13,15 +13,21 @@ type Criterion interface {
 	// not split.
 	cover() float64
 	impurity() float64
+	// most returns a gain that no split of the node entered exceeds: once one
+	// has reached it, other features need no look. +Inf if none is known.
+	most() float64
 	// scanner returns what looks for splits of the node entered, of which
 	// several may work at once.
 	scanner() scanner
+	// fork returns a criterion like this that may enter nodes at the same time,
+	// or nil if there can be no other.
+	fork() Criterion
 }
 
 // A scanner looks at one feature of the node last entered.
 type scanner interface {
 	// load takes in the bins of the node's rows and returns which are occupied.
-	load(rows []int32, bin []uint8) Set
+	load(codes []uint8) Set
 	// key orders categories: near ones are alike in outcome.
 	key(bin uint8) float64
 	// scan moves bins to the left one by one, and returns the number of bins
@@ -29,4 +35,11 @@ type scanner interface {
 	// least rows on either side. k is 0 if there is none. Rows whose value is
 	// missing are on the left if missingLeft says so, else on the right.
 	scan(bins []uint8, missingLeft bool, from, to, least int) (k int, gain float64)
+}
+
+// A cutter is a scanner that judges one cut quicker than by load and scan: rows
+// of bins up to last on the left, at least least rows on either side, no value
+// missing. The gain is 0 if it is not worth a split.
+type cutter interface {
+	cut(codes []uint8, last uint8, least int) (gain float64)
 }

@@ -20,6 +20,7 @@ const (
 type Data struct {
 	rows     int
 	features []feature
+	byRow    []uint8 // [rows, features]: the bins once more, for nodes of few rows
 }
 
 // feature is one column: of each row the bin, and what the bins mean.
@@ -60,7 +61,35 @@ func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
 			return nil, err
 		}
 	}
+	d.byRow = make([]uint8, len(x)*width)
+	each(threads, threads, func(part int) {
+		for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
+			row := d.byRow[i*width : (i+1)*width]
+			for j := range row {
+				row[j] = d.features[j].bin[i]
+			}
+		}
+	})
 	return d, nil
+}
+
+// codes gathers a feature's bins of some rows. Rows far apart in a column are
+// each in a cache line of their own, of which the features of a row share one.
+func (d *Data) codes(dst []uint8, feature int32, rows []int32) []uint8 {
+	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
+	if len(rows) > d.rows/16 {
+		bin := d.features[feature].bin
+		for i, r := range rows {
+			dst[i] = bin[r]
+		}
+		return dst
+	}
+	width := len(d.features)
+	column := d.byRow[feature:]
+	for i, r := range rows {
+		dst[i] = column[int(r)*width]
+	}
+	return dst
 }
 
 // Rows returns the number of rows.

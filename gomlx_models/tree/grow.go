@@ -44,9 +44,13 @@ func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (
 	for j := range g.features {
 		g.features[j] = int32(j)
 	}
-	for range max(1, min(limit.Threads, len(d.features))) {
-		g.lookers = append(g.lookers, &looker{scanner: c.scanner()})
+	if limit.Threads > 1 {
+		g.hands = make(chan struct{}, limit.Threads-1)
+		for range limit.Threads - 1 {
+			g.hands <- struct{}{}
+		}
 	}
+	g.look()
 	g.node(slices.Clone(rows), 0)
 	g.tree.Nodes, g.tree.Values = slices.Clip(g.tree.Nodes), slices.Clip(g.tree.Values)
 	return g.tree, g.leaves
@@ -60,15 +64,28 @@ type growth struct {
 	tree      *Tree
 	leaves    []Leaf
 	lookers   []*looker
-	swap      []int32 // as long as the rows, for dividing them
-	features  []int32 // in the order last drawn
+	hands     chan struct{} // that are free to help, shared by all that grow one tree; nil if there are none
+	swap      []int32       // as long as the rows, for dividing them
+	features  []int32       // in the order last drawn
 }
 
 // looker is one goroutine's part of a growth.
 type looker struct {
 	scanner
-	bins [maxBins]uint8
+	codes []uint8 // of the rows of the node
+	bins  [maxBins]uint8
+	best  split
 }
+
+// look makes the lookers of the growth.
+func (g *growth) look() {
+	for range max(1, min(g.limit.Threads, len(g.features))) {
+		g.lookers = append(g.lookers, &looker{scanner: g.criterion.scanner()})
+	}
+}
+
+// draws reports whether chance has a part in the growth.
+func (g *growth) draws() bool { return g.limit.MaxFeatures < len(g.features) || g.limit.Random }
 
 // node appends the node that holds rows, and all below it, and returns its index.
 func (g *growth) node(rows []int32, depth int) int32 {
@@ -76,7 +93,9 @@ func (g *growth) node(rows []int32, depth int) int32 {
 	g.criterion.enter(rows)
 	impurity := g.criterion.impurity()
 	g.tree.Nodes = append(g.tree.Nodes, Node{Feature: -1, Cover: g.criterion.cover(), Impurity: impurity})
-	g.tree.Values = append(g.tree.Values, make([]float64, g.tree.Width)...)
+	for range g.tree.Width {
+		g.tree.Values = append(g.tree.Values, 0)
+	}
 	g.criterion.value(g.tree.Value(i))
 	var best split
 	if len(rows) >= g.limit.MinSplit && (g.limit.MaxDepth == 0 || depth < g.limit.MaxDepth) && impurity > 0 {
@@ -91,7 +110,7 @@ func (g *growth) node(rows []int32, depth int) int32 {
 	n.Threshold = f.complete(&best)
 	left := g.divide(rows, best)
 	n.MissingLeft = best.missingLeft
-	if !best.occupied.Has(missing) { // none to learn from: with most rows
+	if !best.anyMissing { // none to learn from: with most rows
 		n.MissingLeft = 2*left >= len(rows)
 	}
 	if f.categorical {
@@ -103,10 +122,67 @@ func (g *growth) node(rows []int32, depth int) int32 {
 		g.tree.Sets = append(g.tree.Sets, best.left)
 		n.Set = int32(len(g.tree.Sets))
 	}
-	n.Left = g.node(rows[:left], depth+1)
-	n.Right = g.node(rows[left:], depth+1)
+	n.Left, n.Right = g.children(rows[:left], rows[left:], depth+1)
 	g.tree.Nodes[i] = n
 	return int32(i)
+}
+
+// children appends the nodes that hold rows, with all below them. If a hand is
+// free and the rows are worth it, both sides grow at once; the tree is the same.
+func (g *growth) children(left, right []int32, depth int) (l, r int32) {
+	other := g.helped(min(len(left), len(right)), len(right))
+	if other == nil {
+		l = g.node(left, depth)
+		return l, g.node(right, depth)
+	}
+	done := make(chan struct{})
+	go func() {
+		other.node(right, depth)
+		g.hands <- struct{}{}
+		close(done)
+	}()
+	l = g.node(left, depth)
+	<-done
+	r = int32(len(g.tree.Nodes))
+	sets := int32(len(g.tree.Sets))
+	for _, n := range other.tree.Nodes {
+		if !n.Leaf() {
+			n.Left, n.Right = n.Left+r, n.Right+r
+			if n.Set > 0 {
+				n.Set += sets
+			}
+		}
+		g.tree.Nodes = append(g.tree.Nodes, n)
+	}
+	g.tree.Values, g.tree.Sets = append(g.tree.Values, other.tree.Values...), append(g.tree.Sets, other.tree.Sets...)
+	for _, leaf := range other.leaves {
+		leaf.Node += int(r)
+		g.leaves = append(g.leaves, leaf)
+	}
+	return l, r
+}
+
+// helped returns a growth for another part of the tree, of so many rows, and
+// takes a hand for it; nil if that cannot be, or is not worth it.
+func (g *growth) helped(smaller, rows int) *growth {
+	if g.hands == nil || g.draws() || smaller < 1024 {
+		return nil
+	}
+	c := g.criterion.fork()
+	if c == nil {
+		return nil
+	}
+	select {
+	case <-g.hands:
+	default:
+		return nil
+	}
+	other := &growth{
+		data: g.data, criterion: c, limit: g.limit, hands: g.hands, features: g.features,
+		tree: &Tree{Width: g.tree.Width}, swap: make([]int32, rows),
+	}
+	other.look()
+	return other
 }
 
 // split is a way to divide a node; its gain is 0 if there is none.
@@ -114,50 +190,71 @@ type split struct {
 	feature      int32
 	gain         float64
 	below, above uint8 // a number: the bins on either side of the cut
+	last         uint8 // likewise, once complete: the last bin that goes left
 	present      bool  // all that are present go left, only missing values right
 	missingLeft  bool
-	left         Set // the bins that go left; of a number, once complete
-	occupied     Set // the bins that hold rows of the node
+	anyMissing   bool // among the rows of the node
+	left         Set  // a category: the codes that go left
+	occupied     Set  // a category: the codes of rows of the node
 }
 
-// best returns the best split of the node last entered.
+// best returns the best split of the node last entered; of equal ones that of
+// the feature looked at first.
 func (g *growth) best(rows []int32) split {
-	if g.limit.MaxFeatures < len(g.features) || g.limit.Random {
-		return g.bestOfDrawn(rows)
+	// Rounding must not make one perfect split better than another.
+	most := g.criterion.most() * (1 - 1e-12)
+	own := g.lookers[0]
+	own.best = split{}
+	if g.draws() {
+		g.bestOfDrawn(rows, most)
+		return own.best
 	}
-	found := make([]split, len(g.features))
-	lookers := g.lookers
-	if len(rows)*len(g.features) < 1<<15 { // too little work to share
-		lookers = lookers[:1]
+	if len(rows)*len(g.features) < 1<<15 || len(g.lookers) == 1 { // too little work to share
+		for j := range g.features {
+			if g.scan(own, int32(j), rows, 0, most); own.best.gain >= most {
+				break
+			}
+		}
+		return own.best
 	}
 	var next atomic.Int64
 	look := func(l *looker) {
 		for {
 			j := int(next.Add(1)) - 1
-			if j >= len(found) {
+			if j >= len(g.features) {
 				return
 			}
-			found[j], _ = g.scan(l, int32(j), rows, 0)
+			g.scan(l, int32(j), rows, 0, most)
 		}
 	}
 	var workers sync.WaitGroup
-	for _, l := range lookers[1:] {
-		workers.Go(func() { look(l) })
-	}
-	look(lookers[0])
-	workers.Wait()
-	var best split
-	for _, s := range found {
-		if s.gain > best.gain {
-			best = s
+	var helping []*looker
+	for _, l := range g.lookers[1:] {
+		select {
+		case <-g.hands:
+			l.best = split{}
+			helping = append(helping, l)
+			workers.Go(func() {
+				look(l)
+				g.hands <- struct{}{}
+			})
+		default:
 		}
 	}
-	return best
+	look(own)
+	workers.Wait()
+	for _, l := range helping {
+		if l.best.gain > own.best.gain || l.best.gain == own.best.gain && l.best.feature < own.best.feature {
+			own.best = l.best
+		}
+	}
+	return own.best
 }
 
 // bestOfDrawn draws features until MaxFeatures of them vary in the node.
-func (g *growth) bestOfDrawn(rows []int32) (best split) {
+func (g *growth) bestOfDrawn(rows []int32, most float64) {
 	varied := 0
+	own := g.lookers[0]
 	for k := range g.features {
 		j := k + g.random.IntN(len(g.features)-k)
 		g.features[k], g.features[j] = g.features[j], g.features[k]
@@ -165,27 +262,29 @@ func (g *growth) bestOfDrawn(rows []int32) (best split) {
 		if g.limit.Random {
 			u = g.random.Float64()
 		}
-		s, varies := g.scan(g.lookers[0], g.features[k], rows, u)
-		if s.gain > best.gain {
-			best = s
-		}
-		if varies {
-			if varied++; varied == g.limit.MaxFeatures {
+		if g.scan(own, g.features[k], rows, u, most) {
+			if varied++; varied == g.limit.MaxFeatures || own.best.gain >= most {
 				break
 			}
 		}
 	}
-	return best
 }
 
-// scan returns the best split of rows by a feature, and whether the feature
-// varies among them. u places a random threshold.
-func (g *growth) scan(l *looker, j int32, rows []int32, u float64) (split, bool) {
+// scan makes the best split of rows by a feature the looker's, if it is better
+// than what that has, and reports whether the feature varies among them. u places
+// a random threshold. A gain of most or above counts as most.
+func (g *growth) scan(l *looker, j int32, rows []int32, u, most float64) (varies bool) {
 	f := &g.data.features[j]
-	best := split{feature: j, occupied: l.load(rows, f.bin)}
-	anyMissing := best.occupied.Has(missing)
+	l.codes = g.data.codes(l.codes, j, rows)
+	if c, ok := l.scanner.(cutter); ok && g.limit.Random && !f.categorical {
+		if low, high := extent(l.codes); high != missing {
+			return g.cut(l, c, j, low, high, u, most)
+		}
+	}
+	occupied := l.load(l.codes)
+	anyMissing := occupied.Has(missing)
 	bins := l.bins[:0]
-	for w, word := range best.occupied {
+	for w, word := range occupied {
 		for ; word != 0; word &= word - 1 {
 			if b := w<<6 + trailing(word); b != missing {
 				bins = append(bins, uint8(b))
@@ -193,36 +292,74 @@ func (g *growth) scan(l *looker, j int32, rows []int32, u float64) (split, bool)
 		}
 	}
 	if len(bins) == 0 || len(bins) == 1 && !anyMissing {
-		return split{}, false
+		return false
 	}
 	if f.categorical {
 		slices.SortStableFunc(bins, func(a, b uint8) int { return cmp.Compare(l.key(a), l.key(b)) })
 	}
 	from, to := 1, len(bins)
-	if g.limit.Random && len(bins) > 1 {
-		from = f.cut(bins, u)
+	drawn := g.limit.Random && len(bins) > 1
+	var last uint8 // before a threshold drawn
+	if drawn {
+		if f.categorical {
+			from = 1 + int(u*float64(len(bins)-1))
+		} else {
+			last = f.drawn(bins[0], bins[len(bins)-1], u)
+			from, _ = slices.BinarySearch(bins, last+1)
+		}
 		to = from + 1
 	}
 	// With values missing, all that are present may stand against them.
 	k, gain := l.scan(bins, false, from, wider(to, anyMissing), g.limit.MinLeaf)
+	missingLeft := false
 	if anyMissing {
 		if other, more := l.scan(bins, true, from, to, g.limit.MinLeaf); other > 0 && more > gain {
-			k, gain, best.missingLeft = other, more, true
+			k, gain, missingLeft = other, more, true
 		}
 	}
-	if k == 0 {
-		return split{}, true
+	if gain = min(gain, most); k == 0 || gain <= l.best.gain {
+		return true
 	}
-	best.gain, best.below = gain, bins[k-1]
-	if best.present = k == len(bins); !best.present {
-		best.above = bins[k]
+	best := split{feature: j, gain: gain, present: k == len(bins), missingLeft: missingLeft, anyMissing: anyMissing}
+	switch {
+	case best.present:
+	case drawn && !f.categorical: // where it was drawn, not half-way to the next rows
+		best.below, best.above = last, last+1
+	default:
+		best.below, best.above = bins[k-1], bins[k]
 	}
 	if f.categorical {
+		best.occupied = occupied
 		for _, b := range bins[:k] {
 			best.left.add(b)
 		}
 	}
-	return best, true
+	l.best = best
+	return true
+}
+
+// cut is scan for one random threshold and no missing value: low and high are the
+// first and last bin that hold rows.
+func (g *growth) cut(l *looker, c cutter, j int32, low, high uint8, u, most float64) (varies bool) {
+	if low == high {
+		return false
+	}
+	last := g.data.features[j].drawn(low, high, u)
+	gain := min(c.cut(l.codes, last, g.limit.MinLeaf), most)
+	if gain <= l.best.gain {
+		return true
+	}
+	l.best = split{feature: j, gain: gain, below: last, above: last + 1}
+	return true
+}
+
+// extent returns the lowest and the highest code.
+func extent(codes []uint8) (low, high uint8) {
+	low = maxBins
+	for _, b := range codes {
+		low, high = min(low, b), max(high, b)
+	}
+	return low, high
 }
 
 func wider(to int, byOne bool) int {
@@ -232,50 +369,49 @@ func wider(to int, byOne bool) int {
 	return to
 }
 
-// cut returns the number of bins that a threshold drawn evenly between the
-// lowest and highest value of the node leaves on the left.
-func (f *feature) cut(bins []uint8, u float64) int {
-	if f.categorical {
-		return 1 + int(u*float64(len(bins)-1))
+// drawn returns the last bin on the left of a threshold drawn evenly between the
+// lowest and highest value of a node whose rows are in bins low to high.
+func (f *feature) drawn(low, high uint8, u float64) uint8 {
+	from, to := f.low, f.high
+	if low > 0 {
+		from = f.edge[low-1]
 	}
-	low, high := f.low, f.high
-	if b := bins[0]; b > 0 {
-		low = f.edge[b-1]
+	if int(high) < len(f.edge) {
+		to = f.edge[high]
 	}
-	if b := bins[len(bins)-1]; int(b) < len(f.edge) {
-		high = f.edge[b]
-	}
-	at := binOf(f.edge, low+u*(high-low))
-	k, _ := slices.BinarySearch(bins, at)
-	return min(max(k, 1), len(bins)-1)
+	at := binOf(f.edge, from+u*(to-from))
+	return min(max(at, low+1)-1, high-1)
 }
 
-// complete fills in the bins that a split sends left, and returns its threshold.
+// complete finds the last bin that a split sends left, and returns its threshold.
 func (f *feature) complete(s *split) (threshold float64) {
 	switch {
 	case f.categorical:
-	case s.present:
-		threshold = math.MaxFloat64 // not +Inf, which JSON does not have
-		s.left = Set{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0) >> 1}
-	default:
-		var last uint8
-		threshold, last = f.threshold(s.below, s.above)
-		for b := range int(last) + 1 {
-			s.left.add(uint8(b))
+		if s.missingLeft {
+			s.left.add(missing)
 		}
+		return 0
+	case s.present:
+		s.last = maxBins - 1
+		return math.MaxFloat64 // not +Inf, which JSON does not have
 	}
-	if s.missingLeft {
-		s.left.add(missing)
-	}
+	threshold, s.last = f.threshold(s.below, s.above)
 	return threshold
 }
 
 // divide puts the rows that go left first and returns how many there are.
 func (g *growth) divide(rows []int32, s split) int {
-	bin := g.data.features[s.feature].bin
+	l := g.lookers[0]
+	l.codes = g.data.codes(l.codes, s.feature, rows)
+	categorical := g.data.features[s.feature].categorical
 	left, right := 0, 0
-	for _, r := range rows {
-		if s.left.Has(bin[r]) {
+	for i, b := range l.codes {
+		r := rows[i]
+		goes := b <= s.last || b == missing && s.missingLeft
+		if categorical {
+			goes = s.left.Has(b)
+		}
+		if goes {
 			rows[left] = r
 			left++
 		} else {

@@ -114,6 +114,12 @@ func (h *Hazard) impurity() float64 {
 	return 1
 }
 
+func (h *Hazard) most() float64 { return math.Inf(1) }
+
+func (h *Hazard) fork() Criterion {
+	return &Hazard{Time: h.Time, Event: h.Event, Weight: h.Weight, Times: h.Times}
+}
+
 func (h *Hazard) scanner() scanner { return &hazardScanner{h: h} }
 
 type hazardScanner struct {
@@ -125,10 +131,10 @@ type hazardScanner struct {
 	left []struct{ weight, common float64 }
 }
 
-func (s *hazardScanner) load(rows []int32, bin []uint8) (occupied Set) {
+func (s *hazardScanner) load(codes []uint8) (occupied Set) {
 	s.start = [257]int32{}
-	for _, r := range rows {
-		s.start[int(bin[r])+1]++
+	for _, b := range codes {
+		s.start[int(b)+1]++
 	}
 	for b := range 256 {
 		if s.start[b+1] > 0 {
@@ -136,10 +142,9 @@ func (s *hazardScanner) load(rows []int32, bin []uint8) (occupied Set) {
 		}
 		s.start[b+1] += s.start[b]
 	}
-	s.order = append(s.order[:0], make([]int32, len(rows))...)
+	s.order = slices.Grow(s.order[:0], len(codes))[:len(codes)]
 	next := s.start
-	for k, r := range rows {
-		b := bin[r]
+	for k, b := range codes {
 		s.order[next[b]] = int32(k)
 		next[b]++
 	}

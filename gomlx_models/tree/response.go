@@ -1,5 +1,7 @@
 package tree
 
+import "math"
+
 // Response splits for the squared error of a number. A node's value is the mean
 // response, Σ w y / (Σ w + Lambda).
 //
@@ -23,23 +25,25 @@ type Response struct {
 	Mass    []float64
 	MinMass float64
 
-	y, weight, mass []float64 // of the rows of the node: w y, w and the mass
-	sumY, sumW      float64
-	squares         float64
-	raw             []float64
+	y, weight, mass     []float64 // of the rows of the node: w y, w and the mass
+	sumY, sumW, sumMass float64
+	squares             float64
+	raw                 []float64
 }
 
 // A cell sums what the rows in one bin hold.
-type cell struct{ y, w, mass, rows float64 }
+type cell struct{ y, w, rows float64 }
 
 func (r *Response) width() int { return 1 }
 
 func (r *Response) enter(rows []int32) {
 	r.y, r.weight, r.mass, r.raw = r.y[:0], r.weight[:0], r.mass[:0], r.raw[:0]
+	r.sumMass = 0
 	for _, i := range rows {
 		r.raw = append(r.raw, r.Y[i])
 		if r.Mass != nil {
 			r.mass = append(r.mass, r.Mass[i])
+			r.sumMass += r.Mass[i]
 		}
 	}
 	if r.Relabel != nil {
@@ -74,37 +78,65 @@ func (r *Response) impurity() float64 {
 	return max(0, r.squares/r.sumW-mean*mean)
 }
 
+func (r *Response) most() float64 {
+	if r.Lambda != 0 { // shrunken means are not where the error is least
+		return math.Inf(1)
+	}
+	return r.squares - r.sumY*r.sumY/r.sumW
+}
+
+func (r *Response) fork() Criterion {
+	if r.Relabel != nil { // of which nobody knows whether it may be called twice at once
+		return nil
+	}
+	return &Response{Y: r.Y, Weight: r.Weight, Lambda: r.Lambda, Mass: r.Mass, MinMass: r.MinMass}
+}
+
 func (r *Response) scanner() scanner { return &responseScanner{r: r} }
 
 type responseScanner struct {
 	r        *Response
 	hist     [256]cell
+	mass     [256]float64
 	occupied Set
 }
 
-func (s *responseScanner) load(rows []int32, bin []uint8) Set {
+func (s *responseScanner) load(codes []uint8) Set {
 	for w, word := range s.occupied {
 		for ; word != 0; word &= word - 1 {
-			s.hist[w<<6+trailing(word)] = cell{}
+			b := w<<6 + trailing(word)
+			s.hist[b] = cell{}
+			if s.r.Mass != nil {
+				s.mass[b] = 0
+			}
 		}
 	}
 	s.occupied = Set{}
-	y, weight := s.r.y[:len(rows)], s.r.weight[:len(rows)]
-	for i, row := range rows {
-		b := bin[row]
-		c := &s.hist[b]
-		c.y += y[i]
-		c.w += weight[i]
-		c.rows++
-	}
-	if s.r.Mass != nil {
-		for i, row := range rows {
-			s.hist[bin[row]].mass += s.r.mass[i]
+	y := s.r.y[:len(codes)]
+	if s.r.Weight == nil { // a row's weight is 1, and the cell's is known by its rows
+		for i, b := range codes {
+			c := &s.hist[b]
+			c.y += y[i]
+			c.w++
+			c.rows++
+		}
+	} else {
+		weight := s.r.weight[:len(codes)]
+		for i, b := range codes {
+			c := &s.hist[b]
+			c.y += y[i]
+			c.w += weight[i]
+			c.rows++
 		}
 	}
-	if len(rows) < few {
-		for _, row := range rows {
-			s.occupied.add(bin[row])
+	if s.r.Mass != nil {
+		for i, b := range codes {
+			s.mass[b] += s.r.mass[i]
+		}
+	}
+	if len(codes) < few {
+		for _, b := range codes {
+			s.occupied.add(b)
 		}
 		return s.occupied
 	}
@@ -121,37 +153,66 @@ func (s *responseScanner) key(bin uint8) float64 {
 }
 
 func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least int) (best int, gain float64) {
-	var l cell
-	move := func(b uint8) {
-		c := &s.hist[b]
-		l.y, l.w, l.mass, l.rows = l.y+c.y, l.w+c.w, l.mass+c.mass, l.rows+c.rows
-	}
+	var left cell
+	var mass float64
 	if missingLeft {
-		move(missing)
+		left, mass = s.hist[missing], s.mass[missing]
 	}
 	r := s.r
 	rows, atLeast := float64(len(r.y)), float64(least)
-	var mass float64
-	for _, m := range r.mass {
-		mass += m
-	}
 	whole := r.sumY * r.sumY / (r.sumW + r.Lambda)
 	gain = enough(r.squares)
 	for i, b := range bins {
 		if i+1 >= to {
 			break
 		}
-		move(b)
-		if i+1 < from || l.rows < atLeast || rows-l.rows < atLeast {
+		c := &s.hist[b]
+		left.y, left.w, left.rows = left.y+c.y, left.w+c.w, left.rows+c.rows
+		mass += s.mass[b]
+		if i+1 < from || left.rows < atLeast || rows-left.rows < atLeast || !r.balanced(left.rows, mass) {
 			continue
 		}
-		if r.Mass != nil && min(l.mass, l.rows-l.mass, mass-l.mass, rows-mass-(l.rows-l.mass)) < r.MinMass {
-			continue
-		}
-		right, w := r.sumY-l.y, r.sumW-l.w
-		if g := l.y*l.y/(l.w+r.Lambda) + right*right/(w+r.Lambda) - whole; g > gain {
+		if g := r.gain(left) - whole; g > gain {
 			best, gain = i+1, g
 		}
 	}
 	return best, gain
+}
+
+// gain returns what the sums of a side make of the error, but for what they are
+// without a split.
+func (r *Response) gain(left cell) float64 {
+	y, w := r.sumY-left.y, r.sumW-left.w
+	return left.y*left.y/(left.w+r.Lambda) + y*y/(w+r.Lambda)
+}
+
+// balanced reports whether both sides hold enough of the mass and its complement.
+func (r *Response) balanced(rows, mass float64) bool {
+	if r.Mass == nil {
+		return true
+	}
+	others, left := r.sumMass-mass, float64(len(r.y))-rows
+	return min(mass, rows-mass, others, left-others) >= r.MinMass
+}
+
+func (s *responseScanner) cut(codes []uint8, last uint8, least int) float64 {
+	r := s.r
+	var left cell
+	var mass float64
+	for i, b := range codes {
+		if b > last {
+			continue
+		}
+		left.y, left.w, left.rows = left.y+r.y[i], left.w+r.weight[i], left.rows+1
+		if r.Mass != nil {
+			mass += r.mass[i]
+		}
+	}
+	if left.rows < float64(least) || float64(len(codes))-left.rows < float64(least) || !r.balanced(left.rows, mass) {
+		return 0
+	}
+	if g := r.gain(left) - r.sumY*r.sumY/(r.sumW+r.Lambda); g > enough(r.squares) {
+		return g
+	}
+	return 0
 }

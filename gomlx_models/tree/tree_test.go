@@ -78,6 +78,12 @@ func TestSameBitsWhateverTheThreads(t *testing.T) {
 			return e, err
 		})
 	}
+	// Enough rows for both sides of a node to grow at once.
+	largeX, _, largeNumber := moons(12_000, 2)
+	f("numbers", func(threads int) (any, error) {
+		e, err := Regress(ctx, largeX, largeNumber, Config{Method: Single, Threads: threads, Categorical: moonKinds})
+		return e, err
+	})
 	f("survival", func(threads int) (any, error) {
 		return Survive(ctx, x, y, Config{Trees: 8, Threads: threads, Seed: 3, Categorical: moonKinds})
 	})
@@ -178,7 +184,11 @@ func TestHazardScanIsTheLogRankTest(t *testing.T) {
 		h.Order(rows)
 		h.enter(rows)
 		s := h.scanner()
-		s.load(rows, bin)
+		codes := make([]uint8, n)
+		for k, row := range rows {
+			codes[k] = bin[row]
+		}
+		s.load(codes)
 		for k := 1; k < 5; k++ {
 			var observed, expected, variance float64
 			for _, at := range slices.Compact(sortedCopy(h.Time)) {
