@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -257,8 +258,8 @@ func slug(name string) string {
 // end in the arm's.
 //
 // Curves are "uplift" (what treating the share who are predicted to gain most
-// gains, per patient of all) and "effect calibration"; tables "policies" and, for
-// each subgroup, the policy's value there.
+// gains, per patient of all) and "effect calibration"; tables "policies", "who gets
+// what" by subgroup, and for each subgroup the policy's value there.
 func Evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 	r, err := evaluate(answers, s, o)
 	if err != nil {
@@ -336,9 +337,43 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 	if err != nil {
 		return models.Report{}, err
 	}
+	if len(j.o.Subgroups) > 0 {
+		policies.Tables = append(policies.Tables, j.recommendations(policy))
+	}
 	r.Tables = append(policies.Tables, r.Tables...)
 	r.Notes = append(j.notes, j.verdict(r))
 	return r, nil
+}
+
+// recommendations shows what is recommended to whom.
+func (j *judged) recommendations(p Policy) models.Table {
+	t := models.Table{Kind: "recommendations", Title: "Who gets what", Columns: append([]string{"patients", "number"}, j.Arms...)}
+	t.Columns = append(t.Columns, "no recommendation")
+	for _, g := range j.o.Subgroups {
+		count := map[string][]int{}
+		for i, label := range g.Of {
+			if count[label] == nil {
+				count[label] = make([]int, len(j.Arms)+1)
+			}
+			arm := p.Arm[j.rows[i]]
+			if arm == None {
+				arm = len(j.Arms)
+			}
+			count[label][arm]++
+		}
+		for _, label := range slices.Sorted(maps.Keys(count)) {
+			total := 0
+			for _, n := range count[label] {
+				total += n
+			}
+			row := []string{g.Name + ": " + cmp.Or(label, "unknown"), fmt.Sprint(total)}
+			for _, n := range count[label] {
+				row = append(row, fmt.Sprintf("%.0f %%", 100*float64(n)/float64(total)))
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
 }
 
 // suffix tells the metrics of several arms apart.

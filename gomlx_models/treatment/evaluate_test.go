@@ -109,8 +109,11 @@ func TestEvaluateSaysWhenAPolicyLoses(t *testing.T) {
 	if q := metric(t, r, "qini"); q.High >= 0 {
 		t.Errorf("qini %v (to %v), want below 0", q.Value, q.High)
 	}
-	if got := len(r.Tables); got != 2 || r.Tables[1].Rows[0][0] != "female" {
+	if got := len(r.Tables); got != 3 || r.Tables[2].Rows[0][0] != "female" {
 		t.Errorf("%d tables, the last %v", got, r.Tables[got-1])
+	}
+	if row := r.Tables[1].Rows[1]; row[0] != "sex: male" || len(row) != 5 || row[4] != "0 %" {
+		t.Errorf("recommendations to men %q", row)
 	}
 	if got := r.Tables[0].Rows; len(got) != 4 || got[0][0] != "recommended" || got[2][0] != "all drug" || got[2][4] != "0" || got[3][0] != "as they were treated" {
 		t.Errorf("policies %q", got)
@@ -269,5 +272,60 @@ func TestCrossPredictKeepsPatientsApart(t *testing.T) {
 	})
 	if err != nil || len(answers) != 200 || answers[7].Expected == nil {
 		t.Errorf("%d answers, %v", len(answers), err)
+	}
+}
+
+// Four patients, of whom the numbers can be done by hand. The uplift curve goes
+// through 0, 1, 1.5, 1.5, 1: its area is 1.125, of which chance has 0.5.
+func TestEvaluateByHand(t *testing.T) {
+	scores := &treatment.Scores{Arms: arms}
+	var answers []treatment.Answer
+	for i, gain := range []float64{4, 2, 0, -2} {
+		scores.Y = append(scores.Y, treatment.Outcome{Arm: i % 2, Value: 1})
+		scores.Propensity = append(scores.Propensity, []float64{0.5, 0.5})
+		scores.Value = append(scores.Value, []float64{1, 1 + gain})
+		answers = append(answers, treatment.Answer{Effect: []float64{0, float64(3 - i)}, Arm: []int{1, 1, 0, treatment.None}[i]})
+	}
+	r, err := treatment.Evaluate(answers, scores, treatment.Judging{Options: score.Options{Resamples: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(name string, want float64) {
+		t.Helper()
+		if got := float64(metric(t, r, name).Value); math.Abs(got-want) > 1e-12 {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+	f("policy_value", 2.5) // 5, 3, 1 and, of the one without a recommendation, 1
+	f("value_drug", 2)
+	f("value_usual_care", 1)
+	f("gain_over_best_single", 0.5)
+	f("gain_over_usual_care", 1.5)
+	f("recommended", 0.75)
+	f("effect", 1)
+	f("qini", 0.625)
+	f("calibration_slope", 2)
+	for i := range answers { // one prediction for all: the order says nothing
+		answers[i].Effect[1] = 1
+	}
+	if r, err = treatment.Evaluate(answers, scores, treatment.Judging{Options: score.Options{Resamples: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	f("qini", 0)
+	if _, err := treatment.Evaluate(answers[:3], scores, treatment.Judging{}); err == nil || !strings.Contains(err.Error(), "3 answers and 4 rows") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Balance of four patients by hand: means 1 apart before weighting and 0.85 after,
+// in deviations of ½.
+func TestBalanceByHand(t *testing.T) {
+	xs := []treatment.Row{{0}, {1}, {1}, {2}}
+	ys := []treatment.Outcome{{Arm: 0}, {Arm: 0}, {Arm: 1}, {Arm: 1}}
+	chance := [][]float64{{0.75, 0.25}, {0.25, 0.75}, {0.25, 0.75}, {0.5, 0.5}}
+	table, before, after := treatment.Balance(xs, ys, chance, arms, 1, nil)
+	// Weighted means: (0·4/3 + 1·4) / (4/3 + 4) = 0.75 and (1·4/3 + 2·2) / (4/3 + 2) = 1.6.
+	if math.Abs(before-2) > 1e-12 || math.Abs(after-1.7) > 1e-12 || table.Rows[0][0] != "x0" {
+		t.Errorf("before %v, after %v, %q", before, after, table.Rows)
 	}
 }

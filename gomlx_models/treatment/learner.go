@@ -70,24 +70,24 @@ func (f *fitting) crossed(s *state) error {
 	return nil
 }
 
-// trimmed returns the rows that can be compared, given cross-fitted chances.
-func (f *fitting) trimmed(s *state, propensity [][]float64) ([]int, error) {
-	rows := comparable(propensity, f.cfg.Overlap)
+// trimmed cross-fits the nuisances and returns them with the rows that had a chance
+// of every arm.
+func (f *fitting) trimmed(s *state) (rows []int, propensity, outcome [][]float64, err error) {
+	if propensity, outcome, err = f.crossfit(); err != nil {
+		return nil, nil, nil, err
+	}
+	rows = comparable(propensity, f.cfg.Overlap)
 	s.Trimmed = f.d.Len() - len(rows)
 	if len(rows) < 20 {
-		return nil, fmt.Errorf("only %d of %d rows had a chance of every arm of at least %v: the arms were given to patients who cannot be compared", len(rows), f.d.Len(), f.cfg.Overlap)
+		return nil, nil, nil, fmt.Errorf("only %d of %d rows had a chance of every arm of at least %v: the arms were given to patients who cannot be compared", len(rows), f.d.Len(), f.cfg.Overlap)
 	}
-	return rows, nil
+	return rows, propensity, outcome, nil
 }
 
 // robust fits the dr-learner: it regresses the difference between doubly robust
 // scores.
 func (f *fitting) robust(s *state) error {
-	propensity, outcome, err := f.crossfit()
-	if err != nil {
-		return err
-	}
-	rows, err := f.trimmed(s, propensity)
+	rows, propensity, outcome, err := f.trimmed(s)
 	if err != nil {
 		return err
 	}
@@ -119,11 +119,7 @@ func (f *fitting) first(s *state) error {
 func (f *fitting) forests(s *state) error {
 	watching := f.watching
 	f.watching = nil // they hear of trees
-	propensity, outcome, err := f.crossfit()
-	if err != nil {
-		return err
-	}
-	rows, err := f.trimmed(s, propensity)
+	rows, propensity, outcome, err := f.trimmed(s)
 	if err != nil {
 		return err
 	}
@@ -169,11 +165,7 @@ func (f *fitting) forests(s *state) error {
 
 // rule fits a policy tree to doubly robust scores.
 func (f *fitting) rule(s *state) error {
-	propensity, outcome, err := f.crossfit()
-	if err != nil {
-		return err
-	}
-	rows, err := f.trimmed(s, propensity)
+	rows, propensity, outcome, err := f.trimmed(s)
 	if err != nil {
 		return err
 	}

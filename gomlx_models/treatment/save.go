@@ -54,7 +54,7 @@ func Load(r io.Reader) (*Model, error) {
 	if in.Kind != kind {
 		return nil, fmt.Errorf("treatment: this is saved as %q, not as %q", in.Kind, kind)
 	}
-	if in.State == nil {
+	if in.State == nil || in.State.Chooser == nil {
 		return nil, fmt.Errorf("treatment: %w: it holds no fit", fit.ErrCorrupt)
 	}
 	if weights != nil {

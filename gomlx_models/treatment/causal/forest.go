@@ -262,7 +262,8 @@ func fill(t *tree.Tree, x [][]float64, rows []int32, w, y []float64) *tree.Tree 
 			n = t.Nodes[i]
 		}
 		at := int32(len(out.Nodes))
-		n.Cover = cover[i]
+		// What the rows that grew the tree gained says nothing of those that fill it.
+		n.Cover, n.Impurity, n.Gain = cover[i], 0, 0
 		out.Nodes, out.Values = append(out.Nodes, n), append(out.Values, make([]float64, moments)...)
 		if n.Leaf() {
 			for k, v := range sum[i] {
