@@ -98,6 +98,7 @@ its start. Points that come again are compared and kept once.`,
 	flags.IntVar(&f.times, "times", 0, "run `N` times with other seeds, and tell the spread of each metric")
 	flags.StringArrayVar(&f.tolerance, "tolerance", nil, "count values as equal that differ by less, absolutely or relatively: `1e-6`, or loss=1e-3 for one metric")
 	flags.BoolVar(&f.options.Bitwise, "bitwise", false, "pin threads and XLA's flags so that bits do not depend on the machine's load; slower")
+	flags.BoolVar(&f.options.OtherMachine, "other-machine", false, "run a run of another system or processor architecture too")
 	flags.BoolVar(&f.options.Resume, "resume", false, "go on with a run that was cut off, from its last checkpoint")
 	flags.StringVar(&f.query.Where, "where", "", "run all runs again for which this holds")
 	flags.StringVar(&f.query.Experiment, "experiment", "", "run all runs of an experiment again")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -207,8 +208,9 @@ func describeTree(ctx context.Context, dir string, facts map[string]string) (dif
 	return diff
 }
 
-// pluginFacts says which XLA plugin this process has loaded, if it has: its file
-// and the content's sha256. It tells nothing where the system has no /proc.
+// pluginFacts says which XLA plugin this process has loaded, if it has: its file,
+// the content's sha256, and its version if assay setup fetched it. It tells
+// nothing where the system has no /proc.
 func pluginFacts() map[string]string {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -221,8 +223,14 @@ func pluginFacts() map[string]string {
 		}
 		file := strings.TrimSpace(line[at:])
 		facts := map[string]string{"xla_plugin": filepath.Base(file)}
-		if sum, err := rememberedDigest(file); err == nil {
-			facts["xla_plugin.sha256"] = sum
+		sum, err := rememberedDigest(file)
+		if err != nil {
+			return facts
+		}
+		facts["xla_plugin.sha256"] = sum
+		var receipt struct{ Source, SHA256 string }
+		if content, err := os.ReadFile(file + ".json"); err == nil && json.Unmarshal(content, &receipt) == nil && receipt.SHA256 == sum {
+			facts["xla_plugin.version"] = receipt.Source
 		}
 		return facts
 	}

@@ -479,7 +479,7 @@ func brief(v any) string {
 
 // likeliest orders what the environment holds by how often it changes numbers.
 var likeliest = []string{
-	"GOMLX_BACKEND", "xla_plugin", "xla_plugin.sha256", "XLA_FLAGS", "TF_XLA_FLAGS", "gpu", "gpu_driver",
+	"GOMLX_BACKEND", "xla_plugin", "xla_plugin.version", "xla_plugin.sha256", "XLA_FLAGS", "TF_XLA_FLAGS", "gpu", "gpu_driver",
 	"NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES", "TF_CUDNN_DETERMINISTIC",
 	"gomaxprocs", "GOMAXPROCS", "cpus", "OMP_NUM_THREADS", "cpu_features", "cpu", "arch", "os",
 	"gomlx", "go-xla", "compute", "assay", "go", "GODEBUG", "GLIBC_TUNABLES", "cc",

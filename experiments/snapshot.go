@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/modfile"
 
@@ -57,6 +58,9 @@ type Snapshot struct {
 	// Settings are those of the go command that built the program, as
 	// debug.BuildInfo has them: -tags, -ldflags, CGO_ENABLED, GOARCH …
 	Settings map[string]string `json:"settings"`
+	// Newer is a file that changed after the program was built, if one did: then
+	// what was kept may not be what ran.
+	Newer string `json:"newer,omitempty"`
 	// Missing says why the program cannot be built again; "" if it can.
 	Missing string `json:"missing,omitempty"`
 }
@@ -74,11 +78,20 @@ const (
 	DataDir      = "data/"
 )
 
+// patience is how long at most the first run of a program waits at its start for
+// the program to be kept, so that one that ends at once, by log.Fatal say, leaves
+// it. It takes 30 ms, unless the machine is busy or the source far away.
+const patience = time.Second
+
 // capture keeps the program in the background, and what it runs on. The run's
 // End waits for it.
 func (r *Run) capture() {
 	place := callerPlace() // here, where the caller's frames are
-	r.capturing.Go(func() { r.keep(r.captureCode(place)) })
+	kept := make(chan struct{})
+	r.capturing.Go(func() {
+		defer close(kept)
+		r.keep(r.captureCode(place))
+	})
 	r.capturing.Go(func() {
 		history, err := cellHistory()
 		if err == nil && history != nil {
@@ -97,6 +110,12 @@ func (r *Run) capture() {
 			r.keep(r.captureFile(path.Base(DiffFile), diff))
 		}
 	})
+	if started.Load() == 1 {
+		select {
+		case <-kept:
+		case <-time.After(patience):
+		}
+	}
 }
 
 func (r *Run) captureFile(name string, content []byte) error {
@@ -236,8 +255,10 @@ func gather(info *debug.BuildInfo, place place, snapshot *Snapshot) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	if os.Getenv(envProgram) == "" { // a cell's folder goes away
-		snapshot.Roots[module] = root
+	snapshot.Roots[module] = root
+	snapshot.Newer = newerFile(files, snapshot.Roots)
+	if os.Getenv(envProgram) != "" { // a cell's folder goes away
+		delete(snapshot.Roots, module)
 	}
 	// The main package's own files are artifacts of their own: pages show them.
 	for name, content := range files[module] {
@@ -258,6 +279,28 @@ func gather(info *debug.BuildInfo, place place, snapshot *Snapshot) (map[string]
 		snapshot.Local = append(snapshot.Local, local)
 	}
 	return code, nil
+}
+
+// newerFile returns a file, of modules that lie in roots, that is newer than the
+// program, "" if none is.
+func newerFile(files map[string]map[string][]byte, roots map[string]string) string {
+	program, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	built, err := os.Stat(program)
+	if err != nil {
+		return ""
+	}
+	for _, module := range slices.Sorted(maps.Keys(files)) {
+		for _, name := range slices.Sorted(maps.Keys(files[module])) {
+			file := filepath.Join(roots[module], filepath.FromSlash(name))
+			if info, err := os.Stat(file); err == nil && info.ModTime().After(built.ModTime()) {
+				return file
+			}
+		}
+	}
+	return ""
 }
 
 // moduleRoot returns the folder of the module, which is dir or above it. go run

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func writeFiles(t *testing.T, dir string, files map[string]string) {
@@ -88,6 +89,26 @@ func TestWorkspace(t *testing.T) {
 	f("example.org/elsewhere", "elsewhere") // below the workspace, but no part of it
 	t.Setenv("GOWORK", "off")
 	f("example.org/main", "main")
+}
+
+// A program that was built before its source changed is not what is kept.
+func TestNewerFile(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a.go": "package a\n"})
+	files := map[string]map[string][]byte{"example.org/a": {"a.go": nil, "gone.go": nil}}
+	file := filepath.Join(dir, "a.go")
+	f := func(age time.Duration, want string) {
+		t.Helper()
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+		if got := newerFile(files, map[string]string{"example.org/a": dir}); got != want {
+			t.Errorf("a file that is %v old: %q is newer than the program, want %q", age, got, want)
+		}
+	}
+	f(-time.Minute, file)
+	f(24*365*time.Hour, "")
 }
 
 // BenchmarkSnapshot is what a run of the imaging tutorial does in the

@@ -75,6 +75,14 @@ func program(ctx context.Context, s *store.Store, id store.RunID) (*kernel.Progr
 	return p, snapshot, nil
 }
 
+// newer is a note on a program that may not be the one that ran, "" if it is.
+func newer(snapshot experiments.Snapshot) string {
+	if snapshot.Newer == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s changed after the program was built: what was recorded may not be what ran", snapshot.Newer)
+}
+
 // content reads an artifact whole, and checks it against its digest.
 func content(ctx context.Context, s *store.Store, id store.RunID, name string) ([]byte, error) {
 	f, a, err := s.OpenArtifact(ctx, id, name)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,9 @@ type Options struct {
 	// Resume goes on with a run that was cut off, as the same run, from its last
 	// checkpoint. Without one its program starts anew. It cannot vary anything.
 	Resume bool
+	// OtherMachine runs a run of another system or processor architecture, whose
+	// arithmetic rounds otherwise; it is refused without.
+	OtherMachine bool
 	// Out is told what happens, and gets what the program writes; nil is nobody.
 	// Both come as they happen, in pieces of any size, never two at once.
 	Out io.Writer
@@ -150,6 +154,7 @@ type again struct {
 	run     store.Run // the original
 	dir     string    // of the rerun
 	program *kernel.Program
+	newer   string // a note on the program
 	args    []string
 	sets    dataSets
 	ran     *process // nil until it has
@@ -169,10 +174,14 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 			return err
 		}
 	}
+	if err := sameArchitecture(a.run); err != nil && !a.o.OtherMachine {
+		return err
+	}
 	var snapshot experiments.Snapshot
 	if a.program, snapshot, err = program(ctx, a.s, id); err != nil {
 		return err
 	}
+	a.newer = newer(snapshot)
 	if a.dir, err = os.MkdirTemp("", "assay-rerun-"); err != nil {
 		return err
 	}
@@ -196,6 +205,15 @@ func (a *again) do(ctx context.Context, id store.RunID, result *Result) (err err
 		return err
 	}
 	return a.conclude(ctx, result)
+}
+
+// sameArchitecture is an error for a run of another kind of machine.
+func sameArchitecture(run store.Run) error {
+	was, is := run.Env["os"]+"/"+run.Env["arch"], runtime.GOOS+"/"+runtime.GOARCH
+	if was == is || was == "/" {
+		return nil
+	}
+	return fmt.Errorf("it ran on %s and this machine is %s, whose numbers may differ: assay rerun --other-machine runs it all the same", was, is)
 }
 
 func (a *again) resumable() error {
@@ -495,6 +513,9 @@ func (a *again) judge(ctx context.Context, result *Result) error {
 	c, err := experiments.Compare(ctx, a.s, a.run.ID, run.ID, a.o.Tolerance)
 	if err != nil {
 		return err
+	}
+	if a.newer != "" {
+		c.Notes = append(c.Notes, a.newer)
 	}
 	result.Comparison = c
 	if a.o.IsVariation() {

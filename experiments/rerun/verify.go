@@ -91,7 +91,7 @@ func (v *verifier) verify(ctx context.Context, id store.RunID) (Check, error) {
 // program checks the record of a program, and if it is a new one whether it
 // could be built.
 func (v *verifier) program(ctx context.Context, id store.RunID, dir string) (built, error) {
-	p, err := Program(ctx, v.s, id)
+	p, snapshot, err := program(ctx, v.s, id)
 	if err != nil {
 		return built{err: err}, nil
 	}
@@ -112,6 +112,9 @@ func (v *verifier) program(ctx context.Context, id store.RunID, dir string) (bui
 	if p.Proxy, b.err = useProxy(ctx, v.s, id, dir); b.err == nil {
 		b.notes, b.err = p.Check(ctx, filepath.Join(dir, "program"), v.modules)
 	}
+	if note := newer(snapshot); note != "" {
+		b.notes = append(b.notes, note)
+	}
 	v.programs[key] = b
 	return b, nil
 }
@@ -119,7 +122,8 @@ func (v *verifier) program(ctx context.Context, id store.RunID, dir string) (bui
 // machine notes what of the machine is not as it was.
 func (v *verifier) machine(check *Check, run store.Run) {
 	if sum := run.Env["xla_plugin.sha256"]; sum != "" && !v.havePlugin(run.Env["xla_plugin"], sum) {
-		check.Notes = append(check.Notes, fmt.Sprintf("the XLA plugin %s (sha256 %.16s) that it ran on is not among those of this machine", run.Env["xla_plugin"], sum))
+		what := strings.TrimPrefix(run.Env["xla_plugin.version"]+", sha256 "+sum[:min(16, len(sum))], ", ")
+		check.Notes = append(check.Notes, fmt.Sprintf("the XLA plugin %s (%s) that it ran on is not among those of this machine", run.Env["xla_plugin"], what))
 	}
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
 	"math"
 	"os"
 	"time"
@@ -44,6 +45,12 @@ func (w wave) Batch(_ int, rows []int) (inputs, labels []*tensors.Tensor, err er
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "fail" {
+		if _, err := experiments.Start(context.Background(), "train"); err != nil {
+			log.Fatal(err)
+		}
+		log.Fatal("there are no rows")
+	}
 	err := experiments.Track(context.Background(), "train", func(run *experiments.Run) error {
 		run.Log(0, "rows", 64)
 		for training := 1; training <= 2; training++ {
