@@ -38,11 +38,10 @@ func fitClasses(ctx context.Context, cfg Config, s *state, d models.Dataset[Row,
 		c := cfg.SVM
 		c.Seed = cfg.Seed
 		s.Classifier, err = svm.FitClassifier(ctx, s.standard(d.X), d.Y, k, c, heard(watching))
-	case RandomFourier:
-		s.Fourier = newFourier(cfg, s.Columns)
-		z, ferr := s.Fourier.apply(ctx, s.standard(d.X))
-		if ferr != nil {
-			return ferr
+	case RandomFourier, Nystrom:
+		z, zerr := s.mapped(ctx, cfg, d.X)
+		if zerr != nil {
+			return zerr
 		}
 		s.Logistic, err = linear.FitLogistic(z, d.Y, k, nil, cfg.Fourier.penalty(cfg.Linear, len(d.X)))
 	case Tree, Forest, Extra:
@@ -54,15 +53,15 @@ func fitClasses(ctx context.Context, cfg Config, s *state, d models.Dataset[Row,
 		b.Progress = told(watching)
 		s.Trees, err = tree.BoostClasses(ctx, d.X, d.Y, k, b)
 	default:
-		err = cfg.unknown(Linear, SVM, RandomFourier, Tree, Forest, Extra, Boosting)
+		err = cfg.unknown(Linear, SVM, RandomFourier, Nystrom, Tree, Forest, Extra, Boosting)
 	}
 	return err
 }
 
 func predictClasses(ctx context.Context, _ Config, s *state, xs []Row) ([][]float64, error) {
 	switch {
-	case s.Fourier != nil:
-		z, err := s.Fourier.apply(ctx, s.standard(xs))
+	case s.Map != nil:
+		z, err := s.Map.apply(ctx, s.standard(xs))
 		if err != nil {
 			return nil, err
 		}

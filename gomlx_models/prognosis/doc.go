@@ -51,6 +51,7 @@ const (
 	Linear        Method = "linear"         // values: least squares, ridge, lasso, elastic net; classes: logistic
 	SVM           Method = "svm"            // values, classes; columns are standardised
 	RandomFourier Method = "random fourier" // values, classes: linear on random Fourier features, on GoMLX; columns are standardised
+	Nystrom       Method = "nystrom"        // values, classes: linear on the radial kernel with some training rows, on GoMLX; columns are standardised
 	Tree          Method = "tree"           // values, classes: one tree
 	Forest        Method = "forest"         // values, classes, survival
 	Extra         Method = "extra"          // values, classes, survival: extremely randomised trees

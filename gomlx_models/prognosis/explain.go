@@ -29,7 +29,7 @@ func (m *Model[Y, A]) Explain(ctx context.Context, x Row) (models.Explanation, e
 	s := m.state
 	e := models.Explanation{Answer: m.task.of(m.config), Names: m.config.features(len(x)), Shape: []int{len(x)}}
 	switch {
-	case s.Fourier != nil:
+	case s.Map != nil:
 	case s.Linear != nil:
 		linearSHAP(&e, s.Linear.Coef, s.Linear.Intercept, x, s.Mean)
 		return e, nil

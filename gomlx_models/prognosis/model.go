@@ -71,7 +71,7 @@ type state struct {
 	Logistic   *linear.Logistic     `json:"logistic,omitempty"`
 	Machine    *svm.Machine         `json:"machine,omitempty"`
 	Classifier *svm.Classifier      `json:"classifier,omitempty"`
-	Fourier    *fourier             `json:"fourier,omitempty"`
+	Map        *kernelMap           `json:"map,omitempty"` // of RandomFourier and Nystrom, to what is linear
 	Trees      *tree.Ensemble       `json:"trees,omitempty"`
 	Cox        *survival.Cox        `json:"cox,omitempty"`
 	Forest     *tree.SurvivalForest `json:"forest,omitempty"`

@@ -61,9 +61,9 @@ var bad = map[string]prognosis.Row{"too few columns": {1}, "an infinite value": 
 
 func TestRegressorsKeepTheirPromises(t *testing.T) {
 	xs, values, _, _ := patients(120)
-	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting} {
+	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Nystrom, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting} {
 		t.Run(string(method), func(t *testing.T) {
-			if method == prognosis.RandomFourier {
+			if method == prognosis.RandomFourier || method == prognosis.Nystrom {
 				needsBackend(t)
 			}
 			modeltest.Check(t, modeltest.Case[prognosis.Row, float64, float64]{
@@ -85,9 +85,9 @@ func TestRegressorsKeepTheirPromises(t *testing.T) {
 
 func TestClassifiersKeepTheirPromises(t *testing.T) {
 	xs, _, classes, _ := patients(120)
-	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting} {
+	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Nystrom, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting} {
 		t.Run(string(method), func(t *testing.T) {
-			if method == prognosis.RandomFourier {
+			if method == prognosis.RandomFourier || method == prognosis.Nystrom {
 				needsBackend(t)
 			}
 			modeltest.Check(t, modeltest.Case[prognosis.Row, int, []float64]{

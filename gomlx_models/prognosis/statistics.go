@@ -22,7 +22,7 @@ func (m *Model[Y, A]) Estimates() ([]linear.Estimate, error) {
 	}
 	names := m.config.features(m.state.Columns)
 	switch s := m.state; {
-	case s.Fourier != nil:
+	case s.Map != nil:
 	case s.Linear != nil:
 		return s.Linear.Estimates(names), nil
 	case s.Logistic != nil:

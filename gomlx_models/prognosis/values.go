@@ -32,11 +32,10 @@ func fitValues(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, 
 		s.Linear, err = linear.Fit(matrix(d.X, s.Columns), d.Y, nil, cfg.Linear)
 	case SVM:
 		s.Machine, err = svm.FitRegressor(ctx, s.standard(d.X), d.Y, cfg.SVM, heard(watching))
-	case RandomFourier:
-		s.Fourier = newFourier(cfg, s.Columns)
-		z, ferr := s.Fourier.apply(ctx, s.standard(d.X))
-		if ferr != nil {
-			return ferr
+	case RandomFourier, Nystrom:
+		z, zerr := s.mapped(ctx, cfg, d.X)
+		if zerr != nil {
+			return zerr
 		}
 		s.Linear, err = linear.Fit(z, d.Y, nil, cfg.Fourier.penalty(cfg.Linear, len(d.X)))
 	case Tree, Forest, Extra:
@@ -48,15 +47,15 @@ func fitValues(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, 
 		b.Progress = told(watching)
 		s.Trees, err = tree.BoostNumbers(ctx, d.X, d.Y, b)
 	default:
-		err = cfg.unknown(Linear, SVM, RandomFourier, Tree, Forest, Extra, Boosting)
+		err = cfg.unknown(Linear, SVM, RandomFourier, Nystrom, Tree, Forest, Extra, Boosting)
 	}
 	return err
 }
 
 func predictValues(ctx context.Context, _ Config, s *state, xs []Row) ([]float64, error) {
 	switch {
-	case s.Fourier != nil:
-		z, err := s.Fourier.apply(ctx, s.standard(xs))
+	case s.Map != nil:
+		z, err := s.Map.apply(ctx, s.standard(xs))
 		if err != nil {
 			return nil, err
 		}
