@@ -94,7 +94,7 @@ func TestDoseIntervals(t *testing.T) {
 		t.Errorf("the genotype of the highest dose is %q", first.Rows[len(first.Rows)-1])
 	}
 	strange := slices.Clone(held.X[0])
-	strange[slices.Index(names6(t, d, train, test), "weight")] = 400
+	strange[slices.Index(featureNames(t, d, train, test), "weight")] = 400
 	doses, err = m.Predict(t.Context(), []treatment.Row{strange})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestDoseIntervals(t *testing.T) {
 	}
 }
 
-func names6(t *testing.T, d sample.Doses, train, test []int) []string {
+func featureNames(t *testing.T, d sample.Doses, train, test []int) []string {
 	p, _, _, err := d.Features(table.Plan{}, train, test)
 	if err != nil {
 		t.Fatal(err)

@@ -125,7 +125,8 @@ func (s *state) explain(ctx context.Context, c Config, x Row, arm int, a Answer,
 }
 
 // Rules returns the policy tree as text that can be read aloud; "" for the other
-// methods.
+// methods. The outcomes in it are of the patients who made the rule, and so flatter
+// it: judge it on others.
 func (m *Model) Rules() string {
 	if rule, labels := m.rule(); rule != nil {
 		return rule.Rules(labels)

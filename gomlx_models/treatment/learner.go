@@ -123,7 +123,7 @@ func (f *fitting) forests(s *state) error {
 	if err != nil {
 		return err
 	}
-	later := len(f.cfg.Arms) - 1
+	later, trees := len(f.cfg.Arms)-1, 0
 	for k := 1; k <= later; k++ {
 		var x []Row
 		var w, y []float64
@@ -148,12 +148,10 @@ func (f *fitting) forests(s *state) error {
 		}
 		cfg := f.cfg.Forest
 		cfg.Seed, cfg.Treated, cfg.Group, cfg.Categorical = f.cfg.Seed, treated, group, f.cfg.categorical()
-		before := f.done
 		cfg.Progress = func(_, planned int) error {
-			f.done++
-			return tell(watching, "trees", f.done-before+(k-1)*planned, later*planned)
+			trees++
+			return tell(watching, "trees", trees, later*planned)
 		}
-		f.done = before
 		forest, err := causal.Grow(f.ctx, x, w, y, cfg)
 		if err != nil {
 			return fmt.Errorf("arm %s: %w", f.cfg.Arms[k], err)

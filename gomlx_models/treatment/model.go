@@ -168,12 +168,13 @@ func (c Config) cannotMiss() string {
 	return ""
 }
 
-// models returns how many models a fit makes, for observers.
+// models returns how many models a fit makes, for observers; those of a causal forest
+// and of TARNet hear of trees and of steps instead.
 func (f *fitting) models() int {
 	later := len(f.cfg.Arms) - 1
 	n := map[Method]int{
 		SLearner: 2, TLearner: 2 + later, XLearner: 2 + later + 2*later,
-		DRLearner: f.crossfits() + 2 + later, CausalForest: f.crossfits() + 2, PolicyTree: f.crossfits() + 1,
+		DRLearner: f.crossfits() + 2 + later, PolicyTree: f.crossfits() + 1,
 	}[f.cfg.Method]
 	return n * (1 + f.cfg.Resamples)
 }
