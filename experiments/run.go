@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/experiments/display"
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
@@ -162,6 +163,7 @@ func interrupts(cancel context.CancelCauseFunc) (stop func()) {
 	go func() {
 		select {
 		case <-signals:
+			display.Ending()
 			cancel(ErrInterrupted)
 			signal.Stop(signals) // the second has its usual effect
 		case <-quit:

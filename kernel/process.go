@@ -65,6 +65,14 @@ func (g *group) stop() {
 	g.reaper.Close()
 }
 
+// interruptMembers interrupts all of the group but its leader: gonb would send the
+// program of a cell a second interrupt, which ends one that records a run at once.
+func (g *group) interruptMembers() {
+	for _, pid := range g.members() {
+		syscall.Kill(pid, syscall.SIGINT)
+	}
+}
+
 // killMembers kills all of the group but its leader, and waits a moment for
 // their end: a signal takes its time on a busy machine.
 func (g *group) killMembers() {

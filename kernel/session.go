@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -293,11 +292,13 @@ type executeReply struct {
 	EValue string `json:"evalue"`
 }
 
-// How long a program that is interrupted has before it is killed, and how long
-// gonb has to answer after that.
+// How long a program that is interrupted has before it is killed; how long if it
+// says that it is ending, as one does that records a run; and how long gonb has to
+// answer after that.
 const (
-	grace   = 500 * time.Millisecond
-	answers = 3 * time.Second
+	grace     = 500 * time.Millisecond
+	longGrace = 3 * time.Second
+	answers   = 3 * time.Second
 )
 
 // endOfProgram is what gonb writes on stderr when a program failed, beside
@@ -323,19 +324,19 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 	defer ended()
 	var (
 		replied, idle bool
-		interrupted   bool
+		interrupted   time.Time
 		kill, giveUp  <-chan time.Time
 		farewell      string // what gonb said of a program's end, until it replies
 		done          = ctx.Done()
 	)
 	stop := func() {
-		if interrupted {
+		if !interrupted.IsZero() {
 			return // it has not longer because it is asked twice
 		}
-		interrupted = true
-		g.group.signal(syscall.SIGINT)
+		interrupted = time.Now()
+		g.group.interruptMembers()
 		kill = time.After(grace)
-		giveUp = time.After(grace + answers)
+		giveUp = time.After(longGrace + answers)
 	}
 	for !replied || !idle {
 		select {
@@ -345,12 +346,14 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		case <-s.interrupt:
 			stop()
 		case <-kill:
-			g.group.killMembers()
+			if !out.ending.Load() || time.Since(interrupted) > longGrace {
+				g.group.killMembers()
+			}
 			kill = time.After(50 * time.Millisecond) // gonb may be about to start another
 		case <-giveUp:
 			g.stop()
 		case <-g.group.gone:
-			if interrupted {
+			if !interrupted.IsZero() {
 				return reply, errInterrupted
 			}
 			return reply, errGonbDied
@@ -392,7 +395,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 			}
 		}
 	}
-	if interrupted { // also if its program ended well: it did not do all it should
+	if !interrupted.IsZero() { // also if its program ended well: it did not do all it should
 		g.group.killMembers() // what it started may not heed an interrupt
 		return reply, errInterrupted
 	}

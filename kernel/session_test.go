@@ -323,6 +323,23 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("a cell that handles the signal printed %q", got.stdout)
 	}
 
+	// One that records a run ends it as interrupted.
+	got = stop(`import (
+	"context"
+
+	"github.com/assay-ml/assay/experiments"
+)
+%%
+os.Setenv("ASSAY_STORE", "`+filepath.Join(t.TempDir(), "assay.db")+`")
+fmt.Println(experiments.Track(context.Background(), "stopped", func(run *experiments.Run) error {
+	fmt.Println("go")
+	<-run.Context().Done()
+	return context.Cause(run.Context())
+}))`, "go")
+	if !strings.HasSuffix(got.stdout, "interrupted\n") {
+		t.Errorf("a cell that records a run printed %q", got.stdout)
+	}
+
 	// While it compiles, which takes longer than the context lasts.
 	var b strings.Builder
 	b.WriteString("var table = map[string][]float64{\n")

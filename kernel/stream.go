@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -26,15 +27,17 @@ import (
 //
 // where JSON is the content of a Jupyter display_data message, with "update":
 // true to replace what was shown under its transient display_id. In the place of
-// JSON may be the word clear, which removes the cell's output when the next comes,
-// or value: and the text of the value of the cell. Programs know that frames are
-// understood by ASSAY_DISPLAY=stdout in their environment.
+// JSON may be the word clear, which removes the cell's output when the next comes;
+// ending, which says that the program has heard an interrupt and needs a moment to
+// leave things in order; or value: and the text of the value of the cell. Programs
+// know that frames are understood by ASSAY_DISPLAY=stdout in their environment.
 const (
 	frameStart = "\x1b_assay;"
 	frameEnd   = "\x1b\\"
 
-	clearFrame = "clear"
-	valueFrame = "value:"
+	clearFrame  = "clear"
+	endingFrame = "ending"
+	valueFrame  = "value:"
 )
 
 // outlet reads what one cell's program puts out, and passes it on in order.
@@ -42,6 +45,8 @@ type outlet struct {
 	dir   string
 	sink  func(Output)    // called from one goroutine at a time
 	shown map[string]bool // ids of rich output that gonbui has shown in this session
+
+	ending atomic.Bool // the program has said so
 
 	mu      sync.Mutex // guards sink
 	streams []*stream
@@ -73,7 +78,7 @@ func openOutlet(dir string, shown map[string]bool, sink func(Output)) (*outlet, 
 		if f, err = open(name); err != nil {
 			break
 		}
-		o.streams = append(o.streams, &stream{name: name, file: f, put: o.put})
+		o.streams = append(o.streams, &stream{name: name, file: f, put: o.put, ending: &o.ending})
 	}
 	if err == nil {
 		o.display, err = open("display")
@@ -205,6 +210,8 @@ type stream struct {
 	file *os.File
 	put  func(Output)
 
+	ending *atomic.Bool
+
 	mu   sync.Mutex
 	tail []byte          // the start of a character or frame whose end has not come
 	held strings.Builder // stderr that may be the runtime's last words
@@ -296,8 +303,12 @@ func incomplete(b []byte) int {
 }
 
 func (s *stream) frame(data []byte) {
-	if string(data) == clearFrame {
+	switch string(data) {
+	case clearFrame:
 		s.put(Output{Type: "clear_output", Wait: true})
+		return
+	case endingFrame:
+		s.ending.Store(true)
 		return
 	}
 	if value, ok := bytes.CutPrefix(data, []byte(valueFrame)); ok {

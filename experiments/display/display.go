@@ -161,6 +161,14 @@ func Flush() {
 	}
 }
 
+// Ending tells the notebook that the program has heard an interrupt, and will end
+// by itself: it is not killed at once.
+func Ending() {
+	if inBand {
+		_, _ = os.Stdout.WriteString("\x1b_assay;ending\x1b\\")
+	}
+}
+
 func show(text, html string) {
 	if !InNotebook() {
 		fmt.Print(text)
