@@ -48,8 +48,7 @@ type Dose struct {
 
 // Doser recommends a dose: the one at which patients like this were well. It
 // learns from the doses of patients whose treatment succeeded, so it says what
-// doctors found, not what another dose would have done; for that, give a causal
-// forest (causal.Grow) the dose as w and an outcome.
+// doctors found, not what another dose would have done: for that see DoseResponse.
 type Doser struct {
 	config DoseConfig
 	state  *doseState
