@@ -24,6 +24,8 @@ type Model struct {
 	Cov []float64 `json:"cov,omitempty"`
 	// Shared marks coefficients of columns that repeat others; nil if none does.
 	Shared []bool `json:"shared,omitempty"`
+	// Unbiased is what estimates are of where a penalty is absolute (see Estimates).
+	Unbiased *Model `json:"unbiased,omitempty"`
 }
 
 // Fit returns the least-squares fit of y to x, penalised as cfg says. weights
@@ -101,8 +103,15 @@ func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 	if m.Residual > 0 {
 		m.Sigma = math.Sqrt(rss / m.Residual)
 	}
-	if inverse != nil && m.Residual > 0 {
-		m.Cov = m.covariance(xx, inverse, center, total)
+	switch {
+	case inverse != nil && m.Residual > 0:
+		m.Cov = m.covariance(m.spread(xx, inverse), center, total)
+	case pen.L1 > 0 && p > 0:
+		plain, err := Fit(x, y, weights, Config{NoIntercept: cfg.NoIntercept})
+		if err != nil {
+			return nil, err
+		}
+		m.Unbiased = m.unbiased(plain, xx, xy, center, middle, total)
 	}
 	return m, nil
 }
@@ -131,10 +140,9 @@ func (m *Model) freedom(xx, inverse *mat.SymDense) float64 {
 	return used
 }
 
-// covariance returns σ² A⁻¹ X'X A⁻¹ with A = X'X + nλI, which is σ² (X'X)⁻¹
-// without a penalty, bordered by the intercept.
-func (m *Model) covariance(xx, inverse *mat.SymDense, center []float64, total float64) []float64 {
-	p := len(m.Coef)
+// spread returns A⁻¹ X'X A⁻¹ with A = X'X + nλI, which is (X'X)⁻¹ without a
+// penalty.
+func (m *Model) spread(xx, inverse *mat.SymDense) *mat.Dense {
 	var half, sandwich mat.Dense
 	if m.Config.Lambda > 0 {
 		half.Mul(inverse, xx)
@@ -142,22 +150,29 @@ func (m *Model) covariance(xx, inverse *mat.SymDense, center []float64, total fl
 	} else {
 		sandwich.CloneFrom(inverse)
 	}
+	return &sandwich
+}
+
+// covariance returns σ² times the spread of the coefficients, bordered by the
+// intercept.
+func (m *Model) covariance(spread *mat.Dense, center []float64, total float64) []float64 {
+	p := len(m.Coef)
 	s2 := m.Sigma * m.Sigma
-	sandwich.Scale(s2, &sandwich)
+	spread.Scale(s2, spread)
 	if m.Config.NoIntercept {
-		return sandwich.RawMatrix().Data
+		return spread.RawMatrix().Data
 	}
 	// The intercept is ȳ − x̄β, and ȳ is independent of β.
 	c := mat.NewVecDense(p, center)
 	var across mat.VecDense
-	across.MulVec(&sandwich, c)
+	across.MulVec(spread, c)
 	cov := mat.NewDense(p+1, p+1, nil)
 	cov.Set(0, 0, s2/total+mat.Dot(c, &across))
 	for a := range p {
 		cov.Set(0, a+1, -across.AtVec(a))
 		cov.Set(a+1, 0, -across.AtVec(a))
 		for b := range p {
-			cov.Set(a+1, b+1, sandwich.At(a, b))
+			cov.Set(a+1, b+1, spread.At(a, b))
 		}
 	}
 	return cov.RawMatrix().Data
@@ -194,10 +209,17 @@ func (m *Model) Interval(row []float64) (mean, single float64) {
 //
 // Ridge's are for the shrunken coefficients, σ² A⁻¹X'XA⁻¹ on n − tr(H) degrees
 // of freedom: they say how the estimate varies, not how far it is from the truth.
-// There are none (NaN) with an absolute penalty, whose selection they would
-// ignore, nor for columns that repeat others (Shared) and the intercept beside
-// them, whose values are one choice of many.
+// With an absolute penalty, whose selection a standard error of β would ignore,
+// values and all are those of Unbiased: of least squares, or where columns repeat
+// each other or are more than rows, of the fit without its shrinkage. A coefficient
+// that the penalty left at 0 has an estimate too; Coef is what predictions use.
+//
+// There are no standard errors (NaN) for columns that repeat others (Shared) and
+// the intercept beside them, whose values are one choice of many.
 func (m *Model) Estimates(names []string) []Estimate {
+	if m.Unbiased != nil {
+		return m.Unbiased.Estimates(names)
+	}
 	var out []Estimate
 	k := 0
 	add := func(name string, value float64, shared bool) {
