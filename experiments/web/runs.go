@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 	"net/http"
@@ -157,10 +158,9 @@ func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error
 	}
 	v.markBest()
 	if v.Group != "" {
-		all, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Where: query.Where, Limit: -1, Trash: v.Trash})
-		if err == nil {
-			v.Groups = groupRuns(all.Runs, v.Group)
-		} else if !errors.As(err, &v.Wrong) {
+		metrics := slices.DeleteFunc(compare.MetricNames(found.Runs), experiments.IsSystem)
+		v.Groups, err = v.groups(s.store.Each(ctx, store.Query{Experiment: v.Experiment, Where: query.Where, Trash: v.Trash, Archived: v.Archived}), metrics)
+		if err != nil && !errors.As(err, &v.Wrong) {
 			return runsView{}, nil, err
 		}
 	}
@@ -459,56 +459,77 @@ type groupCell struct {
 	Mean, SD float64
 }
 
-// groupRuns groups runs by the column key. Values that are not finite count in
-// no mean.
-func groupRuns(runs []store.Run, key string) *groupsView {
-	v := &groupsView{By: columnOf(key).Label, Metrics: compare.MetricNames(runs)}
+// groups sums up runs by the value of the column v.Group, without keeping them: there may
+// be very many. Values that are not finite count in no mean.
+func (v *runsView) groups(runs iter.Seq2[store.Run, error], metrics []string) (*groupsView, error) {
 	const most = 8
-	v.Metrics = v.Metrics[:min(most, len(v.Metrics))]
-	members := map[string][]store.Run{}
-	for _, run := range runs {
-		value := cellOf(run, key).Text
-		members[value] = append(members[value], run)
+	g := &groupsView{By: columnOf(v.Group).Label, Metrics: metrics[:min(most, len(metrics))]}
+	type sum struct {
+		runs  int
+		cells []moments
 	}
-	for _, value := range slices.SortedFunc(maps.Keys(members), compare.Naturally) {
-		g := groupRow{Value: value, Runs: len(members[value])}
-		for _, metric := range v.Metrics {
-			var values []float64
-			for _, run := range members[value] {
-				if m, ok := run.Metrics[metric]; ok && !math.IsNaN(m.Last) && !math.IsInf(m.Last, 0) {
-					values = append(values, m.Last)
-				}
-			}
-			g.Cells = append(g.Cells, meanOf(values))
+	sums := map[string]*sum{}
+	for run, err := range runs {
+		if err != nil {
+			return nil, err
 		}
-		v.Rows = append(v.Rows, g)
+		value := v.cell(run, v.Group).Text
+		if sums[value] == nil {
+			sums[value] = &sum{cells: make([]moments, len(g.Metrics))}
+		}
+		sums[value].runs++
+		for i, metric := range g.Metrics {
+			if m, ok := run.Metrics[metric]; ok && !math.IsNaN(m.Last) && !math.IsInf(m.Last, 0) {
+				sums[value].cells[i].add(m.Last)
+			}
+		}
 	}
-	return v
+	for _, value := range slices.SortedFunc(maps.Keys(sums), compare.Naturally) {
+		row := groupRow{Value: value, Runs: sums[value].runs}
+		for _, m := range sums[value].cells {
+			row.Cells = append(row.Cells, m.cell())
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	return g, nil
 }
 
-// meanOf returns the mean and the sample standard deviation of values.
-func meanOf(values []float64) groupCell {
-	c := groupCell{N: len(values), Mean: math.NaN(), SD: math.NaN()}
-	if c.N == 0 {
-		return c
-	}
-	c.Mean = 0
-	for _, x := range values {
-		c.Mean += x / float64(c.N)
-	}
-	if c.N > 1 {
-		var squares float64
-		for _, x := range values {
-			squares += (x - c.Mean) * (x - c.Mean)
-		}
-		c.SD = math.Sqrt(squares / float64(c.N-1))
+// moments sums up numbers one by one (Welford, Technometrics 4 (1962), 419).
+type moments struct {
+	n             int
+	mean, squares float64
+}
+
+func (m *moments) add(x float64) {
+	m.n++
+	off := x - m.mean
+	m.mean += off / float64(m.n)
+	m.squares += off * (x - m.mean)
+}
+
+// cell returns the mean and the sample standard deviation.
+func (m moments) cell() groupCell {
+	c := groupCell{N: m.n, Mean: m.mean, SD: math.NaN()}
+	switch {
+	case m.n == 0:
+		c.Mean = math.NaN()
+	case m.n > 1:
+		c.SD = math.Sqrt(m.squares / float64(m.n-1))
 	}
 	return c
 }
 
-// runsCSV is the table with all its rows, as a file.
+// runsCSV is the table with all its rows, as a file. The columns are those of the
+// page, and rows are written as they are read: there may be very many.
 func (s *server) runsCSV(w http.ResponseWriter, r *http.Request) {
-	v, runs, err := s.table(r, -1)
+	q := r.URL.Query()
+	part := func(page int) (runsView, []store.Run, error) {
+		q.Set("page", strconv.Itoa(page))
+		one := r.Clone(r.Context())
+		one.URL.RawQuery = q.Encode()
+		return s.table(one, csvAtOnce)
+	}
+	v, runs, err := part(1)
 	if err == nil && v.Wrong != nil {
 		err = v.Wrong
 	}
@@ -524,15 +545,34 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request) {
 		head = append(head, c.Key)
 	}
 	out.Write(head)
-	for _, run := range runs {
-		record := []string{string(run.ID), plainText(run.Name), string(run.Status)}
-		for _, c := range v.Columns {
-			record = append(record, csvText(run, c.Key, v.cell(run, c.Key)))
+	// Later parts have these columns, whatever they hold themselves.
+	q.Del("differ")
+	q.Del("group")
+	q.Del("col")
+	for _, c := range v.Columns {
+		q.Add("col", c.Key)
+	}
+	for at := 1; len(runs) > 0; {
+		for _, run := range runs {
+			record := []string{string(run.ID), plainText(run.Name), string(run.Status)}
+			for _, c := range v.Columns {
+				record = append(record, csvText(run, c.Key, v.cell(run, c.Key)))
+			}
+			out.Write(record)
 		}
-		out.Write(record)
+		if v.Next == "" {
+			break
+		}
+		at++
+		if v, runs, err = part(at); err != nil {
+			break // the file ends early: the status is sent already
+		}
 	}
 	out.Flush()
 }
+
+// csvAtOnce is how many runs a file of the table takes from the store at a time.
+const csvAtOnce = 1000
 
 // csvText writes a cell for programs: numbers with all their digits, times in
 // full.

@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -84,6 +85,9 @@ func (srv *server) handler() http.Handler {
 	return srv.guard(mux)
 }
 
+// heapLimit is where the collector begins to work harder, in bytes.
+const heapLimit = 36 << 20
+
 // Serve serves the pages of s until ctx is done, and says on stderr where.
 func Serve(ctx context.Context, s *store.Store, o Options) error {
 	if o.Addr == "" {
@@ -122,6 +126,10 @@ func Serve(ctx context.Context, s *store.Store, o Options) error {
 		Handler:           srv.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends event streams
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		// Pages of many runs leave much behind them: collect it rather than grow.
+		debug.SetMemoryLimit(heapLimit)
 	}
 	done := make(chan error, 1)
 	go func() { done <- h.Serve(listener) }()
