@@ -5,6 +5,7 @@
 //
 //	go run ./bench/treatment            10,000 × 25, about two minutes
 //	go run ./bench/treatment -quick     a look at whether it works: 1,000 rows
+//	go run ./bench/treatment -tasks forest
 //
 // The patients are simulated: the arm depends on two columns, the effect on two
 // others. Every model is fitted in a process of its own, one at a time, on all
@@ -19,20 +20,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/assay-ml/assay/bench/peer"
 )
 
 // tasks are the models, and what they are called.
 var tasks = [][2]string{
-	{"forest", "causal forest"},
+	{"forest", "causal forest, nuisances known"},
 	{"forest_dml", "causal forest with forests for its nuisances, 5 folds"},
 	{"dr", "dr-learner of boosted trees, 5 folds"},
 }
 
 func main() {
 	quick := flag.Bool("quick", false, "small work, to see whether it works")
+	only := flag.String("tasks", "", "`names` of tasks, with commas between (forest, forest_dml, dr); all if empty")
 	flag.Parse()
 	rows, trees := 10_000, 500
 	if *quick {
@@ -42,7 +46,7 @@ func main() {
 	if flag.NArg() > 0 { // as a child of its own
 		err = child(flag.Args())
 	} else {
-		err = bench(context.Background(), rows, trees)
+		err = bench(context.Background(), rows, trees, *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -50,7 +54,7 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, rows, trees int) error {
+func bench(ctx context.Context, rows, trees int, only string) error {
 	python, err := peer.Python("treatment", "bench/treatment/requirements.txt")
 	if err != nil {
 		return err
@@ -73,6 +77,9 @@ func bench(ctx context.Context, rows, trees int) error {
 	}
 	var out []peer.Row
 	for _, task := range tasks {
+		if only != "" && !slices.Contains(strings.Split(only, ","), task[0]) {
+			continue
+		}
 		for _, p := range []peer.Program{{Name: "assay", Command: []string{self}}, {Name: "econml", Command: []string{python, script}}} {
 			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", task[1], p.Name)
 			row, err := p.Figures(ctx, dir, task[0], strconv.Itoa(rows), strconv.Itoa(trees))

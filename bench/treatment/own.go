@@ -15,11 +15,11 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
-// columns of the generated data. A patient is these, the arm, the outcome and the
-// effect, float64s, little-endian.
+// columns of the generated data. A patient is these, the arm, the outcome, the
+// effect, and what the columns say of arm and outcome, float64s, little-endian.
 const (
 	columns = 25
-	width   = columns + 3
+	width   = columns + 5
 )
 
 // generate writes n patients.
@@ -32,11 +32,15 @@ func generate(path string, n int) error {
 			row[j] = random.NormFloat64()
 		}
 		effect := 1 + max(row[2], 0) - 0.5*row[3]
+		chance := 1 / (1 + math.Exp(-row[1]-0.5*row[0]))
 		arm := 0.0
-		if random.Float64() < 1/(1+math.Exp(-row[1]-0.5*row[0])) {
+		if random.Float64() < chance {
 			arm = 1
 		}
-		row[columns], row[columns+1], row[columns+2] = arm, row[0]+row[1]+arm*effect+random.NormFloat64(), effect
+		copy(row[columns:], []float64{
+			arm, row[0] + row[1] + arm*effect + random.NormFloat64(), effect,
+			chance, row[0] + row[1] + chance*effect,
+		})
 	}
 	f, err := os.Create(path)
 	if err != nil {
@@ -50,29 +54,29 @@ func generate(path string, n int) error {
 }
 
 // read reads the patients.
-func read(path string, n int) (d treatment.Dataset, effect []float64, err error) {
+func read(path string, n int) (d treatment.Dataset, effect, chance, expected []float64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return d, nil, err
+		return d, nil, nil, nil, err
 	}
 	defer f.Close()
 	cells := make([]float64, n*width)
 	if err := binary.Read(f, binary.LittleEndian, cells); err != nil {
-		return d, nil, fmt.Errorf("%s: %w", path, err)
+		return d, nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for i := range n {
 		row := cells[i*width : (i+1)*width]
 		d.X = append(d.X, row[:columns:columns])
 		d.Y = append(d.Y, treatment.Outcome{Arm: int(row[columns]), Value: row[columns+1]})
-		effect = append(effect, row[columns+2])
+		effect, chance, expected = append(effect, row[columns+2]), append(chance, row[columns+3]), append(expected, row[columns+4])
 	}
-	return d, effect, nil
+	return d, effect, chance, expected, nil
 }
 
 // own fits one of our models to the first rows in this folder and judges it on the
 // others.
 func own(ctx context.Context, task string, rows, trees int) (map[string]float64, error) {
-	d, truth, err := read("patients.bin", 2*rows)
+	d, truth, chance, expected, err := read("patients.bin", 2*rows)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func own(ctx context.Context, task string, rows, trees int) (map[string]float64,
 	case "forest":
 		w, y := make([]float64, rows), make([]float64, rows)
 		for i, o := range train.Y {
-			w[i], y[i] = float64(o.Arm), o.Value
+			w[i], y[i] = float64(o.Arm)-chance[i], o.Value-expected[i]
 		}
 		var forest *causal.Forest
 		fit = func() (err error) {

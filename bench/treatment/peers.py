@@ -18,15 +18,15 @@ CORES = len(os.sched_getaffinity(0))
 
 
 def main(task, rows, trees):
-    cells = np.fromfile("patients.bin", "<f8").reshape(-1, COLUMNS + 3)
-    x, w, y, effect = cells[:, :COLUMNS], cells[:, COLUMNS], cells[:, COLUMNS + 1], cells[:, COLUMNS + 2]
+    cells = np.fromfile("patients.bin", "<f8").reshape(-1, COLUMNS + 5)
+    x, (w, y, effect, chance, expected) = cells[:, :COLUMNS], cells[:, COLUMNS:].T
     train, test = slice(0, rows), slice(rows, 2 * rows)
     forest = dict(n_estimators=trees, criterion="het", max_samples=0.45, min_samples_leaf=5, random_state=1, n_jobs=CORES)
     if task == "forest":
         from econml.grf import CausalForest
 
         model = CausalForest(**forest)
-        fit = lambda: model.fit(x[train], w[train], y[train])
+        fit = lambda: model.fit(x[train], (w - chance)[train], (y - expected)[train])
         predict = lambda: model.predict(x[test], interval=True, alpha=0.05)
     elif task == "forest_dml":
         from econml.dml import CausalForestDML
