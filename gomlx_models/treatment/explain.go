@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gonum.org/v1/gonum/floats"
+
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
@@ -134,12 +136,25 @@ func (m *Model) Rules() string {
 	return ""
 }
 
-// Draw returns the policy tree as a picture; nil for the other methods.
+// Draw returns the policy tree as a picture; nil for the other methods. The values
+// of a node are 1 for the arm that is best there, 0 for the others.
 func (m *Model) Draw() *models.Branch {
-	if rule, labels := m.rule(); rule != nil {
-		return rule.Draw(labels, 0)
+	rule, labels := m.rule()
+	if rule == nil {
+		return nil
 	}
-	return nil
+	root := rule.Draw(labels, 0)
+	var choose func(b *models.Branch)
+	choose = func(b *models.Branch) {
+		best := floats.MaxIdx(b.Value)
+		b.Value = make([]float64, len(b.Value))
+		b.Value[best] = 1
+		for _, child := range b.Children {
+			choose(child)
+		}
+	}
+	choose(root)
+	return root
 }
 
 // rule returns the policy tree with the names of what it speaks of, nil if there

@@ -303,6 +303,22 @@ func TestArms(t *testing.T) {
 	}
 }
 
+// The picture of a rule says of each node which arm is best there.
+func TestDraw(t *testing.T) {
+	d, _ := cohort(600, 22)
+	m := treatment.New(treatment.Config{Method: treatment.PolicyTree, Arms: arms, Features: names, Policy: causal.PolicyConfig{Depth: 1}})
+	if m.Draw() != nil || m.Rules() != "" {
+		t.Error("a rule that is not fitted has a picture or words")
+	}
+	if err := m.Fit(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	root := m.Draw()
+	if len(root.Children) != 2 || root.Children[0].Value[1] != 1 || root.Children[1].Value[0] != 1 || !strings.HasPrefix(root.Children[0].Answer, "drug ") {
+		t.Errorf("got %+v with children %+v", root, root.Children)
+	}
+}
+
 func ExampleModel_Rules() {
 	d, _ := cohort(1000, 8)
 	m := treatment.New(treatment.Config{Method: treatment.PolicyTree, Arms: arms, Features: names, Policy: causal.PolicyConfig{Depth: 1, Candidates: 10}})
