@@ -70,16 +70,15 @@ func (f *fitted) features(scope *model.Scope, x *Node) *Node {
 	}
 	for i, filters := range f.Config.Filters {
 		scope := scope.In("conv%d", i)
-		if i > 0 {
-			x = layer.MaxPool2(x)
-		}
 		x = layer.Conv2D(scope, x, layer.Conv{Channels: filters, Kernel: 3, NoBias: f.Config.BatchNorm})
 		if f.Config.BatchNorm {
 			x = batchNorm(scope, x)
 		}
-		x = activation.Relu(x)
+		if i < len(f.Config.Filters)-1 {
+			x = layer.ReluMaxPool2(x)
+		}
 	}
-	return x
+	return activation.Relu(x)
 }
 
 // head maps features to logits.

@@ -148,3 +148,16 @@ func TestMaxPool2AgreesWithThePlainPooling(t *testing.T) {
 	f(9, 7, 3)
 	f(2, 2, 1)
 }
+
+func TestReluMaxPool2AgreesWithThePlainOnes(t *testing.T) {
+	f := func(height, width, channels int) {
+		t.Helper()
+		agree(t, "maximum of what is positive",
+			func(in []*Node) *Node { return ReluMaxPool2(in[0]) },
+			func(in []*Node) *Node { return MaxPool(MaxScalar(in[0], 0)).Window(2).Done() },
+			numbers(2, height, width, channels))
+	}
+	f(8, 6, 5)
+	f(50, 52, 3)
+	f(53, 57, 2) // no window has its maximum twice
+}
