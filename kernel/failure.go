@@ -115,6 +115,27 @@ func (f failure) error() *CellError {
 	return f.of(CommandError, value)
 }
 
+// shell returns the error of a cell of which a command of the shell ended so. If
+// there are several it is not known which.
+func (f failure) shell(end string) *CellError {
+	cell := f.cells[len(f.cells)-1]
+	commands := 0
+	line := 0
+	for i, l := range cell.lines {
+		if shellLine.MatchString(l) {
+			commands++
+			line = i + 1
+		}
+	}
+	e := f.of(CommandError, "a command of the shell failed: "+end)
+	if commands == 1 {
+		e.Message = strings.TrimSpace(strings.TrimPrefix(cell.lines[line-1], "//gonb:")) + ": " + end
+		e.At = Place{cell.count, line}
+		e.Traceback = f.head(e)
+	}
+	return e
+}
+
 // maxFrames is how many calls a traceback lists: endless recursion makes a hundred.
 const maxFrames = 20
 

@@ -136,15 +136,21 @@ func addGroup(groups map[int]int, pid, pgid string) {
 	}
 }
 
-// oomKills returns how many processes the kernel has killed for want of memory
-// since it started, or 0 where it does not say.
-func oomKills() int {
-	data, _ := os.ReadFile("/proc/vmstat")
-	for line := range strings.Lines(string(data)) {
-		if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			n, _ := strconv.Atoi(strings.TrimSpace(count))
-			return n
+// oomCounters are the files that count processes killed for want of memory: of
+// the machine, and of the container (cgroups of version 2 and 1).
+var oomCounters = []string{"/proc/vmstat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"}
+
+// oomKills returns a number that grows when the system kills a process for want of
+// memory, where it tells.
+func oomKills() (kills int) {
+	for _, file := range oomCounters {
+		data, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(data)) {
+			if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
+				n, _ := strconv.Atoi(strings.TrimSpace(count))
+				kills += n
+			}
 		}
 	}
-	return 0
+	return kills
 }

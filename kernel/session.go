@@ -167,6 +167,8 @@ func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*C
 		return f.of(KernelDied, "gonb ended while the cell ran; it is started again for the next cell, without the declarations of the cells before"), nil
 	case err != nil:
 		return nil, err
+	case reply.Status == "ok" && reply.shell != "":
+		return f.shell(reply.shell), s.takeValues()
 	case reply.Status == "ok":
 		if f.dying != "" { // it was not dying after all
 			sink(Stream("stderr", f.dying))
@@ -290,6 +292,8 @@ var (
 type executeReply struct {
 	Status string `json:"status"`
 	EValue string `json:"evalue"`
+
+	shell string // how a command of the shell failed, which gonb does not reply
 }
 
 // How long a program that is interrupted has before it is killed; how long if it
@@ -327,6 +331,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		interrupted   time.Time
 		kill, giveUp  <-chan time.Time
 		farewell      string // what gonb said of a program's end, until it replies
+		shell         string // the same of a command of the shell
 		done          = ctx.Done()
 	)
 	stop := func() {
@@ -368,9 +373,9 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 					return reply, fmt.Errorf("gonb's reply: %w", err)
 				}
 				if farewell != "" && reply.Status == "ok" {
-					out.put(Stream("stderr", farewell))
+					shell = farewell
 				}
-				farewell = ""
+				reply.shell = strings.TrimSpace(shell)
 			case "status":
 				var status struct {
 					State string `json:"execution_state"`
@@ -382,8 +387,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 					break
 				}
 				if farewell != "" {
-					out.put(Stream("stderr", farewell)) // of a shell command, then
-					farewell = ""
+					shell, farewell = farewell, "" // the cell went on
 				}
 				if o.Type == "stream" && o.Name == "stderr" && endOfProgram.MatchString(o.Text) {
 					farewell = o.Text

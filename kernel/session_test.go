@@ -207,9 +207,41 @@ func TestCellsThatFail(t *testing.T) {
 	f("m := make([]byte, 1<<48)\nfmt.Println(len(m))", OutOfMemory, 1, "out of memory")
 	f("func deep(n int) int {\n\treturn deep(n+1) + 1\n}\n%%\ndebug.SetMaxStack(1 << 20)\nfmt.Println(deep(0))", Panic, 1, "stack overflow")
 	f("%cd /no/such/folder", CommandError, 0, "no such")
+	f("fmt.Println(1)\n!echo out; exit 7", CommandError, 2, "!echo out; exit 7: exit status 7")
+	f("!false\n!true", CommandError, 0, "a command of the shell failed: exit status 1")
+	f(`if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 2 << 30, Max: 2 << 30}); err != nil {
+	panic(err)
+}
+var kept [][]byte
+for {
+	kept = append(kept, make([]byte, 64<<20))
+}`, OutOfMemory, 6, "out of memory")
 
 	if got := execute(t, s, "%%\nfmt.Println(\"still there\")"); got.err != nil || got.stdout != "still there\n" {
 		t.Errorf("after failures a cell printed %q, %v", got.stdout, got.err)
+	}
+}
+
+// A program that the system kills for want of memory is told from one that a user
+// kills, by the counters of the machine and the container.
+func TestKilledForWantOfMemory(t *testing.T) {
+	cells := []executed{{count: 4, lines: []string{"x"}}}
+	if e := (failure{cells: cells, value: "signal: killed", oom: true}).error(); e.Failure != OutOfMemory {
+		t.Errorf("killed for want of memory is %v", e)
+	}
+	if e := (failure{cells: cells, value: "signal: killed"}).error(); e.Failure != Killed {
+		t.Errorf("killed is %v", e)
+	}
+	counter := filepath.Join(t.TempDir(), "memory.events")
+	defer func(files []string) { oomCounters = files }(oomCounters)
+	oomCounters = []string{counter, counter + ".none"}
+	for _, n := range []int{0, 3} {
+		if err := os.WriteFile(counter, fmt.Appendf(nil, "low 0\noom 7\noom_kill %d\noom_group_kill 9\n", n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := oomKills(); got != n {
+			t.Errorf("%d processes were killed, want %d", got, n)
+		}
 	}
 }
 
