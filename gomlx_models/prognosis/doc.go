@@ -81,6 +81,11 @@ type Config struct {
 	Boost   tree.BoostConfig   `json:"boost,omitzero"` // Seed of its own is ignored
 	Cox     survival.CoxConfig `json:"cox,omitzero"`
 	Network Network            `json:"network,omitzero"`
+
+	// Strata, for Cox, is the feature whose values have a baseline hazard each
+	// rather than a hazard ratio, such as the hospital. Risks then order the
+	// rows of one stratum; survival compares them all.
+	Strata string `json:"strata,omitempty"`
 }
 
 // Network describes the networks of DeepSurv and Hazard.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -43,7 +44,13 @@ func (m *Model[Y, A]) Explain(ctx context.Context, x Row) (models.Explanation, e
 		linearSHAP(&e, coef, intercept, x, s.Mean)
 		return e, nil
 	case s.Cox != nil:
-		linearSHAP(&e, s.Cox.Coef, -floats.Dot(s.Cox.Center, s.Cox.Coef), x, s.Mean)
+		coef := s.Cox.Coef
+		if at, err := m.config.stratum(len(x)); err != nil {
+			return models.Explanation{}, fmt.Errorf("prognosis: %w", err)
+		} else if at >= 0 { // the stratum moves no risk
+			coef = slices.Insert(slices.Clone(coef), at, 0)
+		}
+		linearSHAP(&e, coef, -floats.Dot(s.Cox.Center, s.Cox.Coef), x, s.Mean)
 		return e, nil
 	case s.Trees != nil:
 		if s.Trees.Link != tree.Identity {

@@ -76,6 +76,7 @@ type state struct {
 	Cox        *survival.Cox        `json:"cox,omitempty"`
 	Forest     *tree.SurvivalForest `json:"forest,omitempty"`
 	Baseline   *survival.Hazard     `json:"baseline,omitempty"` // of DeepSurv, at log hazard 0
+	Strata     []float64            `json:"strata,omitempty"`   // of Cox: the values of the feature that divides rows, ascending
 	Times      []float64            `json:"times,omitempty"`    // of the survival curves
 	Width      int                  `json:"width,omitempty"`    // outputs of the network
 

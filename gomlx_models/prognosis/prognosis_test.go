@@ -343,3 +343,54 @@ func TestProportionalHazards(t *testing.T) {
 		t.Errorf("got %v, want age first with p < 0.001", c.Rows)
 	}
 }
+
+// Two hospitals, one with twice the hazard of the other: strata find the slope
+// that both share, and give each its baseline.
+func TestStrataHaveBaselinesOfTheirOwn(t *testing.T) {
+	xs, _, _, outcomes := patients(600)
+	for i := range xs {
+		hospital := float64(1 + i%2)
+		outcomes[i].Time /= hospital
+		xs[i] = append(xs[i], hospital)
+	}
+	cfg := prognosis.Config{Method: prognosis.Cox, Features: append(names[:3:3], "hospital"), Strata: "hospital"}
+	train := prognosis.Dataset[prognosis.Outcome]{X: xs, Y: outcomes}
+	m := prognosis.NewSurvivor(cfg)
+	if err := m.Fit(t.Context(), train); err != nil {
+		t.Fatal(err)
+	}
+	estimates, err := m.Estimates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(estimates) != 3 || math.Abs(estimates[0].Value-1) > 0.2 || estimates[2].Name != "noise" {
+		t.Errorf("got estimates %+v, want those of three features, the first about 1", estimates)
+	}
+	x := prognosis.Row{0, 5, 0, 1}
+	y := prognosis.Row{0, 5, 0, 2}
+	curves, err := m.Predict(t.Context(), []prognosis.Row{x, y})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(c prognosis.Curve) float64 { return -math.Log(c.At(30)) }
+	if ratio := at(curves[1]) / at(curves[0]); ratio < 1.5 || ratio > 2.7 || curves[0].Risk != curves[1].Risk {
+		t.Errorf("the hazard in hospital 2 is %.2f times that in 1, want about 2, at one risk", ratio)
+	}
+	e, err := m.Explain(t.Context(), y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Values) != 4 || e.Values[3] != 0 {
+		t.Errorf("got %v, want 0 of the hospital", e.Values)
+	}
+	if tests, err := prognosis.ProportionalHazards(m, train); err != nil || len(tests) != 4 {
+		t.Errorf("got %d tests and %v, want three features and all", len(tests), err)
+	}
+	if _, err := m.Predict(t.Context(), []prognosis.Row{{0, 5, 0, 3}}); err == nil {
+		t.Error("an unknown hospital: no error")
+	}
+	cfg.Strata = "ward"
+	if err := prognosis.NewSurvivor(cfg).Fit(t.Context(), train); err == nil {
+		t.Error("strata of no feature: no error")
+	}
+}

@@ -28,7 +28,7 @@ func (m *Model[Y, A]) Estimates() ([]linear.Estimate, error) {
 	case s.Logistic != nil:
 		return s.Logistic.Estimates(s.Logistic.Classes-1, names), nil
 	case s.Cox != nil:
-		return s.Cox.Estimates(names), nil
+		return s.Cox.Estimates(s.read(m.config)), nil
 	}
 	return nil, fmt.Errorf("prognosis: %s has no coefficients", m.config.Method)
 }
@@ -80,8 +80,12 @@ func ProportionalHazards(m *Survivor, train Dataset[Outcome]) ([]survival.Test, 
 	if err := m.checkData(train); err != nil {
 		return nil, fmt.Errorf("prognosis: %w", err)
 	}
+	xs, strata, err := m.state.divide(m.config, train.X)
+	if err != nil {
+		return nil, fmt.Errorf("prognosis: %w", err)
+	}
 	f := Followup(train.Y)
-	tests, err := m.state.Cox.Proportional(matrix(train.X, m.state.Columns), f.Time, f.Event, nil, m.config.features(m.state.Columns), survival.ByEvents)
+	tests, err := m.state.Cox.Proportional(matrix(xs, len(xs[0])), f.Time, f.Event, strata, m.state.read(m.config), survival.ByEvents)
 	if err != nil {
 		return nil, fmt.Errorf("prognosis: %w", err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/score"
-	"github.com/assay-ml/assay/gomlx_models/survival"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
@@ -67,10 +66,7 @@ func fitSurvival(ctx context.Context, cfg Config, s *state, d models.Dataset[Row
 	y := Followup(d.Y)
 	switch cfg.Method {
 	case Cox:
-		s.Cox, err = survival.FitCox(matrix(d.X, s.Columns), y.Time, y.Event, nil, cfg.Cox)
-		if err == nil {
-			s.Baseline = &s.Cox.Baseline[0]
-		}
+		err = fitCox(cfg, s, d)
 	case Forest, Extra:
 		t := cfg.trees()
 		t.Progress = told(watching)
@@ -104,19 +100,15 @@ func predictSurvival(ctx context.Context, cfg Config, s *state, xs []Row) ([]Cur
 	case cfg.Method == Hazard:
 		return predictHazard(ctx, s, xs)
 	}
-	var risk []float64
 	if s.Cox != nil {
-		risk = s.Cox.Risk(matrix(xs, s.Columns))
-	} else {
-		outputs, err := s.network.Predict(ctx, s.source(xs, nil))
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range outputs {
-			risk = append(risk, float64(v))
-		}
+		return predictCox(ctx, cfg, s, xs)
 	}
-	for i, r := range risk {
+	risk, err := s.network.Predict(ctx, s.source(xs, nil))
+	if err != nil {
+		return nil, err
+	}
+	for i, log := range risk {
+		r := float64(log)
 		out[i] = Curve{Risk: r, Time: s.Baseline.Time, Survival: make([]float64, len(s.Baseline.Time))}
 		for k, h := range s.Baseline.Value {
 			out[i].Survival[k] = math.Exp(-h * math.Exp(r))
