@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -244,6 +246,9 @@ func TestBrowserFileFromDiskWithoutNetwork(t *testing.T) {
 	}
 }
 
+// tooWide are the parts of a page that stick out of the window.
+const tooWide = `[...document.querySelectorAll("header *, main *")].filter((e) => !e.closest(".scroll, .code, .assay-numbers > *, .assay-wide, .skip, [popover], details:not([open]) > :not(summary)") && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80))`
+
 func TestBrowserDarkPhoneAndWithoutScripts(t *testing.T) {
 	s := openStore(t)
 	ids := fill(t, s)
@@ -265,8 +270,7 @@ func TestBrowserDarkPhoneAndWithoutScripts(t *testing.T) {
 
 	b.do(chromedp.EmulateViewport(390, 844), chromedp.Reload(), until(allDrawn))
 	b.picture("phone")
-	wide := eval[[]string](b, `[...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll, .code, .assay-numbers > *") && e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML.slice(0, 80))`)
-	if len(wide) > 0 {
+	if wide := eval[[]string](b, tooWide); len(wide) > 0 {
 		t.Errorf("on a phone these are wider than the page: %q", wide)
 	}
 
@@ -297,6 +301,123 @@ func TestBrowserRunsNoNameAsCode(t *testing.T) {
 		b.do(chromedp.Sleep(200 * time.Millisecond))
 		if eval[bool](b, `window.hacked === 1`) {
 			t.Errorf("%s ran a name", path)
+		}
+	}
+}
+
+func TestBrowserColumns(t *testing.T) {
+	s := openStore(t)
+	fill(t, s)
+	home := serve(t, s, Options{})
+	b := open(t)
+	const live = `!document.querySelector(".live").hidden`
+	b.do(chromedp.Navigate(home+"/runs?experiment=pneumonia"), until(live))
+	keys := func() string {
+		return eval[string](b, `[...document.querySelectorAll("#table th[data-key]")].map((th) => th.dataset.key).join(" ")`)
+	}
+	before := strings.Fields(keys())
+	// choose does something to a column by its menu, with the keyboard.
+	choose := func(key, act string) {
+		b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('th[data-key="%s"] .more').focus()`, key)), chromedp.KeyEvent(kb.Enter),
+			until(`document.querySelector("#column").matches(":popover-open")`),
+			chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('[data-column="%s"]').focus()`, act)), chromedp.KeyEvent(kb.Enter))
+	}
+	choose(before[0], "hide")
+	b.do(until(`document.querySelectorAll("#table th[data-key]").length === ` + fmt.Sprint(len(before)-1)))
+	last := before[len(before)-1]
+	choose(last, "left")
+	b.do(until(fmt.Sprintf(`document.querySelector("#table th:nth-last-child(2)").dataset.key === %q`, last)))
+	choose(last, "pin")
+	b.do(until(fmt.Sprintf(`document.querySelector("#table th[data-key]").dataset.key === %q`, last)))
+	if got, want := keys(), strings.Join(append([]string{last}, before[1:len(before)-1]...), " "); got != want {
+		t.Errorf("columns %s, want %s", got, want)
+	}
+	width := fmt.Sprintf(`document.querySelector('th[data-key="%s"]').offsetWidth`, last)
+	was := eval[int](b, width)
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('th[data-key="%s"] .grip').focus()`, last)),
+		chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight), until(fmt.Sprintf(`%s === %d`, width, was+32)))
+	b.picture("columns")
+	// The address is the view: it comes back with everything.
+	view := keys()
+	b.do(chromedp.Reload(), until(live), until(fmt.Sprintf(`%s === %d`, width, was+32)))
+	if got := keys(); got != view {
+		t.Errorf("after a reload columns %s, want %s", got, view)
+	}
+	if left := eval[string](b, fmt.Sprintf(`getComputedStyle(document.querySelector('th[data-key="%s"]')).left`, last)); left == "0px" || left == "auto" {
+		t.Errorf("the column that stays in sight sticks at %s, over the run's name", left)
+	}
+}
+
+// TestBrowserPageLeftOpenDoesNotGrow plays a long day: a page takes over what is
+// new hundreds of times.
+func TestBrowserPageLeftOpenDoesNotGrow(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	step := int64(0)
+	log := func(n int) {
+		for range n {
+			step++
+			must(t, w.Step(step, []string{"loss", "accuracy", "train/grad"}, []float64{1 / float64(step), float64(step % 7), math.NaN()}))
+		}
+		must(t, w.Sync())
+	}
+	log(1000)
+	b := open(t)
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/run/"+string(w.ID())), until(allDrawn))
+	const takeOver = `(async () => {
+		const { takeOver } = await import("/static/app.js");
+		for (let i = 0; i < 25; i++) {
+			const answer = await fetch(location.href);
+			takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+		}
+		window.rounds = (window.rounds ?? 0) + 1;
+	})(); undefined`
+	rounds := 0
+	size := func() (nodes, heap float64) {
+		b.do(call(heapprofiler.CollectGarbage, cdp.Empty{}))
+		return eval[float64](b, `document.querySelectorAll("*").length`), eval[float64](b, `performance.memory.usedJSHeapSize`)
+	}
+	follow := func(times int) {
+		for range times {
+			log(20)
+			rounds++
+			b.do(chromedp.Evaluate[chromedp.Void](takeOver), until(fmt.Sprintf(`window.rounds === %d`, rounds)))
+		}
+	}
+	follow(2)
+	nodes, heap := size()
+	follow(5)
+	nodesAfter, heapAfter := size()
+	t.Logf("after %d times: %v nodes and %.1f MB, from %v and %.1f", 25*rounds, nodesAfter, heapAfter/1e6, nodes, heap/1e6)
+	if nodesAfter > nodes+20 || heapAfter > 1.25*heap {
+		t.Errorf("the page grows: %v nodes and %.1f MB, from %v and %.1f", nodesAfter, heapAfter/1e6, nodes, heap/1e6)
+	}
+	must(t, w.End(store.Finished, ""))
+}
+
+func TestBrowserHasANameForEverythingAndFitsAPhone(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	home := serve(t, s, Options{})
+	b := open(t)
+	// What a screen reader would call by no name, or a table that it cannot read.
+	const unnamed = `[...document.querySelectorAll("button, a[href], input:not([type=hidden]), select, textarea, img, iframe, meter, progress, [role=img], [role=separator]")].filter((e) => {
+			const label = e.getAttribute("aria-label") || e.title || e.alt || e.placeholder || e.textContent.trim() || [...(e.labels ?? [])].map((l) => l.textContent.trim()).join("");
+			return !label && !(e.tagName === "IMG" && e.hasAttribute("alt")) && e.tagName !== "METER" && e.tagName !== "PROGRESS";
+		}).concat([...document.querySelectorAll("main table")].filter((t) => t.querySelector("thead") && [...t.querySelectorAll("th")].some((th) => !th.scope)),
+			[...document.querySelectorAll("[id]")].filter((e) => document.querySelectorAll("#" + CSS.escape(e.id)).length > 1),
+			document.querySelectorAll("h1").length === 1 ? [] : [document.body]).map((e) => e.outerHTML.slice(0, 100))`
+	for _, path := range []string{"/", "/runs?experiment=pneumonia", "/run/" + string(ids[2]), "/compare?run=" + string(ids[0]) + "&run=" + string(ids[2]),
+		"/explore?experiment=pneumonia", "/leaderboard", "/run/" + string(ids[2]) + "/card"} {
+		b.do(chromedp.EmulateViewport(1400, 1000), chromedp.Navigate(home+path), until(`document.readyState === "complete"`))
+		if bad := eval[[]string](b, unnamed); len(bad) > 0 {
+			t.Errorf("%s: %q", path, bad)
+		}
+		b.do(chromedp.EmulateViewport(390, 844), chromedp.Sleep(50*time.Millisecond))
+		b.picture(strings.NewReplacer("/", "_", "?", "_").Replace(path[:min(len(path), 8)]))
+		if wide := eval[[]string](b, tooWide); len(wide) > 0 {
+			t.Errorf("%s: on a phone these are wider than the page: %q", path, wide)
 		}
 	}
 }

@@ -29,7 +29,7 @@ async function refresh() {
 
 // takeOver replaces the live parts of the page by those of next. Charts stay and
 // get new numbers, so that zoom and tooltip survive.
-function takeOver(next) {
+export function takeOver(next) {
   const parts = document.querySelectorAll("[data-live]");
   if (parts.length !== next.querySelectorAll("[data-live]").length) {
     const main = document.querySelector("main");
