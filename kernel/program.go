@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -118,28 +119,29 @@ func (p *Program) SetParameters(values map[string]string) error {
 //
 // notes are sentences on what is not as it was recorded.
 func (p *Program) Build(ctx context.Context, dir, modules string) (file string, notes []string, err error) {
-	env, notes, err := p.prepare(ctx, dir, modules)
+	g, notes, err := p.prepare(ctx, dir, modules)
 	if err != nil {
 		return "", notes, err
 	}
 	file = filepath.Join(dir, "program")
 	args := append([]string{"build", "-modfile=" + filepath.Join(dir, "build.mod"), "-o", file}, p.flags()...)
-	return file, notes, p.run(ctx, dir, env, append(args, "./"+p.Package)...)
+	return file, notes, g.run(ctx, append(args, "./"+p.Package)...)
 }
 
 // Check finds out whether the program could be built in the empty folder dir:
 // it gets the toolchain and the modules, and compiles nothing.
 func (p *Program) Check(ctx context.Context, dir, modules string) (notes []string, err error) {
-	env, notes, err := p.prepare(ctx, dir, modules)
+	g, notes, err := p.prepare(ctx, dir, modules)
 	if err != nil {
 		return notes, err
 	}
-	return notes, p.run(ctx, dir, env, "list", "-modfile="+filepath.Join(dir, "build.mod"), "-deps", "-f", "", "./"+p.Package)
+	return notes, g.run(ctx, "list", "-modfile="+filepath.Join(dir, "build.mod"), "-deps", "-f", "", "./"+p.Package)
 }
 
-// Fetch gets the modules that the program is built from and returns a folder that
-// has them, for Proxy. dir must be empty. They come from the cache of the go
-// command, which asks the network for those that it lacks.
+// Fetch gets the modules that the program is built from, and the toolchain, and
+// returns a folder that has them, for Proxy. dir must be empty. They come from the
+// cache of the go command, which asks the network for the modules that it lacks. A
+// toolchain that is not there, because it is the machine's own, is left out.
 func (p *Program) Fetch(ctx context.Context, dir, modules string) (proxy string, err error) {
 	if _, err := p.Check(ctx, filepath.Join(dir, "first"), modules); err != nil {
 		return "", err // else the cache has them all now
@@ -151,21 +153,59 @@ func (p *Program) Fetch(ctx context.Context, dir, modules string) (proxy string,
 	here := *p
 	here.Proxy = filepath.Join(strings.TrimSpace(string(out)), "cache", "download")
 	second := filepath.Join(dir, "second")
-	env, _, err := here.prepare(ctx, second, modules)
+	g, _, err := here.prepare(ctx, second, modules)
 	if err != nil {
 		return "", err
 	}
 	cache := filepath.Join(dir, "cache")
-	env = append(env, "GOMODCACHE="+cache, "GOFLAGS=-mod=mod -modcacherw")
-	err = p.run(ctx, second, env, "list", "-modfile="+filepath.Join(second, "build.mod"), "-deps", "-f", "", "./"+p.Package)
-	return filepath.Join(cache, "cache", "download"), err
+	g.env = append(g.env, "GOMODCACHE="+cache, "GOFLAGS=-mod=mod -modcacherw")
+	err = g.run(ctx, "list", "-modfile="+filepath.Join(second, "build.mod"), "-deps", "-f", "", "./"+p.Package)
+	if err != nil {
+		return "", err
+	}
+	proxy = filepath.Join(cache, "cache", "download")
+	toolchain := filepath.Join("golang.org", "toolchain", "@v", fmt.Sprintf("v0.0.1-%s.%s-%s.zip", p.Go, runtime.GOOS, runtime.GOARCH))
+	err = copyFile(filepath.Join(proxy, toolchain), filepath.Join(here.Proxy, toolchain))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return proxy, err
 }
 
-// run runs the go command in the program's main module.
-func (p *Program) run(ctx context.Context, dir string, env []string, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = filepath.Join(dir, "src")
-	cmd.Env = env
+func copyFile(to, from string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	target, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+// fromFolder makes the go command take a toolchain from a folder. go.sum cannot pin
+// it, and without a network nobody can vouch for it: only from a folder alone the
+// go command takes one all the same.
+func fromFolder(proxy string) []string {
+	return []string{"GOPROXY=file://" + filepath.ToSlash(proxy), "GONOSUMDB=golang.org/toolchain"}
+}
+
+// goCommand is a go command, and where and how it runs.
+type goCommand struct {
+	path, dir string
+	env       []string
+}
+
+func (g goCommand) run(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, g.path, args...)
+	cmd.Dir = g.dir
+	cmd.Env = g.env
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
@@ -189,15 +229,15 @@ func firstProblem(messages string, err error) string {
 	return err.Error()
 }
 
-// prepare lays the program out and returns the environment to build it in.
-func (p *Program) prepare(ctx context.Context, dir, modules string) (env, notes []string, err error) {
+// prepare lays the program out and returns the go command to build it with.
+func (p *Program) prepare(ctx context.Context, dir, modules string) (g goCommand, notes []string, err error) {
 	if built := p.Settings["GOOS"] + "/" + p.Settings["GOARCH"]; built != "/" && built != runtime.GOOS+"/"+runtime.GOARCH {
 		notes = append(notes, fmt.Sprintf("it ran on %s, this machine is %s/%s", built, runtime.GOOS, runtime.GOARCH))
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return nil, notes, errors.New("the go command is not in PATH: install Go from https://go.dev/dl")
+		return g, notes, errors.New("the go command is not in PATH: install Go from https://go.dev/dl")
 	}
-	env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	for name, value := range p.Settings {
 		if strings.HasPrefix(name, "CGO_") || strings.HasPrefix(name, "GO") && name != "GOOS" && name != "GOARCH" {
 			env = append(env, name+"="+value)
@@ -212,38 +252,45 @@ func (p *Program) prepare(ctx context.Context, dir, modules string) (env, notes 
 		}
 		env = append(env, "GOPROXY="+strings.Join(asked, ","))
 	}
-	toolchain, note := p.toolchain(ctx)
-	env = append(env, "GOTOOLCHAIN="+toolchain)
+	command, toolchain, note := p.toolchain(ctx)
 	if note != "" {
 		notes = append(notes, note)
 	}
+	g = goCommand{command, filepath.Join(dir, "src"), append(env, "GOTOOLCHAIN="+toolchain)}
 	if err := writeTree(filepath.Join(dir, "src"), p.Files); err != nil {
-		return nil, notes, fmt.Errorf("the program's folder: %w", err)
+		return g, notes, fmt.Errorf("the program's folder: %w", err)
 	}
 	unlock, err := lockFolder(modules)
 	if err != nil {
-		return nil, notes, fmt.Errorf("the folder of modules: %w", err)
+		return g, notes, fmt.Errorf("the folder of modules: %w", err)
 	}
 	defer unlock()
 	if err := p.writeModule(dir, modules); err != nil {
-		return nil, notes, fmt.Errorf("the program's go.mod: %w", err)
+		return g, notes, fmt.Errorf("the program's go.mod: %w", err)
 	}
-	return env, notes, nil
+	return g, notes, nil
 }
 
 var release = regexp.MustCompile(`^go1(\.\d+)+((rc|beta)\d+)?$`)
 
-// toolchain returns the value of GOTOOLCHAIN with which the recorded one runs,
-// or else one that may do and a note.
-func (p *Program) toolchain(ctx context.Context) (value, note string) {
+// toolchain returns the go command of the recorded toolchain, or else one that may
+// do and a note, and its GOTOOLCHAIN. Proxy may have the toolchain, for a machine
+// that has an older one and no network.
+func (p *Program) toolchain(ctx context.Context) (command, value, note string) {
 	if release.MatchString(p.Go) {
-		cmd := exec.CommandContext(ctx, "go", "version")
-		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+p.Go)
-		if cmd.Run() == nil {
-			return p.Go, ""
+		ways := [][]string{nil}
+		if p.Proxy != "" {
+			ways = [][]string{fromFolder(p.Proxy), nil}
+		}
+		for _, way := range ways {
+			cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
+			cmd.Env = append(append(os.Environ(), way...), "GOTOOLCHAIN="+p.Go)
+			if root, err := cmd.Output(); err == nil {
+				return filepath.Join(strings.TrimSpace(string(root)), "bin", "go"), "local", ""
+			}
 		}
 	}
-	return "auto", fmt.Sprintf("the toolchain %s that built it cannot be had here, another is used", p.Go)
+	return "go", "auto", fmt.Sprintf("the toolchain %s that built it cannot be had here, another is used", p.Go)
 }
 
 // flags returns the flags of the go command that the program was built with.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -516,6 +517,40 @@ func TestBundle(t *testing.T) {
 	result, out, err := again(t, bundle, second, rerun.Options{})
 	if err != nil || result.Comparison.Verdict != experiments.Identical || len(result.Comparison.Notes) > 0 {
 		t.Errorf("%q, notes %q, %v\n%s", result.Comparison.Summary(), result.Comparison.Notes, err, out)
+	}
+}
+
+// With its modules a bundle needs no network, nor what other builds have fetched.
+func TestBundleWithModules(t *testing.T) {
+	s, first, _ := copied(t)
+	file := filepath.Join(t.TempDir(), "run.assay")
+	if _, err := rerun.Bundle(context.Background(), s, first, file, rerun.BundleOptions{MaxData: -1, Modules: true}); err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := store.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bundle.Close()
+	cache := t.TempDir()
+	t.Cleanup(func() { // the go command makes folders that cannot be written
+		filepath.WalkDir(cache, func(file string, _ fs.DirEntry, _ error) error { return os.Chmod(file, 0o700) })
+	})
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOMODCACHE": cache, "XDG_CACHE_HOME": t.TempDir(), "GOTOOLCHAIN": "local",
+		"PATH": filepath.Join(strings.TrimSpace(string(goroot)), "bin"),
+	} {
+		t.Setenv(name, value)
+	}
+	if check := verify(t, s, first); len(check.Missing) != 1 || !strings.Contains(check.Missing[0], "module lookup disabled by GOPROXY=off") {
+		t.Errorf("without the modules there is missing %q; want that they cannot be fetched", check.Missing)
+	}
+	if check := verify(t, bundle, first); len(check.Missing) > 0 || len(check.Notes) > 0 {
+		t.Errorf("missing %q, notes %q; want nothing", check.Missing, check.Notes)
 	}
 }
 
