@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -32,6 +33,7 @@ type assistant struct {
 	asking  sync.Mutex // one question at a time
 	mu      sync.Mutex
 	program []byte // what gonb made of the last cell that compiled
+	values  string // a file that declares the values that cells carry
 }
 
 // startAssistant starts gopls in a folder inside the session's.
@@ -41,6 +43,7 @@ func (s *Session) startAssistant(ctx context.Context) *assistant {
 		dir:       filepath.Join(s.dir, "assist"),
 		env:       s.env,
 		ready:     make(chan struct{}),
+		values:    s.declaredValues(),
 	}
 	go func() {
 		if a.err = copyModule(filepath.Join(s.dir, "module"), a.dir); a.err == nil {
@@ -62,11 +65,12 @@ func (a *assistant) close() {
 	}
 }
 
-// learn takes note of the declarations of the cells that have been executed.
-func (a *assistant) learn(program []byte) {
+// learn takes note of the declarations and values of the cells that have been
+// executed.
+func (a *assistant) learn(program []byte, values string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.program = program
+	a.program, a.values = program, values
 }
 
 // edited is a cell as gopls is shown it: as a file of a package.
@@ -358,10 +362,10 @@ func (a *assistant) show(ctx context.Context, cell string, cursor int) (edited, 
 	at := len(string(runes[:max(0, min(cursor, len(runes)))]))
 	a.asking.Lock()
 	e, earlier := a.edit(ctx, cell, at)
-	err := a.gopls.edit("earlier.go", earlier)
-	if err == nil {
-		err = a.gopls.edit("cell.go", e.text)
-	}
+	a.mu.Lock()
+	values := a.values
+	a.mu.Unlock()
+	err := errors.Join(a.gopls.edit("earlier.go", earlier), a.gopls.edit("values.go", values), a.gopls.edit("cell.go", e.text))
 	if err != nil {
 		a.asking.Unlock()
 		return edited{}, 0, err

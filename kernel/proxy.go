@@ -370,7 +370,7 @@ func (p *proxy) execute(ctx context.Context, m *message) (aborted []*message) {
 		}
 	}
 	if err == nil {
-		p.assistant.learn(p.session.program())
+		p.assistant.learn(p.session.program(), p.session.declaredValues())
 	}
 	if err != nil && (request.StopOnError == nil || *request.StopOnError) {
 		time.Sleep(arrivals - time.Since(started)) // a cell may fail while those behind it are still on their way

@@ -307,6 +307,7 @@ type Film struct{ Width, Height int }
 func (f Film) Area() int { return f.Width * f.Height }
 
 %%
+films := []Film{{3, 2}}
 fmt.Println(home.Dir())`}); reply["status"] != "ok" {
 		t.Fatal(reply)
 	}
@@ -327,6 +328,7 @@ fmt.Println(home.Dir())`}); reply["status"] != "ok" {
 	f("f := Film{}\nf.Ar|", "Area", 14)
 	f("f := Film{}\nfmt.Println(f.|)", "Width", 26)
 	f("home.St|", "Store", 5)
+	f("films[0].Ar|", "Area", 9) // a value of the cell before
 	f("func g(f Film) int {\n\treturn f.He|\n}", "Height", 31)
 	f("%%\nx := strings.Rep|\n", "Repeat", 16)
 	for range 4 {

@@ -198,14 +198,8 @@ func (s *Session) writeCarried(dir, file string, in []string) error {
 	var functions strings.Builder
 	for i, name := range in {
 		v := s.values[name]
-		expression := v.Type.Expression
-		for alias, path := range v.Type.Imports {
-			own := fmt.Sprintf("assay_v%d%s", i, alias)
-			imports = append(imports, own+" "+strconv.Quote(path))
-			if alias != "" {
-				expression = regexp.MustCompile(`\b`+alias+`\.`).ReplaceAllString(expression, own+".")
-			}
-		}
+		own, expression := v.imported(i)
+		imports = append(imports, own...)
 		embedded := carryFolder + "/" + valuePrefix + name
 		fmt.Fprintf(&functions, "\n//go:embed %s\nvar carried_%s string\n\n", embedded, name)
 		if v.Saved {
@@ -228,6 +222,41 @@ func (s *Session) writeCarried(dir, file string, in []string) error {
 	source := "package main\n\nimport (\n\t" + strings.Join(imports, "\n\t") + "\n)\n\n" +
 		"func carriedOut(values ...any) { assay_carry.Out(values...) }\n" + functions.String()
 	return os.WriteFile(file, []byte(source), 0o600)
+}
+
+// declaredValues returns a Go file that declares the values that cells carry, for
+// completion and help.
+func (s *Session) declaredValues() string {
+	var imports, variables strings.Builder
+	taken, _ := s.packageNames("")
+	for i, name := range slices.Sorted(maps.Keys(s.values)) {
+		v := s.values[name]
+		if v.Reason != "" || slices.Contains(taken, name) {
+			continue
+		}
+		own, expression := v.imported(i)
+		for _, spec := range own {
+			fmt.Fprintln(&imports, "import "+spec)
+		}
+		fmt.Fprintf(&variables, "var %s %s\n", name, expression)
+	}
+	return "package main\n\n" + imports.String() + variables.String()
+}
+
+// imported returns the imports that a file needs for the i-th value, with names
+// that no cell declares, and its type under these.
+func (v carried) imported(i int) (imports []string, expression string) {
+	expression = v.Type.Expression
+	for alias, path := range v.Type.Imports {
+		own := fmt.Sprintf("assay_v%d%s", i, alias)
+		imports = append(imports, own+" "+strconv.Quote(path))
+		if alias == "" { // in an encoding of its own
+			expression = "*" + own + "." + expression
+		} else {
+			expression = regexp.MustCompile(`\b`+alias+`\.`).ReplaceAllString(expression, own+".")
+		}
+	}
+	return imports, expression
 }
 
 // takeValues takes note of what the cell that ended has kept.
