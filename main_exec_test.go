@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -147,7 +148,7 @@ func TestExecInParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := run(t, store, "exec", writeNotebook(t, "%assay runs --ids")); got.code != 0 || strings.Count(got.stderr, "\nb") != 10 {
+	if got := run(t, store, "exec", writeNotebook(t, "%assay runs --ids")); got.code != 0 || len(regexp.MustCompile(`(?m)^[a-z][0-9a-z]{9}$`).FindAllString(got.stderr, -1)) != 10 {
 		t.Errorf("%%assay runs: exit code %d:\n%s", got.code, got.stderr)
 	}
 	runs := listedRuns(t, store)

@@ -19,6 +19,8 @@ func BenchmarkCell(b *testing.B) {
 	}
 	for _, bench := range []struct{ name, source string }{
 		{"trivial", "fmt.Println(\"%d\")"},
+		{"value", "x := %d\nfmt.Println(x)"},
+		{"carried", "fmt.Println(n + %d)"},
 		{"run", "import \"github.com/assay-ml/assay/experiments\"\n%%\nvar _ *experiments.Run\nfmt.Println(\"%d\")"},
 		{"XLA", "import (\n\t\"github.com/gomlx/compute\"\n\t_ \"github.com/gomlx/gomlx/backends/default\"\n)\n%%\nvar _ compute.Backend\nfmt.Println(\"%d\")"},
 	} {
@@ -28,6 +30,9 @@ func BenchmarkCell(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
+			if err := s.Execute(context.Background(), Code{Source: "n := 1"}, func(Output) {}); err != nil {
+				b.Fatal(err)
+			}
 			n := 0
 			for b.Loop() {
 				n++
