@@ -120,7 +120,7 @@ func candidates() []treatment.DoseCandidate {
 	}
 	add("linear", prognosis.Config{Method: prognosis.Linear, Linear: linear.Config{Lambda: 0.003}})
 	add("tree", prognosis.Config{Method: prognosis.Tree, Trees: tree.Config{MinLeaf: 20, MaxDepth: 8}})
-	add("forest", prognosis.Config{Method: prognosis.Forest, Trees: tree.Config{Trees: 100, MinLeaf: 10, MaxFeatures: 12}})
+	add("forest", prognosis.Config{Method: prognosis.Forest, Trees: tree.Config{Trees: 50, MinLeaf: 10, MaxFeatures: 12}})
 	add("svm", prognosis.Config{Method: prognosis.SVM, SVM: svm.Config{C: 1, Epsilon: 0.3, Kernel: svm.Kernel{Gamma: 0.01}}})
 	return out
 }

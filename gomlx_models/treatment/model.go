@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
@@ -53,7 +54,8 @@ type state struct {
 	Rule    *tree.Tree       `json:"rule,omitempty"`    // policy tree; its values are expected outcomes
 	StdErr  [][]float64      `json:"std_err,omitempty"` // policy tree: of the effects in each node
 
-	network *fit.Network
+	network  *fit.Network
+	compiled sync.Map // of each arm, the graph that explains its effect
 }
 
 // A gain is the x-learner's two views of the effect of an arm.

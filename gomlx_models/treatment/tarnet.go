@@ -169,6 +169,26 @@ func (s *state) heads(ctx context.Context, c Config, xs []Row, answers []Answer)
 	return nil
 }
 
+// slopes returns the graph of the effect's mean slope in each column over some
+// rows, which is compiled once for each arm.
+//
+//	x       [rows, columns], standardised
+//	returns [columns]
+func (s *state) slopes(c Config, arm int) graphFn {
+	if known, ok := s.compiled.Load(arm); ok {
+		return known.(graphFn)
+	}
+	graph := c.Network.graph(len(c.Arms))
+	compiled, _ := s.compiled.LoadOrStore(arm, graphFn(s.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
+		out := graph(scope, inputs)
+		of := func(k int) *Node { return ReduceAllSum(Slice(out, AxisRange(), AxisElem(k))) }
+		return []*Node{ReduceMean(Gradient(Sub(of(arm), of(0)), inputs[0])[0], 0)}
+	})))
+	return compiled.(graphFn)
+}
+
+type graphFn func(inputs ...*tensors.Tensor) ([]*tensors.Tensor, error)
+
 // integrated returns the integrated gradients of the effect of an arm from the
 // mean patient to x: Σ values is the effect at x less that at the mean, up to the
 // error of the sum over steps. Sundararajan et al., ICML 2017.
@@ -181,14 +201,8 @@ func (s *state) integrated(c Config, x Row, arm int) ([]float64, error) {
 			flat = append(flat, v*(float32(k)+0.5)/steps)
 		}
 	}
-	graph := c.Network.graph(len(c.Arms))
-	gradient := s.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
-		out := graph(scope, inputs)
-		of := func(k int) *Node { return ReduceAllSum(Slice(out, AxisRange(), AxisElem(k))) }
-		return []*Node{ReduceMean(Gradient(Sub(of(arm), of(0)), inputs[0])[0], 0)}
-	})
 	path := tensors.FromFlatDataAndDimensions(flat, steps, len(z))
-	results, err := gradient(path)
+	results, err := s.slopes(c, arm)(path)
 	if err != nil {
 		return nil, err
 	}
