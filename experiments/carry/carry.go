@@ -84,7 +84,12 @@ func keep(file string, v reflect.Value) (kept Kept, err error) {
 		kept.Type = Type{Expression: t.Name(), Imports: map[string]string{"": t.PkgPath()}}
 		err = saver.Save(w)
 	} else if kept.Type, err = Describe(v.Type()); err == nil {
-		err = Encode(w, v)
+		if err = Encodable(v.Type()); err == nil && size(v, Most) > Most { // gob would first encode all of it
+			err = errTooLarge
+		}
+		if err == nil {
+			err = Encode(w, v)
+		}
 	}
 	if err != nil {
 		return kept, err
@@ -97,12 +102,55 @@ func keep(file string, v reflect.Value) (kept Kept, err error) {
 	return kept, os.Rename(file+".new", file)
 }
 
+var errTooLarge = fmt.Errorf("it is larger than %d MiB, which package experiments/cache is for", Most>>20)
+
+// size returns about how many bytes of memory a value takes, and stops counting
+// when it is more than most.
+func size(v reflect.Value, most int) (n int) {
+	n = int(v.Type().Size())
+	add := func(part reflect.Value) bool {
+		n += size(part, most-n)
+		return n <= most
+	}
+	switch v.Kind() {
+	case reflect.String:
+		n += v.Len()
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			add(v.Elem())
+		}
+	case reflect.Slice, reflect.Array:
+		element := v.Type().Elem()
+		if k := element.Kind(); k <= reflect.Complex128 { // and none of these points anywhere
+			return n + v.Len()*int(element.Size())
+		}
+		for i := range v.Len() {
+			if !add(v.Index(i)) {
+				break
+			}
+		}
+	case reflect.Map:
+		for i := v.MapRange(); i.Next(); {
+			if !add(i.Key()) || !add(i.Value()) {
+				break
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !add(v.Field(i)) {
+				break
+			}
+		}
+	}
+	return n
+}
+
 // limited refuses what is larger than Most.
 type limited struct{ b *bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.b.Len()+len(p) > Most {
-		return 0, fmt.Errorf("it is larger than %d MiB, which package experiments/cache is for", Most>>20)
+		return 0, errTooLarge
 	}
 	return l.b.Write(p)
 }

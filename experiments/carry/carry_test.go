@@ -147,6 +147,29 @@ func TestOutAndIn(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	f := func(value any, from, to int) {
+		t.Helper()
+		if got := size(reflect.ValueOf(value), Most); got < from || got > to {
+			t.Errorf("%T takes %d bytes, want %d to %d", value, got, from, to)
+		}
+	}
+	f(1, 8, 8)
+	f("four", 4, 20)
+	f(make([]float64, 1000), 8000, 8024)
+	f([2][]int16{make([]int16, 500), nil}, 1000, 1100)
+	f(map[string][]byte{"a": make([]byte, 5000)}, 5000, 5100)
+	f(&Tree{[]Tree{{}, {}}}, 48, 200)
+	f([]any{make([]byte, 3000), nil}, 3000, 3200)
+	large := make([][]byte, 1000)
+	f(large, 24000, 60000)
+	whole := make([]byte, 1<<20)
+	for i := range large {
+		large[i] = whole
+	}
+	f(large, Most, Most+4<<20) // it does not look at all of it
+}
+
 func BenchmarkEncode(b *testing.B) {
 	numbers := make([]float64, 1<<20)
 	for i := range numbers {
