@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,6 +168,11 @@ func (c *card) draw(s state, figures []charts.Figure) {
 	var b strings.Builder
 	if err := cardTemplate.Execute(&b, s); err != nil {
 		panic(fmt.Sprintf("experiments: card: %v", err)) // the template is ours and strings.Builder does not fail
+	}
+	// The text is without other runs: a notebook is checked against what it stores.
+	s.Results = slices.Clone(s.Results)
+	for i := range s.Results {
+		s.Results[i].Best, s.Results[i].BestRun = math.NaN(), ""
 	}
 	c.head.HTML(s.text(), template.HTML(b.String()))
 	c.plots.Figures(figures...)
