@@ -11,7 +11,21 @@
 // it is a run like any other, linked to the first; its points are compared with
 // the first one's by experiments.Compare and the verdict is kept with both.
 //
+// What happens is told as it happens: Options.Out gets sentences of Run's own
+// (what has changed, "built the program of run k3f… in 2.1 s") and, unchanged, what
+// the program writes on stdout and stderr; if it is a terminal's *os.File, progress
+// bars too. The new run is in the store from its start, as running, with RerunOf or
+// Parent naming the first, and its Done and Planned steps: what a page polls.
+//
 // A variation is a run of the same program with other params, data, seeds or
 // newer packages. It is kept as a child of the run that it varies, and nothing is
 // expected of its numbers.
+//
+// A run that was cut off can be resumed instead: its program, built from the store,
+// goes on as the same run. Each training goes on from its last checkpoint, of which
+// one is kept every minute (see fit.Options); what the program does beside training
+// it does again. Points that come again, from the checkpoint to where the run was
+// cut off, are compared with those that are there, which stay: nothing that was
+// recorded is taken back. The run's tag "resumed" says how many came again, and
+// whether one had another value.
 package rerun

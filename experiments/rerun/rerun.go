@@ -518,6 +518,10 @@ func (a *again) judge(ctx context.Context, result *Result) error {
 		c.Notes = append(c.Notes, a.newer)
 	}
 	result.Comparison = c
+	if a.o.Bitwise {
+		was, is := a.run.Ended.Sub(a.run.Started).Seconds(), run.Ended.Sub(run.Started).Seconds()
+		a.say("bitwise: the run took %.1f s, this one %.1f s (%+.0f %%)", was, is, 100*(is-was)/was)
+	}
 	if a.o.IsVariation() {
 		return nil
 	}

@@ -195,7 +195,8 @@ func TestARerunIsIdentical(t *testing.T) {
 		t.Errorf("the original's reports are %s, %v; want one that says identical", reports, err)
 	}
 	// A rerun can itself be run again, although its own folder is gone too.
-	if result, out, err = again(t, s, new.ID, rerun.Options{}); err != nil || result.Comparison.Verdict != experiments.Identical {
+	result, out, err = again(t, s, new.ID, rerun.Options{Bitwise: true})
+	if err != nil || result.Comparison.Verdict != experiments.Identical || !strings.Contains(out, "bitwise: the run took ") {
 		t.Errorf("the rerun's rerun: %q, %v\n%s", result.Comparison.Verdict, err, out)
 	}
 }
