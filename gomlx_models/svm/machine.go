@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -81,19 +82,16 @@ func FitRegressor(ctx context.Context, x *mat.Dense, y []float64, cfg Config, wa
 	if n < 2 {
 		return nil, fmt.Errorf("%d rows: a regression needs at least two", n)
 	}
-	p := problem{target: make([]float64, 2*n), low: make([]float64, 2*n), high: make([]float64, 2*n), row: make([]int, 2*n)}
+	p := problem{target: slices.Clone(y), low: make([]float64, n), high: make([]float64, n), epsilon: cfg.Epsilon}
 	for i, v := range y {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("the outcome of row %d is %v: leave such rows out", i, v)
 		}
-		p.target[i], p.high[i], p.row[i] = v-cfg.Epsilon, cfg.C, i
-		p.target[n+i], p.low[n+i], p.row[n+i] = v+cfg.Epsilon, -cfg.C, i
+		p.low[i], p.high[i] = -cfg.C, cfg.C
 	}
 	s, err := p.solve(ctx, newMatrix(x, cfg.Kernel, cfg.CacheMiB), cfg.Tolerance, watch)
 	if err != nil {
 		return nil, err
 	}
-	beta := make([]float64, n)
-	floats.AddTo(beta, s.beta[:n], s.beta[n:])
-	return newMachine(x, cfg.Kernel, beta, s.bias), nil
+	return newMachine(x, cfg.Kernel, s.beta, s.bias), nil
 }

@@ -12,14 +12,15 @@ import (
 // problem is the dual of every machine here, in the signed form in which a
 // variable's sign is its side:
 //
-//	maximise  Σ targetᵥ βᵥ − ½ Σ βᵤβᵥ K(rowᵤ, rowᵥ)
+//	maximise  Σ (targetᵥ βᵥ − Epsilon |βᵥ|) − ½ Σ βᵤβᵥ K(rowᵤ, rowᵥ)
 //	where     Σ βᵥ = 0 and lowᵥ ≤ βᵥ ≤ highᵥ
 //
-// A classifier's target is ±1 and its box [0, C] or [−C, 0]. A regression has
-// two variables a row, with targets y − ε and y + ε.
+// A classifier's target is ±1, its box [0, C] or [−C, 0], its epsilon 0. A
+// regression's target is y and its box [−C, C]: libsvm's two variables a row, of
+// which one is 0, are one here whose objective has a kink at 0.
 type problem struct {
 	target, low, high []float64
-	row               []int // of each variable; nil if variable v is row v
+	epsilon           float64
 }
 
 // solution is the optimum: β of each row and the bias b.
@@ -36,26 +37,28 @@ type solver struct {
 	kernel    *matrix
 	tolerance float64
 
-	active   int
-	variable []int // the one at each place
-	beta     []float64
-	f        []float64
-	wholeF   []float64 // F of all variables when all were last active,
-	wholeB   []float64 // and their β
-	diagonal []float64
-	gathered [2][]float32 // kernel rows by variable, where variables are not rows
+	active     int
+	variable   []int // the one at each place
+	beta       []float64
+	f          []float64
+	rise, fall []float64 // what F lacks of the slope upwards and downwards: ∓epsilon, or infinite at a bound
+	wholeF     []float64 // F of all variables when all were last active,
+	wholeB     []float64 // and their β
+	diagonal   []float64
 }
 
 // solve returns the optimum. The values in p are put in another order.
 func (p problem) solve(ctx context.Context, kernel *matrix, tolerance float64, watch Watch) (solution, error) {
 	n := len(p.target)
-	s := &solver{problem: p, kernel: kernel, tolerance: tolerance, active: n, variable: make([]int, n), beta: make([]float64, n), f: slices.Clone(p.target), wholeF: slices.Clone(p.target), wholeB: make([]float64, n), diagonal: make([]float64, n)}
+	s := &solver{
+		problem: p, kernel: kernel, tolerance: tolerance, active: n, variable: make([]int, n), beta: make([]float64, n),
+		f: slices.Clone(p.target), rise: make([]float64, n), fall: make([]float64, n),
+		wholeF: slices.Clone(p.target), wholeB: make([]float64, n), diagonal: make([]float64, n),
+	}
 	for v := range n {
 		s.variable[v] = v
-		s.diagonal[v] = kernel.self(s.rowOf(v))
-	}
-	if p.row != nil {
-		s.gathered = [2][]float32{make([]float32, n), make([]float32, n)}
+		s.diagonal[v] = kernel.self(v)
+		s.turn(v)
 	}
 	if err := s.run(ctx, watch); err != nil {
 		return solution{}, err
@@ -67,26 +70,38 @@ func (p problem) solve(ctx context.Context, kernel *matrix, tolerance float64, w
 	return solution{beta: beta, bias: s.bias()}, nil
 }
 
-// rowOf returns the row of the kernel matrix that the variable at a place is of.
-func (s *solver) rowOf(at int) int {
-	if s.row == nil {
-		return at
+// turn sets the slopes of a variable after its β has changed.
+func (s *solver) turn(v int) {
+	b := s.beta[v]
+	s.rise[v], s.fall[v] = -s.epsilon, s.epsilon // at the kink
+	if b < 0 {
+		s.rise[v] = s.epsilon
 	}
-	return s.row[at]
+	if b > 0 {
+		s.fall[v] = -s.epsilon
+	}
+	if b == s.high[v] {
+		s.rise[v] = math.Inf(-1)
+	}
+	if b == s.low[v] {
+		s.fall[v] = math.Inf(1)
+	}
 }
 
-// values returns the kernel of the variable at a place with the active ones.
-// which is 0 or 1: two can be held at a time.
-func (s *solver) values(at, which int) []float32 {
-	if s.row == nil {
-		return s.kernel.row(at, s.active)
+// ceiling is how far a variable can rise in one step: to the kink, or the bound.
+func (s *solver) ceiling(v int) float64 {
+	if s.epsilon > 0 && s.beta[v] < 0 {
+		return 0
 	}
-	all := s.kernel.row(s.row[at], len(s.kernel.square))
-	out := s.gathered[which][:s.active]
-	for v := range out {
-		out[v] = all[s.row[v]]
+	return s.high[v]
+}
+
+// floor is how far a variable can fall in one step.
+func (s *solver) floor(v int) float64 {
+	if s.epsilon > 0 && s.beta[v] > 0 {
+		return 0
 	}
-	return out
+	return s.low[v]
 }
 
 func (s *solver) run(ctx context.Context, watch Watch) error {
@@ -119,13 +134,13 @@ func (s *solver) run(ctx context.Context, watch Watch) error {
 		if step == limit {
 			return fmt.Errorf("no optimum after %d steps: scale the columns, or lower C", limit)
 		}
-		a, b := s.values(i, 0), s.values(j, 1)
-		s.beta[i] += delta
-		s.beta[j] -= delta
-		// A step that ends at a bound is put there exactly: the tests below
-		// compare for equality.
-		s.beta[i] = snap(s.beta[i], s.low[i], s.high[i])
-		s.beta[j] = snap(s.beta[j], s.low[j], s.high[j])
+		a, b := s.kernel.row(i, s.active), s.kernel.row(j, s.active)
+		// A step that ends at a bound is put there exactly: turn compares for
+		// equality.
+		s.beta[i] = snap(s.beta[i]+delta, s.low[i], s.ceiling(i))
+		s.beta[j] = snap(s.beta[j]-delta, s.floor(j), s.high[j])
+		s.turn(i)
+		s.turn(j)
 		f := s.f[:len(a)]
 		for v := range f {
 			f[v] -= delta * (float64(a[v]) - float64(b[v]))
@@ -145,45 +160,39 @@ func snap(v, low, high float64) float64 {
 	return v
 }
 
-// edges returns the largest F that can still rise and the smallest that can
-// still fall. At the optimum the first is not above the second.
+// edges returns the steepest slope upwards and the steepest downwards. At the optimum the first is not above the second.
 func (s *solver) edges() (top, bottom float64) {
 	top, bottom = math.Inf(-1), math.Inf(1)
-	for v := range s.active {
-		if s.beta[v] < s.high[v] {
-			top = max(top, s.f[v])
-		}
-		if s.beta[v] > s.low[v] {
-			bottom = min(bottom, s.f[v])
-		}
+	for v, f := range s.f[:s.active] {
+		top = max(top, f+s.rise[v])
+		bottom = min(bottom, f+s.fall[v])
 	}
 	return top, bottom
 }
 
-// pair returns the variable with the largest F that can rise, the one that can
-// fall for the largest gain with it, and how far they go. j is −1 at the optimum.
+// pair returns the variable with the steepest slope upwards, the one that falls
+// for the largest gain with it, and how far they go. j is −1 at the optimum.
 func (s *solver) pair() (i, j int, delta float64) {
 	i, j = -1, -1
 	top := math.Inf(-1)
-	f, beta, high := s.f[:s.active], s.beta[:s.active], s.high[:s.active]
+	f := s.f[:s.active]
+	rise := s.rise[:len(f)]
 	for v, value := range f {
-		if value > top && beta[v] < high[v] {
-			i, top = v, value
+		if slope := value + rise[v]; slope > top {
+			i, top = v, slope
 		}
 	}
 	if i < 0 {
 		return i, j, 0
 	}
-	row := s.values(i, 0)
+	row := s.kernel.row(i, s.active)
 	f = f[:len(row)]
-	low, diagonal := s.low[:len(row)], s.diagonal[:len(row)]
+	fall, diagonal := s.fall[:len(row)], s.diagonal[:len(row)]
 	own, bottom, best := s.diagonal[i], math.Inf(1), 0.0
 	for v, value := range f {
-		if beta[v] <= low[v] {
-			continue
-		}
-		bottom = min(bottom, value)
-		if gap := top - value; gap > 0 {
+		slope := value + fall[v]
+		bottom = min(bottom, slope)
+		if gap := top - slope; gap > 0 {
 			curve := max(own+diagonal[v]-2*float64(row[v]), 1e-12)
 			if gain := gap * gap / curve; gain > best {
 				j, best, delta = v, gain, gap/curve
@@ -193,14 +202,15 @@ func (s *solver) pair() (i, j int, delta float64) {
 	if top-bottom < s.tolerance || j < 0 {
 		return i, -1, 0
 	}
-	return i, j, min(delta, s.high[i]-s.beta[i], s.beta[j]-s.low[j])
+	return i, j, min(delta, s.ceiling(i)-s.beta[i], s.beta[j]-s.floor(j))
 }
 
-// shrink sets aside variables at a bound which the edges say will stay there.
+// shrink sets aside variables at a bound or the kink which the edges say will
+// stay there.
 func (s *solver) shrink() {
 	top, bottom := s.edges()
 	idle := func(v int) bool {
-		return s.beta[v] == s.high[v] && s.f[v] > top || s.beta[v] == s.low[v] && s.f[v] < bottom
+		return s.f[v]+s.rise[v] < bottom && s.f[v]+s.fall[v] > top
 	}
 	for v := 0; v < s.active; {
 		if !idle(v) {
@@ -219,14 +229,10 @@ func (s *solver) shrink() {
 }
 
 func (s *solver) swap(a, b int) {
-	for _, values := range [][]float64{s.target, s.low, s.high, s.beta, s.f, s.wholeF, s.wholeB, s.diagonal} {
+	for _, values := range [][]float64{s.target, s.low, s.high, s.beta, s.f, s.rise, s.fall, s.wholeF, s.wholeB, s.diagonal} {
 		values[a], values[b] = values[b], values[a]
 	}
 	s.variable[a], s.variable[b] = s.variable[b], s.variable[a]
-	if s.row != nil {
-		s.row[a], s.row[b] = s.row[b], s.row[a]
-		return
-	}
 	s.kernel.swap(a, b)
 }
 
@@ -239,7 +245,7 @@ func (s *solver) restore() {
 	var by []float64
 	for v, b := range s.beta {
 		if b != s.wholeB[v] {
-			moved, by = append(moved, s.rowOf(v)), append(by, b-s.wholeB[v])
+			moved, by = append(moved, v), append(by, b-s.wholeB[v])
 		}
 	}
 	from := s.active
@@ -249,8 +255,7 @@ func (s *solver) restore() {
 		split(n-from, 1, func(low, high int) {
 			values := make([]float64, len(moved))
 			for v := from + low; v < from+high; v++ {
-				r := s.rowOf(v)
-				movers.against(values, s.kernel.x.RawRowView(r), s.kernel.square[r], 0)
+				movers.against(values, s.kernel.x.RawRowView(v), s.kernel.square[v], 0)
 				s.f[v] = s.wholeF[v] - floats.Dot(by, values)
 			}
 		})
@@ -259,13 +264,13 @@ func (s *solver) restore() {
 	copy(s.wholeB, s.beta)
 }
 
-// bias returns the mean F of the variables between their bounds, or the middle
-// of the edges if there are none.
+// bias returns the mean slope of the variables between their bounds, or the
+// middle of the edges if there are none.
 func (s *solver) bias() float64 {
 	sum, free := 0.0, 0
-	for v, b := range s.beta {
-		if b > s.low[v] && b < s.high[v] {
-			sum += s.f[v]
+	for v, f := range s.f {
+		if s.rise[v] == s.fall[v] { // neither at a bound nor at the kink
+			sum += f + s.rise[v]
 			free++
 		}
 	}
