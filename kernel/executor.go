@@ -173,6 +173,9 @@ var shellLine = regexp.MustCompile(`(?m)^(//gonb:)?!.*$`)
 // declare gives a session the declarations of a cell, and executes nothing.
 func declare(ctx context.Context, session *Session, c *Cell) error {
 	d, ok := divide(c.Source)
+	if scope, ok := scopeOf(withoutCommands(d.statements)); ok {
+		session.skipped = append(session.skipped, scope.declared...)
+	}
 	declarations := shellLine.ReplaceAllString(d.declarations, "")
 	if !ok || strings.TrimSpace(declarations) == "" {
 		return nil

@@ -99,6 +99,11 @@ func TestExecuteSpan(t *testing.T) {
 			t.Errorf("cell %d put out %+v, want %q", i+1, out, want)
 		}
 	}
+	nb = testNotebook("x := 1", "fmt.Println(x)")
+	err := Execute(context.Background(), nb, Options{Workspace: w, From: "2"})
+	if err == nil || !strings.Contains(err.Error(), "undefined: x (a cell before, which was not executed, makes a value of this name: start there)") {
+		t.Errorf("without the cell that makes a value: %v", err)
+	}
 	f := func(from, to, want string) {
 		t.Helper()
 		err := Execute(context.Background(), cells(), Options{Workspace: w, From: from, To: to})

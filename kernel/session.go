@@ -37,6 +37,7 @@ type Session struct {
 	interrupt chan struct{}
 
 	values     map[string]carried // by name
+	skipped    []string           // names of values of cells that were not executed
 	packages   []string           // names of the packages that cells import
 	localTypes []string           // that the cell declares among its statements
 }

@@ -353,6 +353,8 @@ func (w Workspace) loader(pkg, typeName string) (string, error) {
 func (s *Session) undefined(name string) string {
 	v, ok := s.values[name]
 	switch {
+	case !ok && slices.Contains(s.skipped, name):
+		return "a cell before, which was not executed, makes a value of this name: start there"
 	case !ok:
 		return ""
 	case v.Reason != "":
