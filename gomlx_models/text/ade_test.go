@@ -1,39 +1,29 @@
 package text_test
 
 import (
-	"compress/gzip"
 	"context"
+	"errors"
+	"fmt"
 	"math"
-	"os"
 	"testing"
 	"time"
 
+	"github.com/assay-ml/assay/data"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/text"
 )
 
-// ade reads the ADE corpus, version 2: does a sentence tell of an adverse
-// drug effect? Its split keeps every abstract in one part.
-func ade(t testing.TB) text.Data {
+// open returns a public data set, or skips.
+func open(t testing.TB, name string) text.Data {
 	t.Helper()
-	file, err := os.Open(dataFile(t, "ade_corpus_v2", "ade_v2.tsv.gz"))
+	d, err := text.Open(name)
+	if errors.Is(err, data.ErrNotFound) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	zip, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := text.ReadTSV(zip, text.Columns{Text: "sentence", Labels: "ade", Group: "pmid", Split: "split"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := rows.Data([]string{"0", "1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return d
 }
 
 func positives(set text.Dataset, probs [][]float64) (positive []bool, p []float64) {
@@ -49,7 +39,7 @@ func positives(set text.Dataset, probs [][]float64) (positive []bool, p []float6
 // probabilities, AUC 0.9029 and F1 0.6818 on the test part. (At its default
 // tolerance scikit-learn stops early, at AUC 0.9030 and F1 0.6839.)
 func TestBaselineMatchesScikitLearn(t *testing.T) {
-	data := ade(t)
+	data := open(t, "ade")
 	model := text.NewBaseline(text.BaselineConfig{Classes: data.Classes, ClassWeights: "balanced", Terms: text.TFIDF{Analysis: text.Analysis{Tokens: "words"}}})
 	start := time.Now()
 	if err := model.Fit(context.Background(), data.Train); err != nil {
@@ -69,6 +59,27 @@ func TestBaselineMatchesScikitLearn(t *testing.T) {
 	for i, want := range []float64{0.03670114, 0.79392383, 0.19812237, 0.00881504, 0.16063942} {
 		if math.Abs(p[i]-want) > 5e-4 {
 			t.Errorf("row %d: probability %.6f, want %.6f", i, p[i], want)
+		}
+	}
+}
+
+// TestNetworkBeatsBaseline: the bidirectional LSTM that answers together with the
+// baseline is better than the baseline alone on the ADE corpus after one epoch,
+// by a bootstrap that resamples abstracts.
+func TestNetworkBeatsBaseline(t *testing.T) {
+	needsXLA(t)
+	data := open(t, "ade")
+	config := adeNetworks["with baseline"]
+	config.Epochs, config.Seed = 1, 1
+	report := onADE(t, data, config)
+	for _, row := range report.Tables[1].Rows { // score, first, second, difference, p
+		if row[0] != "auc" && row[0] != "f1" {
+			continue
+		}
+		t.Log(row)
+		var difference, low, high float64
+		if _, err := fmt.Sscanf(row[3], "%g (%g–%g)", &difference, &low, &high); err != nil || low <= 0 {
+			t.Errorf("%s differs from the baseline's by %s, want more than chance (%v)", row[0], row[3], err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/assay-ml/assay/data"
@@ -130,7 +131,8 @@ func openSet(name string, read func(set data.Set, files []data.File) (Data, erro
 }
 
 // readAbstracts reads the medical abstracts, whose labels are 1 to 5 in the
-// order of the set's classes.
+// order of the set's classes. 113 abstracts are there two or three times, each time
+// under another label; an abstract is a group, so that none is on two sides of a cut.
 func readAbstracts(set data.Set, files []data.File) (Data, error) {
 	file, err := os.Open(files[0].Path)
 	if err != nil {
@@ -140,6 +142,13 @@ func readAbstracts(set data.Set, files []data.File) (Data, error) {
 	rows, err := ReadCSV(file, Columns{Text: "medical_abstract", Labels: "condition_label"})
 	if err != nil {
 		return Data{}, err
+	}
+	first := map[string]int{}
+	for i, row := range rows {
+		if _, ok := first[row.Text]; !ok {
+			first[row.Text] = i
+		}
+		rows[i].Group = strconv.Itoa(first[row.Text])
 	}
 	all, err := rows.Dataset("", []string{"1", "2", "3", "4", "5"})
 	if err != nil {

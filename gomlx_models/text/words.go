@@ -23,8 +23,10 @@ func IsStopWord(word string) bool {
 }
 
 // Stem returns the stem of a lower-case English word: the Snowball English
-// stemmer (Porter 2). Words with anything but letters and apostrophes, such as
-// doses and names of genes, come back as they are.
+// stemmer (Porter 2), of an edition that stems 58 of the 42,649 words of
+// Snowball's own test otherwise, such as "emergency". Words with anything but
+// letters and apostrophes, such as doses and names of genes, come back as they
+// are.
 func Stem(word string) string {
 	for _, r := range word {
 		if !(r >= 'a' && r <= 'z' || r == '\'') {
