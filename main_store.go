@@ -177,7 +177,7 @@ runs it again on another machine.`,
 				return err
 			}
 			if html {
-				return exportHTML(c, s, args[0], ids)
+				return exportHTML(c, s, args[0], ids, options.Query.Experiment)
 			}
 			if len(ids) > 0 {
 				if options.Query.Where != "" {
@@ -199,7 +199,7 @@ runs it again on another machine.`,
 	c.Flags().StringVar(&options.Query.Experiment, "experiment", "", "only runs of this experiment")
 	c.Flags().StringVar(&options.Query.Where, "where", "", "only runs for which this holds")
 	c.Flags().BoolVar(&options.NoArtifacts, "no-artifacts", false, "leave the runs' files out")
-	c.Flags().BoolVar(&html, "html", false, "write one HTML file of the runs named")
+	c.Flags().BoolVar(&html, "html", false, "write one HTML file of the runs named, or of the --experiment")
 	c.Flags().StringVar(&bundle, "bundle", "", "write the run `RUN` to FILE, with what it takes to run it again")
 	c.Flags().StringVar(&most, "max-data", "100MB", "with --bundle: leave out data files that are larger")
 	c.Flags().BoolVar(&packing.Modules, "with-modules", false, "with --bundle: the Go modules too, for a machine without a network")
@@ -224,17 +224,20 @@ func exportBundle(c *cobra.Command, s *store.Store, run string, args []string, o
 	return nil
 }
 
-func exportHTML(c *cobra.Command, s *store.Store, file string, ids []store.RunID) error {
-	if len(ids) == 0 {
-		return errors.New("--html needs the runs to write: assay export --html FILE.html RUN...")
+func exportHTML(c *cobra.Command, s *store.Store, file string, ids []store.RunID, experiment string) error {
+	if len(ids) == 0 && experiment == "" {
+		return errors.New("--html needs what to write: assay export --html FILE.html RUN..., or --experiment E")
 	}
 	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
-	if len(ids) == 1 {
+	switch len(ids) {
+	case 0:
+		err = web.WriteExperiment(c.Context(), f, s, experiment)
+	case 1:
 		err = web.WriteRun(c.Context(), f, s, ids[0])
-	} else {
+	default:
 		err = web.WriteCompare(c.Context(), f, s, ids)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -264,9 +264,25 @@ func (s *server) leaderboard(r *http.Request) (page, error) {
 	return p, nil
 }
 
-// export sends a comparison or a run as a file that opens without a server.
+// exportWhole sends an experiment as a file.
+func (s *server) exportWhole(w http.ResponseWriter, r *http.Request, name string) {
+	v, err := wholeOf(r.Context(), s.store, name)
+	if err != nil {
+		s.fail(w, r, fmt.Errorf("experiment %s: %w", name, err))
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="experiment.html"`)
+	writeFile(w, name, "whole", v)
+}
+
+// export sends a comparison, or an experiment, as a file that opens without a server.
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	if name := q.Get("experiment"); name != "" {
+		s.exportWhole(w, r, name)
+		return
+	}
 	v, err := compareOf(r.Context(), s.store, q, true)
 	if err != nil {
 		s.fail(w, r, err)

@@ -34,7 +34,7 @@ type page struct {
 
 type crumb struct{ Text, URL string }
 
-var pages = parsePages("experiments", "runs", "run", "compare", "leaderboard", "explore", "card", "notebook", "error")
+var pages = parsePages("experiments", "runs", "run", "compare", "leaderboard", "explore", "card", "notebook", "whole", "error")
 
 // parsePages returns one template a page: the layouts, the shared parts and the
 // page's own content.

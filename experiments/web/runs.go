@@ -79,7 +79,7 @@ type choice struct {
 // runs is the page of the table.
 func (s *server) runs(r *http.Request) (page, error) {
 	q := r.URL.Query()
-	v, _, err := s.table(r, runsPerPage)
+	v, _, err := s.table(r.Context(), q, runsPerPage)
 	if err != nil {
 		return page{}, err
 	}
@@ -91,8 +91,7 @@ func (s *server) runs(r *http.Request) (page, error) {
 }
 
 // table finds the runs that an address asks for.
-func (s *server) table(r *http.Request, limit int) (runsView, []store.Run, error) {
-	ctx, q := r.Context(), r.URL.Query()
+func (s *server) table(ctx context.Context, q url.Values, limit int) (runsView, []store.Run, error) {
 	v := runsView{
 		Experiment: q.Get("experiment"), Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"),
 		Differ: q.Get("differ") != "", Trash: q.Get("trash") != "", Archived: q.Get("archived") != "", Group: q.Get("group"),
@@ -525,9 +524,7 @@ func (s *server) runsCSV(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	part := func(page int) (runsView, []store.Run, error) {
 		q.Set("page", strconv.Itoa(page))
-		one := r.Clone(r.Context())
-		one.URL.RawQuery = q.Encode()
-		return s.table(one, csvAtOnce)
+		return s.table(r.Context(), q, csvAtOnce)
 	}
 	v, runs, err := part(1)
 	if err == nil && v.Wrong != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -359,6 +360,37 @@ func TestComparisonFileNeedsNoNetwork(t *testing.T) {
 		}
 	}
 	must(t, WriteRun(t.Context(), io.Discard, s, ids[2]), WriteCard(t.Context(), io.Discard, s, ids[2]))
+	if !strings.Contains(html, "data:image/png;base64,") {
+		t.Error("the file lacks the runs' pictures")
+	}
+}
+
+func TestExperimentFileHasTheBestFirst(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	var b bytes.Buffer
+	must(t, WriteExperiment(t.Context(), &b, s, "pneumonia"))
+	html := b.String()
+	for _, bad := range []string{` src="/`, ` href="/`, ` src="http`, "<form", "<link"} {
+		if strings.Contains(html, bad) {
+			t.Errorf("the file contains %q", bad)
+		}
+	}
+	best, other := strings.Index(html, string(ids[3])), strings.Index(html, string(ids[0]))
+	if best < 0 || other < best {
+		t.Errorf("the best run stands at %d, another at %d", best, other)
+	}
+	for _, want := range []string{"What it depends on", "ROC, test", "lr 0.001, 3 runs"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the file lacks %q", want)
+		}
+	}
+	if err := WriteExperiment(t.Context(), io.Discard, s, "none"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an experiment that is not there: %v", err)
+	}
+	if code, _, h := get(t, serve(t, s, Options{})+"/export?experiment=pneumonia"); code != 200 || !strings.Contains(h.Get("Content-Disposition"), "experiment.html") {
+		t.Errorf("the page's button: %d %v", code, h)
+	}
 }
 
 func TestEventsTellOfAPointWithinASecond(t *testing.T) {
