@@ -67,7 +67,7 @@ func compare(ctx context.Context, quick, train bool) error {
 		steps = "8"
 	}
 	milliseconds := func(v float64) string { return fmt.Sprintf("%.1f ms", v) }
-	table(ctx, "A training step of the LSTM, 32 texts of 64 words", programs, []peer.Column{
+	table(ctx, "A training step of the LSTM, 32 texts of 64 words", programs, "Keras", []peer.Column{
 		{Name: "step", Title: "step", Format: milliseconds},
 		{Name: "first", Title: "first step", Format: peer.Ms},
 		{Name: "peak", Title: "peak memory", Format: peer.MB},
@@ -86,23 +86,27 @@ func compare(ctx context.Context, quick, train bool) error {
 		{Name: "f1", Title: "F1", Format: peer.Score, Better: peer.Alone},
 		{Name: "peak", Title: "peak memory", Format: peer.MB},
 	}
-	table(ctx, "TF-IDF with logistic regression on the ADE corpus", programs, onCorpus, "linear", path)
+	table(ctx, "TF-IDF with logistic regression on the ADE corpus", programs, "scikit-learn", onCorpus, "linear", path)
 	if train {
 		for seed := range 3 {
 			title := fmt.Sprintf("The LSTM on the ADE corpus, until validation no longer gets better, seed %d", seed)
-			table(ctx, title, programs, onCorpus, "lstm", path, strconv.Itoa(seed))
+			table(ctx, title, programs, "Keras", onCorpus, "lstm", path, strconv.Itoa(seed))
 		}
 	}
 	return nil
 }
 
-// table runs every program with args and prints what they did.
-func table(ctx context.Context, title string, programs []peer.Program, columns []peer.Column, args ...string) {
+// table runs every program with args and prints what they did. The second
+// program is the peer.
+func table(ctx context.Context, title string, programs []peer.Program, peerName string, columns []peer.Column, args ...string) {
 	var rows []peer.Row
-	for _, p := range programs {
+	for i, p := range programs {
+		if i == 1 {
+			p.Name = peerName
+		}
 		row, err := p.Figures(ctx, ".", args...)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "bench: %s of %s is left out: %v\n", args[0], p.Command[0], err)
+			fmt.Fprintf(os.Stderr, "bench: %s is left out: %v\n", p.Name, err)
 			continue
 		}
 		rows = append(rows, row)

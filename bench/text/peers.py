@@ -36,7 +36,7 @@ def keras_version():
     import keras
     import tensorflow as tf
 
-    return f"Keras {keras.__version__} on TensorFlow {tf.__version__}"
+    return f"{keras.__version__} on TensorFlow {tf.__version__}"
 
 
 def step(length, steps):
@@ -76,7 +76,7 @@ def linear(data):
     score = model.predict_proba(data["test"]["x"])[:, 1]
     done = time.perf_counter()
     return {"fit": 1000 * (fitted - begin), "predict": 1000 * (done - fitted), **judge(data["test"]["y"], score),
-            "version": f"scikit-learn {sklearn.__version__}"}
+            "version": sklearn.__version__}
 
 
 def lstm(data, seed):
