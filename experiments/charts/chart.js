@@ -295,6 +295,7 @@
     }
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  matchMedia("print").addEventListener("change", repaint); // paper is light
   const watch = new MutationObserver(() => requestAnimationFrame(repaint));
   for (const root of [document.documentElement, document.body]) {
     if (root) watch.observe(root, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "data-vscode-theme-kind"] });

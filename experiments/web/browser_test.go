@@ -267,6 +267,14 @@ func TestBrowserDarkPhoneAndWithoutScripts(t *testing.T) {
 		t.Errorf("the page is %s, and %s in the dark", paper, again)
 	}
 	b.do(chromedp.KeyEvent("t"), until(background+` === "rgb(255, 255, 255)"`), scheme("light"))
+	b.do(chromedp.KeyEvent("t"), until(background+` === "rgb(20, 23, 28)"`),
+		call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}))
+	ink := eval[string](b, `getComputedStyle(document.querySelector(".assay-figure")).color`)
+	if paper := eval[string](b, background); paper != "rgb(255, 255, 255)" || ink != "rgb(28, 32, 36)" {
+		t.Errorf("a dark page is printed with %s on %s", ink, paper)
+	}
+	b.picture("print")
+	b.do(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}), chromedp.KeyEvent("t"), until(background+` === "rgb(255, 255, 255)"`))
 
 	b.do(chromedp.EmulateViewport(390, 844), chromedp.Reload(), until(allDrawn))
 	b.picture("phone")
