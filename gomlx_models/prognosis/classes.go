@@ -26,6 +26,7 @@ var classes = task[int, []float64]{
 	answer: predictClasses,
 	// Explanations are of the last class: "malignant" of benign and malignant.
 	scale: func(_ Config, p []float64) float64 { return p[len(p)-1] },
+	mean:  meanChances,
 	of:    func(cfg Config) string { return "probability of " + cfg.Classes[len(cfg.Classes)-1] },
 }
 
@@ -53,7 +54,7 @@ func fitClasses(ctx context.Context, cfg Config, s *state, d models.Dataset[Row,
 		b.Progress = told(watching)
 		s.Trees, err = tree.BoostClasses(ctx, d.X, d.Y, k, b)
 	default:
-		err = cfg.unknown(Linear, SVM, RandomFourier, Nystrom, Tree, Forest, Extra, Boosting)
+		err = cfg.unknown(Linear, SVM, RandomFourier, Nystrom, Tree, Forest, Extra, Boosting, Mean)
 	}
 	return err
 }

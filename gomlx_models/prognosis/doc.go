@@ -59,6 +59,7 @@ const (
 	Cox           Method = "cox"            // survival
 	DeepSurv      Method = "deepsurv"       // survival: a network's log hazard, on GoMLX; columns are standardised
 	Hazard        Method = "hazard"         // survival: a network's hazard in each interval, on GoMLX; columns are standardised
+	Mean          Method = "mean"           // values, classes, survival: the mean of what Config.Members answer
 )
 
 // Config describes a model. Method is required; of the parts below it, only the
@@ -81,6 +82,10 @@ type Config struct {
 	Boost   tree.BoostConfig   `json:"boost,omitzero"` // Seed of its own is ignored
 	Cox     survival.CoxConfig `json:"cox,omitzero"`
 	Network Network            `json:"network,omitzero"`
+
+	// Members, for Mean, are the models to average. Their features, classes and
+	// pipeline are those above, and their seed too if they have none.
+	Members []Config `json:"members,omitempty"`
 
 	// Strata, for Cox, is the feature whose values have a baseline hazard each
 	// rather than a hazard ratio, such as the hospital. Risks then order the

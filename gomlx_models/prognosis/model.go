@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
@@ -24,6 +25,8 @@ type Model[Y, A any] struct {
 	config Config
 	task   task[Y, A]
 	state  *state // nil until fitted
+
+	members []*Model[Y, A] // of Mean
 }
 
 // Regressor, Classifier and Survivor are the models of the three outcomes.
@@ -57,7 +60,10 @@ type task[Y, A any] struct {
 	// scale is the one number of an answer that dependence, importance and
 	// sampled explanations are of, and of says what it is.
 	scale func(cfg Config, a A) float64
-	of    func(cfg Config) string
+	// mean is of the answers of several models. Of each, known holds the scale of
+	// its answers to training rows, sorted.
+	mean func(answers []A, known [][]float64) A
+	of   func(cfg Config) string
 }
 
 // state is what a fit found; a method fills its own parts.
@@ -80,6 +86,9 @@ type state struct {
 	Times      []float64            `json:"times,omitempty"`    // of the survival curves
 	Width      int                  `json:"width,omitempty"`    // outputs of the network
 
+	Members [][]byte    `json:"members,omitempty"` // of Mean, each as Save writes it; nil until saved
+	Known   [][]float64 `json:"known,omitempty"`   // of Mean: the scale of each member's answers to training rows, sorted
+
 	network *fit.Network
 }
 
@@ -89,7 +98,7 @@ func (m *Model[Y, A]) Config() Config { return m.config }
 // Fit learns from the training rows. Patients (train.Group) are kept together
 // where a network holds rows out.
 func (m *Model[Y, A]) Fit(ctx context.Context, train models.Dataset[Row, Y], watching ...models.Observer) error {
-	m.state = nil
+	m.state, m.members = nil, nil
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("prognosis: %w", err)
 	}
@@ -98,10 +107,16 @@ func (m *Model[Y, A]) Fit(ctx context.Context, train models.Dataset[Row, Y], wat
 	}
 	s := &state{Columns: len(train.X[0])}
 	s.measure(train.X)
-	if !m.config.Method.takesMissing() { // trees are explained without, and JSON has no NaN
+	if !m.config.takesMissing() { // trees are explained without, and JSON has no NaN
 		s.Background = background(train.X)
 	}
-	if err := m.task.fit(ctx, m.config, s, train, watching); err != nil {
+	var err error
+	if m.config.Method == Mean {
+		m.members, s.Known, err = m.fitMembers(ctx, train)
+	} else {
+		err = m.task.fit(ctx, m.config, s, train, watching)
+	}
+	if err != nil {
 		return fmt.Errorf("prognosis: %s: %w", m.config.Method, err)
 	}
 	m.state = s
@@ -146,7 +161,7 @@ func (m *Model[Y, A]) checkRows(xs []Row, width int) error {
 			if math.IsInf(v, 0) {
 				return fmt.Errorf("row %d: %s is %v", i, m.config.feature(j), v)
 			}
-			if math.IsNaN(v) && !m.config.Method.takesMissing() {
+			if math.IsNaN(v) && !m.config.takesMissing() {
 				return fmt.Errorf("row %d: %s is missing, which %s does not take: impute it first", i, m.config.feature(j), m.config.Method)
 			}
 		}
@@ -168,6 +183,9 @@ func (m *Model[Y, A]) Predict(ctx context.Context, xs []Row) ([]A, error) {
 	if len(xs) == 0 {
 		return nil, nil
 	}
+	if m.members != nil {
+		return m.predictMembers(ctx, xs)
+	}
 	return m.task.answer(ctx, m.config, m.state, xs)
 }
 
@@ -185,8 +203,14 @@ func (m *Model[Y, A]) PredictFrame(ctx context.Context, frame *table.Frame) ([]A
 }
 
 // takesMissing reports whether NaN is a value like others.
-func (m Method) takesMissing() bool {
-	return m == Tree || m == Forest || m == Extra || m == Boosting
+func (c Config) takesMissing() bool {
+	switch c.Method {
+	case Tree, Forest, Extra, Boosting:
+		return true
+	case Mean:
+		return !slices.ContainsFunc(c.Members, func(c Config) bool { return !c.takesMissing() })
+	}
+	return false
 }
 
 // named returns the configuration with the feature names of its pipeline.

@@ -47,6 +47,7 @@ func needsBackend(t *testing.T) {
 func small(method prognosis.Method, seed int64) prognosis.Config {
 	cfg := prognosis.Config{Method: method, Features: names, Classes: []string{"well", "ill"}, Seed: seed}
 	cfg.Trees = tree.Config{Trees: 10, MinLeaf: 5}
+	cfg.Members = []prognosis.Config{{Method: prognosis.Linear}, {Method: prognosis.Forest, Trees: cfg.Trees}}
 	cfg.Boost = tree.BoostConfig{Rounds: 10}
 	cfg.Fourier.Count = 40
 	cfg.Network = prognosis.Network{Hidden: []int{8}, Intervals: 6}
@@ -61,7 +62,7 @@ var bad = map[string]prognosis.Row{"too few columns": {1}, "an infinite value": 
 
 func TestRegressorsKeepTheirPromises(t *testing.T) {
 	xs, values, _, _ := patients(120)
-	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Nystrom, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting} {
+	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Nystrom, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting, prognosis.Mean} {
 		t.Run(string(method), func(t *testing.T) {
 			if method == prognosis.RandomFourier || method == prognosis.Nystrom {
 				needsBackend(t)
@@ -85,7 +86,7 @@ func TestRegressorsKeepTheirPromises(t *testing.T) {
 
 func TestClassifiersKeepTheirPromises(t *testing.T) {
 	xs, _, classes, _ := patients(120)
-	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Nystrom, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting} {
+	for _, method := range []prognosis.Method{prognosis.Linear, prognosis.SVM, prognosis.RandomFourier, prognosis.Nystrom, prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting, prognosis.Mean} {
 		t.Run(string(method), func(t *testing.T) {
 			if method == prognosis.RandomFourier || method == prognosis.Nystrom {
 				needsBackend(t)
@@ -109,14 +110,16 @@ func TestClassifiersKeepTheirPromises(t *testing.T) {
 
 func TestSurvivorsKeepTheirPromises(t *testing.T) {
 	xs, _, _, outcomes := patients(120)
-	for _, method := range []prognosis.Method{prognosis.Cox, prognosis.Forest, prognosis.Extra, prognosis.DeepSurv, prognosis.Hazard} {
+	for _, method := range []prognosis.Method{prognosis.Cox, prognosis.Forest, prognosis.Extra, prognosis.DeepSurv, prognosis.Hazard, prognosis.Mean} {
 		t.Run(string(method), func(t *testing.T) {
 			if method == prognosis.DeepSurv || method == prognosis.Hazard {
 				needsBackend(t)
 			}
 			modeltest.Check(t, modeltest.Case[prognosis.Row, prognosis.Outcome, prognosis.Curve]{
 				New: func(seed int64) models.Model[prognosis.Row, prognosis.Outcome, prognosis.Curve] {
-					return prognosis.NewSurvivor(small(method, seed))
+					cfg := small(method, seed)
+					cfg.Members[0].Method = prognosis.Cox
+					return prognosis.NewSurvivor(cfg)
 				},
 				Train:   prognosis.Dataset[prognosis.Outcome]{X: xs, Y: outcomes},
 				Numbers: func(c prognosis.Curve) []float64 { return append([]float64{c.Risk}, c.Survival...) },

@@ -25,6 +25,14 @@ func (m *Model[Y, A]) Save(w io.Writer) error {
 		return fmt.Errorf("prognosis: %w", models.ErrNotFitted)
 	}
 	out := saved{Kind: m.task.kind, Config: m.config, State: m.state}
+	if m.members != nil {
+		state := *m.state
+		var err error
+		if state.Members, err = m.saveMembers(); err != nil {
+			return err
+		}
+		out.State = &state
+	}
 	if m.state.network != nil {
 		return m.state.network.Save(w, m.task.kind, out)
 	}
@@ -69,5 +77,10 @@ func load[Y, A any](r io.Reader, task task[Y, A]) (*Model[Y, A], error) {
 	if in.State == nil {
 		return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
 	}
-	return &Model[Y, A]{config: in.Config, task: task, state: in.State}, nil
+	members, err := loadMembers(in.State.Members, task)
+	if err != nil {
+		return nil, err
+	}
+	in.State.Members = nil
+	return &Model[Y, A]{config: in.Config, task: task, state: in.State, members: members}, nil
 }

@@ -42,6 +42,7 @@ var survivals = task[Outcome, Curve]{
 	fit:    fitSurvival,
 	answer: predictSurvival,
 	scale:  func(_ Config, c Curve) float64 { return c.Risk },
+	mean:   meanCurve,
 	of: func(cfg Config) string {
 		if cfg.Method == Cox || cfg.Method == DeepSurv {
 			return "log hazard"
@@ -76,7 +77,7 @@ func fitSurvival(ctx context.Context, cfg Config, s *state, d models.Dataset[Row
 	case Hazard:
 		err = fitHazard(ctx, cfg, s, d, watching)
 	default:
-		err = cfg.unknown(Cox, Forest, Extra, DeepSurv, Hazard)
+		err = cfg.unknown(Cox, Forest, Extra, DeepSurv, Hazard, Mean)
 	}
 	return err
 }

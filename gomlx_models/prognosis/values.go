@@ -23,6 +23,7 @@ var values = task[float64, float64]{
 	fit:    fitValues,
 	answer: predictValues,
 	scale:  func(_ Config, a float64) float64 { return a },
+	mean:   meanValue,
 	of:     func(Config) string { return "value" },
 }
 
@@ -47,7 +48,7 @@ func fitValues(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, 
 		b.Progress = told(watching)
 		s.Trees, err = tree.BoostNumbers(ctx, d.X, d.Y, b)
 	default:
-		err = cfg.unknown(Linear, SVM, RandomFourier, Nystrom, Tree, Forest, Extra, Boosting)
+		err = cfg.unknown(Linear, SVM, RandomFourier, Nystrom, Tree, Forest, Extra, Boosting, Mean)
 	}
 	return err
 }
