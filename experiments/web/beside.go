@@ -22,12 +22,40 @@ type pictureRow struct {
 }
 
 type picture struct {
-	Run string
-	Src template.URL // "" if the run has no picture of this name
+	Run  string
+	Name string
+	Src  template.URL // "" if the run has no picture of this name
+}
+
+// picturesOf returns the pictures that a run kept.
+func picturesOf(ctx context.Context, s *store.Store, run store.Run, inside bool) ([]picture, error) {
+	artifacts, err := s.Artifacts(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []picture
+	for _, a := range artifacts {
+		if !isPicture(a) || len(all) == picturesMost {
+			continue
+		}
+		src, err := pictureSource(ctx, s, run.ID, a, inside)
+		if err != nil {
+			return nil, err
+		}
+		if src != "" {
+			all = append(all, picture{run.Name, a.Name, src})
+		}
+	}
+	return all, nil
+}
+
+// isPicture reports whether a browser may show a as a picture.
+func isPicture(a store.Artifact) bool {
+	return strings.HasPrefix(a.MediaType, "image/") && shown[a.MediaType]
 }
 
 const (
-	picturesMost    = 40      // rows
+	picturesMost    = 40      // rows, or of one run
 	pictureEmbedded = 2 << 20 // the largest that a file takes in
 )
 
@@ -42,7 +70,7 @@ func picturesBeside(ctx context.Context, s *store.Store, runs []styledRun, insid
 			return nil, err
 		}
 		for _, a := range artifacts {
-			if !strings.HasPrefix(a.MediaType, "image/") || !shown[a.MediaType] {
+			if !isPicture(a) {
 				continue
 			}
 			row, known := at[a.Name]
@@ -54,7 +82,7 @@ func picturesBeside(ctx context.Context, s *store.Store, runs []styledRun, insid
 				at[a.Name] = row
 				rows = append(rows, pictureRow{Name: a.Name, Pictures: make([]picture, len(runs))})
 				for k, other := range runs {
-					rows[row].Pictures[k].Run = other.Name
+					rows[row].Pictures[k].Run, rows[row].Pictures[k].Name = other.Name, a.Name
 				}
 			}
 			src, err := pictureSource(ctx, s, run.ID, a, inside)

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 
+	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -18,6 +19,8 @@ type cardView struct {
 	Params  []pair
 	Data    []store.DataUse
 	Reports []reportView
+	Figures []charts.Figure // that the run recorded, such as what its answers rest on
+	Images  []picture
 	Missing []string
 }
 
@@ -26,7 +29,7 @@ func (s *server) card(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v, err := cardOf(r.Context(), s.store, run.ID)
+	v, err := cardOf(r.Context(), s.store, run.ID, false)
 	if err != nil {
 		return page{}, err
 	}
@@ -40,7 +43,7 @@ func (s *server) cardFile(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	v, err := cardOf(r.Context(), s.store, run.ID)
+	v, err := cardOf(r.Context(), s.store, run.ID, true)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -50,7 +53,8 @@ func (s *server) cardFile(w http.ResponseWriter, r *http.Request) {
 	writeFile(w, "Model card: "+run.Name, "card", v)
 }
 
-func cardOf(ctx context.Context, s *store.Store, id store.RunID) (v cardView, err error) {
+// cardOf makes the card of a run, for a page or for a file.
+func cardOf(ctx context.Context, s *store.Store, id store.RunID, static bool) (v cardView, err error) {
 	if v.Run, err = s.Run(ctx, id); err != nil {
 		return v, err
 	}
@@ -64,6 +68,16 @@ func cardOf(ctx context.Context, s *store.Store, id store.RunID) (v cardView, er
 	if v.Reports, err = reportsOf(ctx, s, id); err != nil {
 		return v, err
 	}
+	figures, err := s.Figures(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	for _, f := range figures {
+		v.Figures = append(v.Figures, figureOf(f))
+	}
+	if v.Images, err = picturesOf(ctx, s, v.Run, static); err != nil {
+		return v, err
+	}
 	if v.Run.Note == "" {
 		v.Missing = append(v.Missing, "intended use and limits: write them in the run's note")
 	}
@@ -72,6 +86,9 @@ func cardOf(ctx context.Context, s *store.Store, id store.RunID) (v cardView, er
 	}
 	if len(v.Reports) == 0 {
 		v.Missing = append(v.Missing, "an evaluation: call Report in the run")
+	}
+	if len(v.Figures)+len(v.Images) == 0 {
+		v.Missing = append(v.Missing, "what its answers rest on: keep a figure or a picture of an explanation with the run")
 	}
 	for _, r := range v.Reports {
 		kinds := map[string]bool{}

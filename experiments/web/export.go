@@ -49,7 +49,7 @@ func WriteRun(ctx context.Context, w io.Writer, s *store.Store, id store.RunID) 
 
 // WriteCard writes the model card of a run as one HTML file.
 func WriteCard(ctx context.Context, w io.Writer, s *store.Store, id store.RunID) error {
-	v, err := cardOf(ctx, s, id)
+	v, err := cardOf(ctx, s, id, true)
 	if err != nil {
 		return fmt.Errorf("model card of run %s: %w", id, err)
 	}

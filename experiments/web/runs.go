@@ -131,7 +131,7 @@ func (s *server) table(ctx context.Context, q url.Values, limit int) (runsView, 
 		v.Next = address(func(u url.Values) { u.Set("page", strconv.Itoa(at+1)) })
 	}
 	v.CSV = "/runs.csv?" + q.Encode()
-	if err := v.valuesAt(ctx, s.store, found.Runs, append(slices.Clone(q["col"]), v.Group)); err != nil {
+	if err := v.valuesAt(ctx, s.store, found.Runs, q["col"]); err != nil {
 		return runsView{}, nil, err
 	}
 	v.choose(found.Runs, q["col"])
@@ -458,8 +458,8 @@ type groupCell struct {
 	Mean, SD float64
 }
 
-// groups sums up runs by the value of the column v.Group, without keeping them: there may
-// be very many. Values that are not finite count in no mean.
+// groups sums up runs by the value of the column v.Group, without keeping them:
+// there may be very many. Values that are not finite count in no mean.
 func (v *runsView) groups(runs iter.Seq2[store.Run, error], metrics []string) (*groupsView, error) {
 	const most = 8
 	g := &groupsView{By: columnOf(v.Group).Label, Metrics: metrics[:min(most, len(metrics))]}
@@ -472,7 +472,7 @@ func (v *runsView) groups(runs iter.Seq2[store.Run, error], metrics []string) (*
 		if err != nil {
 			return nil, err
 		}
-		value := v.cell(run, v.Group).Text
+		value := cellOf(run, v.Group).Text
 		if sums[value] == nil {
 			sums[value] = &sum{cells: make([]moments, len(g.Metrics))}
 		}
