@@ -12,7 +12,7 @@ import (
 	models "github.com/assay-ml/assay/gomlx_models"
 )
 
-// Explain returns the Grad-CAM of the most probable class: see [CNN.GradCAM].
+// Explain returns the Grad-CAM of the most probable class: see GradCAM.
 func (m *network) Explain(ctx context.Context, film Film) (models.Explanation, error) {
 	probs, err := m.Predict(ctx, []Film{film})
 	if err != nil {
