@@ -44,7 +44,8 @@ type Keeper interface {
 type Resumer interface {
 	// Resume is called once by each training, before its first step. state is
 	// what the same training kept last in the process that was cut off, nil if it
-	// is to start afresh. keep keeps its state from now on, in place of the last.
+	// is to start afresh. keep keeps its state from now on, in place of the last; nil
+	// keeps nothing.
 	Resume() (state []byte, keep func(state []byte) error, err error)
 }
 

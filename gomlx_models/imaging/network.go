@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -260,6 +261,25 @@ func (r *relay) Plan(steps int64) {
 			planner.Plan(r.past + steps*int64(r.left))
 		}
 	}
+}
+
+// Resume implements models.Resumer: before the state of a training it keeps how
+// many steps that one has done, which it does not tell if it goes on from its end.
+func (r *relay) Resume() (state []byte, keep func(state []byte) error, err error) {
+	for _, observer := range r.to {
+		resumer, ok := observer.(models.Resumer)
+		if !ok {
+			continue
+		}
+		state, keep, err := resumer.Resume()
+		if len(state) >= 8 {
+			r.last, state = int64(binary.LittleEndian.Uint64(state)), state[8:]
+		}
+		return state, func(state []byte) error {
+			return keep(append(binary.LittleEndian.AppendUint64(nil, uint64(r.last)), state...))
+		}, err
+	}
+	return nil, nil, nil
 }
 
 // judge computes what is reported of a validation set.
