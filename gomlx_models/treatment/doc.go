@@ -110,7 +110,9 @@ type Config struct {
 }
 
 // Nuisance says how that is learnt which is not of interest itself: who gets
-// which arm, and what becomes of patients whatever they get.
+// which arm, and what becomes of patients whatever they get. Where a threshold in
+// some column shuts patients out of an arm, a linear propensity does not see it, and
+// nothing is trimmed that should be: Boosting sees it.
 type Nuisance struct {
 	Outcome    prognosis.Config `json:"outcome"`         // a regressor; no Method means Boosting
 	Propensity prognosis.Config `json:"propensity"`      // a classifier; no Method means Linear, slightly penalised, on standardised columns

@@ -32,6 +32,16 @@ func New(cfg Config) *Model { return &Model{config: cfg.withDefaults()} }
 // Config returns what the model was made with, defaults filled in.
 func (m *Model) Config() Config { return m.config }
 
+// Trimmed returns how many of the training rows taught nothing of effects, because
+// they had next to no chance of some arm (Config.Overlap), and how many there were.
+// The s-, t- and x-learner and TARNet leave none out.
+func (m *Model) Trimmed() (trimmed, of int) {
+	if m.state == nil {
+		return 0, 0
+	}
+	return m.state.Trimmed, m.state.Rows
+}
+
 // state is what a fit found; a method fills its own parts.
 type state struct {
 	Columns int       `json:"columns"`

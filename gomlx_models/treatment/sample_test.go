@@ -41,11 +41,14 @@ func study(t *testing.T, c sample.Simulation) (s sample.Study, p *table.Pipeline
 // In a simulated trial and in a simulated cohort of everyday care, the causal forest
 // finds what the effect depends on, and its policy gains over any single arm. The
 // effect has corners in four columns of thirteen, which 2000 patients show it only
-// blurred: intervals of single patients are then too narrow, and the slope says so.
+// blurred: intervals of single patients are then too narrow, less so with small
+// leaves, and the slope says so.
 func TestSimulatedTruth(t *testing.T) {
 	for _, trial := range []bool{true, false} {
 		s, p, train, test, held := study(t, sample.Simulation{Rows: 4000, Trial: trial, Seed: 2})
-		m := treatment.New(treatment.Config{Method: treatment.CausalForest, Arms: s.Arms, Pipeline: p, Seed: 1, Nuisance: treatment.Nuisance{Known: s.Known}})
+		// A linear model of the choice cannot say that nobody below 40 got the drug.
+		nuisance := treatment.Nuisance{Known: s.Known, Propensity: prognosis.Config{Method: prognosis.Boosting, Boost: tree.BoostConfig{MinLeaf: 20}}}
+		m := treatment.New(treatment.Config{Method: treatment.CausalForest, Arms: s.Arms, Pipeline: p, Seed: 1, Nuisance: nuisance, Forest: causal.Config{Share: 0.5, MinLeaf: 2}})
 		if err := m.Fit(t.Context(), train); err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +56,7 @@ func TestSimulatedTruth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		scores, err := treatment.Score(t.Context(), test, s.Arms, treatment.Nuisance{Known: s.Known}, 1)
+		scores, err := treatment.Score(t.Context(), test, s.Arms, nuisance, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +66,7 @@ func TestSimulatedTruth(t *testing.T) {
 		}
 		value := func(name string) float64 { return float64(metric(t, r, name).Value) }
 		t.Logf("trial %v: √PEHE %.3f, coverage %.3f, right arm %.3f, gain %.3f, slope %.3f; %s", trial, value("pehe"), value("interval_coverage"), value("right_arm"), value("gain_over_best_single"), value("calibration_slope"), r.Notes[len(r.Notes)-1])
-		if value("pehe") > 2.3 || value("interval_coverage") < 0.65 || value("right_arm") < 0.9 || metric(t, r, "gain_over_best_single").Low <= 0 {
+		if value("pehe") > 2.3 || value("interval_coverage") < 0.75 || value("right_arm") < 0.9 || metric(t, r, "gain_over_best_single").Low <= 0 {
 			t.Errorf("√PEHE %.3f, coverage %.3f, right arm %.3f", value("pehe"), value("interval_coverage"), value("right_arm"))
 		}
 		importance := m.Importance(1)
@@ -76,10 +79,17 @@ func TestSimulatedTruth(t *testing.T) {
 		}
 		// Nobody with failing kidneys got the drug: nothing is recommended to them.
 		at := slices.Index(p.Names(), "eGFR")
+		failing, silent := 0, 0
 		for i, x := range test.X {
-			if x[at] < 20 && answers[i].Arm != treatment.None {
-				t.Errorf("eGFR %v: recommended %s", x[at], s.Arms[answers[i].Arm])
+			if x[at] < 38 {
+				failing++
+				if answers[i].Arm == treatment.None {
+					silent++
+				}
 			}
+		}
+		if trimmed, _ := m.Trimmed(); failing < 30 || silent < failing*9/10 || trimmed < 30 {
+			t.Errorf("of %d patients with failing kidneys %d get no recommendation, and %d were trimmed in training", failing, silent, trimmed)
 		}
 	}
 }

@@ -219,6 +219,14 @@ func TestAbstains(t *testing.T) {
 	f(treatment.Row{0, -0.5, 0}, 1, "with drug")
 	f(treatment.Row{0, 1.6, 0}, treatment.None, "too few got drug (0.0 %)")
 	f(treatment.Row{0, 17, 0}, treatment.None, "age is 17, and was between")
+	cfg.Method = treatment.DRLearner
+	m = treatment.New(cfg)
+	if err := m.Fit(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if trimmed, of := m.Trimmed(); of != 800 || trimmed < 50 || trimmed > 200 {
+		t.Errorf("%d of %d rows are trimmed, want about the 130 who never get the drug", trimmed, of)
+	}
 }
 
 // Standard errors from resamples cover the mean effect, and Sure keeps silent

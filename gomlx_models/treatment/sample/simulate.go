@@ -29,7 +29,7 @@ var cyp2d6 = map[string]float64{"*1": 1, "*10": 0.25, "*4": 0}
 //
 // In everyday care doctors give the drug to those with higher pressure, which would
 // fall further anyway, and so the drug looks better than it is. Nobody whose
-// kidneys work at less than 30 gets it.
+// kidneys work at less than 40 gets it.
 func Simulate(c Simulation) Study {
 	if c.Rows == 0 {
 		c.Rows = 2000
@@ -82,7 +82,7 @@ func Simulate(c Simulation) Study {
 		age, male := math.Round(between(60+11*normal(), 25, 95)), random.Float64() < 0.5
 		bmi := math.Round(10*between(27+4*normal(), 17, 50)) / 10
 		pressure := math.Round(between(155+12*normal()+0.15*(age-60), 130, 220))
-		egfr := math.Round(between(85-0.6*(age-60)+17*normal(), 10, 130))
+		egfr := math.Round(between(70-0.6*(age-60)+20*normal(), 10, 130))
 
 		// What the drug does beyond usual care, in mmHg.
 		active := cyp2d6[cyp.A] + cyp2d6[cyp.B]
@@ -97,7 +97,7 @@ func Simulate(c Simulation) Study {
 		chance := 0.5
 		if !c.Trial {
 			chance = 1 / (1 + math.Exp(-(0.08*(pressure-155) - 0.03*(age-60) - 0.04*alcohol)))
-			if egfr < 30 {
+			if egfr < 40 {
 				chance = 0
 			}
 		}
