@@ -43,7 +43,11 @@ func band(group string, runs []charts.Line) charts.Line {
 	xs = slices.Compact(xs)
 	const most = 200
 	every := max((len(xs)+most-1)/most, 1)
-	out := charts.Line{Name: fmt.Sprintf("%s, %d runs", group, len(runs)), Color: charts.Color(group)}
+	name := fmt.Sprintf("%s, %d runs", group, len(runs))
+	if len(runs) == 1 {
+		name = group
+	}
+	out := charts.Line{Name: name, Color: charts.Color(group)}
 	for i := 0; i < len(xs); i += every {
 		var values []float64
 		for _, run := range runs {

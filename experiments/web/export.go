@@ -71,7 +71,7 @@ func writeFile(w io.Writer, title, name string, body any) error {
 		return err
 	}
 	f.Scripts = append(f.Scripts, template.JS(theme))
-	if err := pages[name].ExecuteTemplate(w, "file", f); err != nil {
+	if err := templateOf(name).ExecuteTemplate(w, "file", f); err != nil {
 		return fmt.Errorf("file: %w", err)
 	}
 	return nil

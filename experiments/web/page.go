@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -34,11 +35,9 @@ type page struct {
 
 type crumb struct{ Text, URL string }
 
-var pages = parsePages("experiments", "runs", "run", "compare", "leaderboard", "explore", "card", "notebook", "whole", "error")
-
-// parsePages returns one template a page: the layouts, the shared parts and the
-// page's own content.
-func parsePages(names ...string) map[string]*template.Template {
+// shared is the layouts and the parts of pages. Templates are parsed when they are
+// first needed: every command links them, few show a page.
+var shared = sync.OnceValue(func() *template.Template {
 	functions := template.FuncMap{
 		"number":   charts.Format,
 		"interval": charts.Interval,
@@ -51,12 +50,26 @@ func parsePages(names ...string) map[string]*template.Template {
 		"float":    func(n models.Number) float64 { return float64(n) },
 		"add":      func(a, b int) int { return a + b },
 	}
-	shared := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
-	parsed := map[string]*template.Template{}
-	for _, name := range names {
-		parsed[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+})
+
+var parsed struct {
+	sync.Mutex
+	pages map[string]*template.Template
+}
+
+// templateOf returns the template of a page: the layouts, the shared parts and the
+// page's own content.
+func templateOf(name string) *template.Template {
+	parsed.Lock()
+	defer parsed.Unlock()
+	if parsed.pages == nil {
+		parsed.pages = map[string]*template.Template{}
 	}
-	return parsed
+	if parsed.pages[name] == nil {
+		parsed.pages[name] = template.Must(template.Must(shared().Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return parsed.pages[name]
 }
 
 // page returns a handler that writes the page that f makes of a request.
@@ -74,7 +87,7 @@ func (s *server) page(f func(*http.Request) (page, error)) http.HandlerFunc {
 func (s *server) write(w http.ResponseWriter, r *http.Request, code int, p page) {
 	p.Writable = !s.ReadOnly
 	var b bytes.Buffer // a page that breaks off half-way would look whole
-	if err := pages[p.template].ExecuteTemplate(&b, "layout", p); err != nil {
+	if err := templateOf(p.template).ExecuteTemplate(&b, "layout", p); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -446,5 +448,17 @@ func TestPortInUseIsOneSentence(t *testing.T) {
 	err = Serve(t.Context(), openStore(t), Options{Addr: l.Addr().String()})
 	if err == nil || !strings.Contains(err.Error(), "is in use: stop the program") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestTemplatesParse(t *testing.T) {
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	must(t, err)
+	for _, file := range files {
+		if name := strings.TrimSuffix(path.Base(file), ".html"); name != "layout" && name != "parts" {
+			if templateOf(name).Lookup("content") == nil {
+				t.Errorf("%s has no content", file)
+			}
+		}
 	}
 }
