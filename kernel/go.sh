@@ -26,8 +26,12 @@ case "$*" in
 	[ "${GOOS:-}" = js ] && exec "$ASSAY_GO" "$@"
 	file=$3
 	shift 3
-	# Without symbol table and DWARF linking takes half the time; stack traces need neither.
-	"$ASSAY_GO" build -o "$file.cell" "-ldflags=-s -w" "$@" || exit
+	if [ $# -eq 0 ]; then
+		. "$ASSAY_KERNEL/build.sh"
+		build "$file.cell" || exit
+	else # the user has flags
+		"$ASSAY_GO" build -o "$file.cell" "-ldflags=-s -w" "$@" || exit
+	fi
 	start_program "$file"
 	;;
 "test -c -o $ASSAY_KERNEL/tmp/"*)

@@ -57,6 +57,8 @@ func (w Workspace) Check() error {
 var (
 	//go:embed go.sh
 	goScript []byte
+	//go:embed build.sh
+	buildScript []byte
 	//go:embed run.sh
 	runScript []byte
 )
@@ -68,6 +70,7 @@ var (
 //	├── path/go                   go.sh: go as gonb calls it
 //	├── path/goimports            the pinned one
 //	├── path/gopls                nothing: gonb would start it, and leave it behind
+//	├── build.sh, plans/          how it builds a cell's program
 //	├── run.sh                    starts a cell's program
 //	├── values/                   what package carry keeps
 //	├── cell.env, cell.go         what that program is told; its cell's source
@@ -91,6 +94,7 @@ func (w Workspace) prepare(ctx context.Context, dir string) ([]string, error) {
 	}
 	err = errors.Join(
 		os.WriteFile(filepath.Join(dir, "path", "go"), goScript, 0o700),
+		os.WriteFile(filepath.Join(dir, "build.sh"), buildScript, 0o600),
 		os.WriteFile(filepath.Join(dir, "run.sh"), runScript, 0o700),
 		os.WriteFile(filepath.Join(dir, "path", "gopls"), []byte("#!/bin/sh\n"), 0o700),
 		os.Symlink(filepath.Join(w.BinDir, "goimports"), filepath.Join(dir, "path", "goimports")),
@@ -110,6 +114,7 @@ func (w Workspace) prepare(ctx context.Context, dir string) ([]string, error) {
 		"GOWORK=off",
 		"ASSAY_GO="+goTool,
 		"ASSAY_KERNEL="+dir,
+		"ASSAY_SOURCE="+w.SourceRoot,
 		"ASSAY_TMPDIR="+os.TempDir(),
 		"ASSAY_NOTEBOOK="+w.Notebook,
 	), nil
