@@ -2,8 +2,12 @@ package fit
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,8 +31,9 @@ const (
 // trainingState is what a training knows beside its variables.
 type trainingState struct {
 	Options Options `json:"options"`
-	Rows    int     `json:"rows"` // to train on
-	Step    int     `json:"step"` // the last that was done
+	Rows    int     `json:"rows"`  // to train on
+	First   string  `json:"first"` // sha256 of the first of them
+	Step    int     `json:"step"`  // the last that was done
 	Epoch   int     `json:"epoch"`
 	// Ended says that there is nothing left to train: "best" is the result.
 	Ended bool          `json:"ended"`
@@ -43,8 +48,9 @@ type checkpoints struct {
 	best    *best
 	keep    func(state []byte) error // nil if nobody keeps it
 
-	kept int       // step of the last that was kept
-	due  time.Time // of the next
+	first string    // sha256 of the first rows
+	kept  int       // step of the last that was kept
+	due   time.Time // of the next
 }
 
 // share is the part of the time that checkpoints take at most.
@@ -66,8 +72,11 @@ func (c *checkpoints) resume(watching watchers) (ended *Network, err error) {
 	if c.job.CheckpointSeconds >= 0 {
 		c.keep = keep
 	}
-	if state == nil {
+	if c.keep == nil && state == nil {
 		return nil, nil
+	}
+	if c.first, err = firstRows(c.job.Train); err != nil || state == nil {
+		return nil, err
 	}
 	if ended, err = c.restore(state); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
@@ -81,9 +90,12 @@ func (c *checkpoints) restore(state []byte) (ended *Network, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Options != c.job.Options || s.Rows != c.job.Train.Len() {
+	switch {
+	case s.Options != c.job.Options || s.Rows != c.job.Train.Len():
 		return nil, fmt.Errorf("it is of another training: of %d rows with options %+v, and this one is of %d with %+v",
 			s.Rows, s.Options, c.job.Train.Len(), c.job.Options)
+	case s.First != c.first:
+		return nil, errors.New("it is of another training, on other rows: trainings that go on side by side need a run each")
 	}
 	store := c.trainer.Store()
 	for _, w := range weights {
@@ -109,6 +121,23 @@ func (c *checkpoints) restore(state []byte) (ended *Network, err error) {
 		return c.best.network()
 	}
 	return nil, nil
+}
+
+// firstRows returns the sha256 of a source's first rows, which tells folds apart.
+func firstRows(source Source) (string, error) {
+	rows := []int{0, 1, 2, 3}
+	inputs, labels, err := source.Batch(0, rows[:min(len(rows), source.Len())])
+	if err != nil {
+		return "", fmt.Errorf("the first rows: %w", err)
+	}
+	sum := sha256.New()
+	for _, t := range slices.Concat(inputs, labels) {
+		err := t.ConstBytes(func(raw []byte) { sum.Write(raw) })
+		if err := errors.Join(err, t.FinalizeAll()); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // renamed returns the path here of a variable in a checkpoint, or toFile the
@@ -167,7 +196,7 @@ func (c *checkpoints) save(ended bool) error {
 	}
 	var content bytes.Buffer
 	err := all.save(&content, checkpointKind, trainingState{
-		Options: c.job.Options, Rows: c.job.Train.Len(), Step: step, Epoch: c.best.judged, Ended: ended,
+		Options: c.job.Options, Rows: c.job.Train.Len(), First: c.first, Step: step, Epoch: c.best.judged, Ended: ended,
 		Best: c.best.epoch, Score: models.Number(c.best.score),
 	})
 	if err == nil {

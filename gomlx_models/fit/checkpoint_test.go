@@ -163,5 +163,6 @@ func TestCheckpointOfAnotherTraining(t *testing.T) {
 	}
 	f(func(j *fit.Job, _ *keeper) { j.LearningRate = 0.01 }, "of another training")
 	f(func(j *fit.Job, _ *keeper) { j.Train = points(90) }, "of another training: of 100 rows")
+	f(func(j *fit.Job, _ *keeper) { j.Train = line{points(110).x[10:]} }, "on other rows")
 	f(func(_ *fit.Job, k *keeper) { k.last = k.last[:40] }, "checkpoint: ")
 }
