@@ -400,6 +400,17 @@ func LoadBaseline(r io.Reader) (*Baseline, error) {
 	if f.Kind != baselineKind {
 		return nil, fmt.Errorf("text: the saved model is a %s, not a %s", f.Kind, baselineKind)
 	}
-	f.Terms.makeIndex()
+	if err := f.restore(); err != nil {
+		return nil, fmt.Errorf("text: %w", err)
+	}
 	return &Baseline{config: f.Config, fitted: f}, nil
+}
+
+// restore makes what is not saved.
+func (f *fittedBaseline) restore() error {
+	if f.Terms == nil || f.Model == nil {
+		return fmt.Errorf("%w: it has no terms", fit.ErrCorrupt)
+	}
+	f.Terms.makeIndex()
+	return nil
 }

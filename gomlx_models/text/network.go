@@ -403,7 +403,9 @@ func Load(r io.Reader) (*Network, error) {
 	}
 	f.Vocabulary.number()
 	if f.Baseline != nil {
-		f.Baseline.Terms.makeIndex()
+		if err := f.Baseline.restore(); err != nil {
+			return nil, fmt.Errorf("text: baseline: %w", err)
+		}
 	}
 	if err := f.Config.check(); err != nil {
 		return nil, fmt.Errorf("text: %w", errors.Join(fit.ErrCorrupt, err))
