@@ -7,26 +7,13 @@ import (
 	"fmt"
 	"image/jpeg"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
-
-// shared finds a file or folder below those of ASSAY_DATA, or skips the test.
-func shared(t *testing.T, path string) string {
-	t.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("ASSAY_DATA")) {
-		if found := filepath.Join(dir, path); exists(found) {
-			return found
-		}
-	}
-	t.Skipf("set ASSAY_DATA to a folder with %s", path)
-	return ""
-}
 
 // few are synthetic films with patients, 100 in all.
 func few(t *testing.T) Data {
@@ -183,7 +170,7 @@ func TestShortcutOfFindings(t *testing.T) {
 // machines, than those with pneumonia: scikit-learn's logistic regression on grey-level
 // histograms has AUC 0.82.
 func TestNIHFilmsHaveAShortcut(t *testing.T) {
-	d, err := Open(shared(t, "image/nih_cxr_pneumonia_224"))
+	d, err := Open(modeltest.Data(t, "image/nih_cxr_pneumonia_224"))
 	if err != nil {
 		t.Fatal(err)
 	}

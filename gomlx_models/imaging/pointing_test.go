@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
 func TestPointingGame(t *testing.T) {
@@ -48,7 +49,7 @@ func TestPointingGame(t *testing.T) {
 }
 
 func TestReadBoxes(t *testing.T) {
-	boxes, err := ReadBoxes(filepath.Join(shared(t, "image/nih_cxr_pneumonia_224"), "boxes.csv"), "Pneumonia", 224, 224)
+	boxes, err := ReadBoxes(filepath.Join(modeltest.Data(t, "image/nih_cxr_pneumonia_224"), "boxes.csv"), "Pneumonia", 224, 224)
 	if err != nil {
 		t.Fatal(err)
 	}

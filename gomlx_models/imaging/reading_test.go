@@ -16,11 +16,12 @@ import (
 
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/imaging/dicom"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
 // What pydicom and nibabel say of these files is in the tests of dicom and nifti.
 func TestFilmsOfScanners(t *testing.T) {
-	fsys := os.DirFS(shared(t, "image/dicom_nifti_samples"))
+	fsys := os.DirFS(modeltest.Data(t, "image/dicom_nifti_samples"))
 	f := func(r Reading, path string, films, height, width, channels int) []Film {
 		t.Helper()
 		all, err := r.Films(fsys, path)
@@ -65,7 +66,7 @@ func TestFilmsOfScanners(t *testing.T) {
 }
 
 func TestFolderOfDICOMKnowsItsPatients(t *testing.T) {
-	dir := shared(t, "image/dicom_nifti_samples")
+	dir := modeltest.Data(t, "image/dicom_nifti_samples")
 	fsys := fstest.MapFS{}
 	for i, name := range []string{"CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm"} {
 		content, err := os.ReadFile(filepath.Join(dir, name))

@@ -4,31 +4,24 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
-// sample opens a file of nibabel's and skips the test where it is not there.
+// sample reads a test file of nibabel's.
 func sample(t *testing.T, name string) []byte {
 	t.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("ASSAY_DATA")) {
-		content, err := os.ReadFile(filepath.Join(dir, "image", "dicom_nifti_samples", name))
-		if err == nil {
-			return content
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
+	content, err := os.ReadFile(modeltest.Data(t, "image/dicom_nifti_samples/"+name))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Skipf("set ASSAY_DATA to a folder with image/dicom_nifti_samples/%s", name)
-	return nil
+	return content
 }
 
 // Expected values: nibabel 5.4.2 on its own test files, dataobj and affine.
