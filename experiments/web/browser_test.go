@@ -356,6 +356,40 @@ func TestBrowserColumns(t *testing.T) {
 	}
 }
 
+func TestBrowserTableScrollsOn(t *testing.T) {
+	s := openStore(t)
+	const runs = 250
+	var w *store.Writer
+	for i := range runs {
+		var err error
+		w, err = s.Start(t.Context(), store.NewRun{Experiment: "many", Name: fmt.Sprintf("run-%d", i)})
+		must(t, err)
+		if i < runs-1 {
+			must(t, w.End(store.Finished, ""))
+		}
+	}
+	b := open(t)
+	const rows = `document.querySelectorAll("#table tr[data-run]").length`
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/runs?experiment=many"), until(`!document.querySelector(".live").hidden`))
+	for range 4 {
+		b.do(chromedp.Evaluate[chromedp.Void](`scrollTo(0, document.body.scrollHeight)`), chromedp.Sleep(100*time.Millisecond))
+	}
+	b.do(until(fmt.Sprintf(rows+` === %d`, runs)), until(`!document.querySelector("nav.pages a[rel=next]")`))
+	if names := eval[int](b, `new Set([...document.querySelectorAll("#table tr[data-run]")].map((r) => r.dataset.run)).size`); names != runs {
+		t.Errorf("%d runs in %d rows", names, runs)
+	}
+	// A change reaches a table that has been scrolled through, and leaves its rows.
+	must(t, w.End(store.Failed, "x"))
+	b.do(until(`document.querySelector("#table tr[data-run] .status")?.textContent === "failed"`))
+	if got := eval[int](b, rows); got != runs {
+		t.Errorf("after a change %d rows are left of %d", got, runs)
+	}
+	if got := eval[string](b, `document.querySelector("[data-live=count]").textContent`); got != "1–250 of 250" {
+		t.Errorf("above the table stands %q", got)
+	}
+	b.do(chromedp.KeyEvent("?"), until(`document.querySelector("#keys").open`), chromedp.KeyEvent(kb.Escape), until(`!document.querySelector("#keys").open`))
+}
+
 // TestBrowserPageLeftOpenDoesNotGrow plays a long day: a page takes over what is
 // new hundreds of times.
 func TestBrowserPageLeftOpenDoesNotGrow(t *testing.T) {

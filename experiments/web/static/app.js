@@ -42,8 +42,11 @@ export function takeOver(next) {
   for (const part of parts) {
     const fresh = next.querySelector(`[data-live="${part.dataset.live}"]`);
     if (!fresh || held(part)) continue;
+    if (part.dataset.live === "count" && document.querySelector("tr[data-more]")) continue; // the table is longer than fresh
     if (fresh.querySelector(".assay-figure")) {
       takeOverFigures(part, fresh);
+    } else if (part.querySelector("tr[data-more]")) {
+      takeOverRows(part, fresh);
     } else if (fresh.innerHTML !== part.dataset.was) {
       const chosen = new Set([...part.querySelectorAll("input:checked")].map((box) => box.value));
       part.dataset.was = fresh.innerHTML;
@@ -52,6 +55,19 @@ export function takeOver(next) {
     }
   }
   tidy();
+}
+
+// takeOverRows replaces the rows that have changed, in a table to which the reader
+// has scrolled more than fresh has.
+function takeOverRows(part, fresh) {
+  for (const row of fresh.querySelectorAll("tr[data-run]")) {
+    const was = part.querySelector(`tr[data-run="${CSS.escape(row.dataset.run)}"]`);
+    if (!was || was.dataset.was === row.innerHTML) continue;
+    const chosen = was.querySelector("input[name=run]").checked;
+    was.innerHTML = row.innerHTML;
+    was.dataset.was = row.innerHTML;
+    was.querySelector("input[name=run]").checked = chosen;
+  }
 }
 
 // held tells whether the reader is at something in part that a replacement would
@@ -235,6 +251,7 @@ function move(by) {
 }
 
 const keys = {
+  "?": () => document.getElementById("keys")?.showModal(),
   "/": () => document.getElementById("query")?.focus(),
   t: () => document.getElementById("theme")?.click(),
   j: () => move(1),

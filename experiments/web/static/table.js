@@ -173,6 +173,45 @@ document.addEventListener("drop", (event) => {
   held = null;
 });
 
+// ---- scrolling on: the next page of the table comes when its link is in sight
+
+const rowsMost = 10000;
+let loading = false;
+
+async function more(link) {
+  if (loading || document.querySelectorAll("#table tr[data-run]").length >= rowsMost) return;
+  loading = true;
+  try {
+    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok || !link.isConnected) return;
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const there = new Set([...document.querySelectorAll("#table tr[data-run]")].map((row) => row.dataset.run));
+    // A run that has started since has pushed another onto the next page.
+    const rows = [...next.querySelectorAll("#table tr[data-run]")].filter((row) => !there.has(row.dataset.run));
+    for (const row of rows) row.dataset.more = "";
+    document.querySelector("#table tbody").append(...rows);
+    const after = next.querySelector("nav.pages a[rel=next]");
+    if (after) link.replaceWith(after);
+    else link.remove();
+    const count = document.querySelector("[data-live=count]");
+    count.textContent = count.textContent.replace(/–\d+/, `–${document.querySelectorAll("#table tr[data-run]").length}`);
+  } finally {
+    loading = false;
+    watchEnd();
+  }
+}
+
+const ends = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) more(entry.target);
+}, { rootMargin: "600px" });
+
+function watchEnd() {
+  ends.disconnect();
+  const link = document.querySelector("nav.pages a[rel=next]");
+  // From a later page there is no way up but its own link.
+  if (link && !document.querySelector("nav.pages a[rel=prev]")) ends.observe(link);
+}
+
 // ---- a metric at a step, and the names of views
 
 function addAt(box) {
@@ -211,6 +250,7 @@ keep(() => {
     th.append(more, grip);
   }
   layOut();
+  watchEnd();
   const at = document.querySelector(".at-step");
   if (at?.hidden) {
     at.hidden = false;
