@@ -178,6 +178,28 @@ func (s *classScanner) scan(bins []uint8, missingLeft bool, from, to, least int)
 	return best, gain
 }
 
+func (s *classScanner) list(order []uint16, least int) (best int, gain float64) {
+	clear(s.left)
+	copy(s.right, s.c.total)
+	var w float64
+	whole := s.c.purity(s.c.total, s.c.sum)
+	gain = enough(whole)
+	for k, o := range order[:len(order)-1] {
+		i := o & 255
+		v, class := s.c.weight[i], s.c.class[i]
+		s.left[class] += v
+		s.right[class] -= v
+		w += v
+		if o>>8 == order[k+1]>>8 || k+1 < least || len(order)-k-1 < least {
+			continue
+		}
+		if g := s.c.purity(s.left, w) + s.c.purity(s.right, s.c.sum-w) - whole; g > gain {
+			best, gain = k+1, g
+		}
+	}
+	return best, gain
+}
+
 func (s *classScanner) cut(codes []uint8, last uint8, least int) float64 {
 	class, weight := s.c.class[:len(codes)], s.c.weight[:len(codes)]
 	clear(s.left)

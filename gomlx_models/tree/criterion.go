@@ -43,3 +43,15 @@ type scanner interface {
 type cutter interface {
 	cut(codes []uint8, last uint8, least int) (gain float64)
 }
+
+// A lister is a scanner that goes through few rows one by one, quicker than bin by
+// bin. order has the rows by bin, as bin<<8 + place in the node. It returns the
+// number of rows on the left of the best split between bins, with at least least
+// rows on either side and no value missing; 0 if none is worth it.
+type lister interface {
+	list(order []uint16, least int) (left int, gain float64)
+}
+
+// listed is how many rows are few. The order of so many is found quickest by
+// inserting one after another.
+const listed = 12

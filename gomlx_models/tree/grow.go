@@ -72,15 +72,21 @@ type growth struct {
 // looker is one goroutine's part of a growth.
 type looker struct {
 	scanner
-	codes []uint8 // of the rows of the node
-	bins  [maxBins]uint8
-	best  split
+	cutter         // nil if the scanner is none
+	lister         // likewise
+	codes  []uint8 // of the rows of the node
+	order  [listed]uint16
+	bins   [maxBins]uint8
+	best   split
 }
 
 // look makes the lookers of the growth.
 func (g *growth) look() {
 	for range max(1, min(g.limit.Threads, len(g.features))) {
-		g.lookers = append(g.lookers, &looker{scanner: g.criterion.scanner()})
+		l := &looker{scanner: g.criterion.scanner()}
+		l.cutter, _ = l.scanner.(cutter)
+		l.lister, _ = l.scanner.(lister)
+		g.lookers = append(g.lookers, l)
 	}
 }
 
@@ -276,9 +282,15 @@ func (g *growth) bestOfDrawn(rows []int32, most float64) {
 func (g *growth) scan(l *looker, j int32, rows []int32, u, most float64) (varies bool) {
 	f := &g.data.features[j]
 	l.codes = g.data.codes(l.codes, j, rows)
-	if c, ok := l.scanner.(cutter); ok && g.limit.Random && !f.categorical {
+	switch {
+	case f.categorical:
+	case g.limit.Random && l.cutter != nil:
 		if low, high := extent(l.codes); high != missing {
-			return g.cut(l, c, j, low, high, u, most)
+			return g.cutOf(l, j, low, high, u, most)
+		}
+	case !g.limit.Random && l.lister != nil && len(rows) <= listed:
+		if order := inOrder(l.order[:0], l.codes); order[len(order)-1]>>8 != missing {
+			return g.listOf(l, j, order, most)
 		}
 	}
 	occupied := l.load(l.codes)
@@ -338,19 +350,44 @@ func (g *growth) scan(l *looker, j int32, rows []int32, u, most float64) (varies
 	return true
 }
 
-// cut is scan for one random threshold and no missing value: low and high are the
-// first and last bin that hold rows.
-func (g *growth) cut(l *looker, c cutter, j int32, low, high uint8, u, most float64) (varies bool) {
+// cutOf is scan for one random threshold and no missing value: low and high are
+// the first and last bin that hold rows.
+func (g *growth) cutOf(l *looker, j int32, low, high uint8, u, most float64) (varies bool) {
 	if low == high {
 		return false
 	}
 	last := g.data.features[j].drawn(low, high, u)
-	gain := min(c.cut(l.codes, last, g.limit.MinLeaf), most)
+	gain := min(l.cut(l.codes, last, g.limit.MinLeaf), most)
 	if gain <= l.best.gain {
 		return true
 	}
 	l.best = split{feature: j, gain: gain, below: last, above: last + 1}
 	return true
+}
+
+// listOf is scan for few rows and no missing value.
+func (g *growth) listOf(l *looker, j int32, order []uint16, most float64) (varies bool) {
+	if order[0]>>8 == order[len(order)-1]>>8 {
+		return false
+	}
+	k, gain := l.list(order, g.limit.MinLeaf)
+	if gain = min(gain, most); k > 0 && gain > l.best.gain {
+		l.best = split{feature: j, gain: gain, below: uint8(order[k-1] >> 8), above: uint8(order[k] >> 8)}
+	}
+	return true
+}
+
+// inOrder appends code<<8 + place of every code in ascending order.
+func inOrder(order []uint16, codes []uint8) []uint16 {
+	for i, b := range codes {
+		o := uint16(b)<<8 | uint16(i)
+		order = append(order, o)
+		for ; i > 0 && order[i-1] > o; i-- {
+			order[i] = order[i-1]
+		}
+		order[i] = o
+	}
+	return order
 }
 
 // extent returns the lowest and the highest code.

@@ -195,6 +195,28 @@ func (r *Response) balanced(rows, mass float64) bool {
 	return min(mass, rows-mass, others, left-others) >= r.MinMass
 }
 
+func (s *responseScanner) list(order []uint16, least int) (best int, gain float64) {
+	r := s.r
+	var left cell
+	var mass float64
+	whole := r.sumY * r.sumY / (r.sumW + r.Lambda)
+	gain = enough(r.squares)
+	for k, o := range order[:len(order)-1] {
+		i := o & 255
+		left.y, left.w, left.rows = left.y+r.y[i], left.w+r.weight[i], left.rows+1
+		if r.Mass != nil {
+			mass += r.mass[i]
+		}
+		if o>>8 == order[k+1]>>8 || k+1 < least || len(order)-k-1 < least || !r.balanced(left.rows, mass) {
+			continue
+		}
+		if g := r.gain(left) - whole; g > gain {
+			best, gain = k+1, g
+		}
+	}
+	return best, gain
+}
+
 func (s *responseScanner) cut(codes []uint8, last uint8, least int) float64 {
 	r := s.r
 	var left cell
