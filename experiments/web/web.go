@@ -1,7 +1,8 @@
 // Package web is assay's pages: experiments, runs, comparison. Pages are HTML
 // made on the server and can be read without scripts; with scripts, charts come
 // to life and pages follow runs as they train. The same templates write files
-// that open from disk without a server (WriteCompare, WriteRun).
+// that open from disk without a server (WriteExperiment, WriteCompare, WriteRun,
+// WriteCard).
 //
 // It reads the store and draws with charts. It knows nothing of how runs come to
 // be.

@@ -123,7 +123,8 @@ func TestNamesAreText(t *testing.T) {
 	paths := []string{"/", "/runs", "/runs?differ=1", "/leaderboard", "/explore", "/compare?all=1&" + q.Encode(), "/export?" + q.Encode()}
 	for i, id := range ids {
 		paths = append(paths, "/run/"+string(id), "/run/"+string(id)+"/card",
-			"/runs?"+url.Values{"experiment": {nasty[i]}, "q": {nasty[i]}, "sort": {nasty[i]}, "group": {nasty[i]}, "col": {nasty[i]}}.Encode())
+			"/runs?"+url.Values{"experiment": {nasty[i]}, "q": {nasty[i]}, "sort": {nasty[i]}, "group": {nasty[i]}, "col": {nasty[i]}, "pin": {nasty[i]}, "w": {nasty[i]}}.Encode(),
+			"/export?"+url.Values{"experiment": {nasty[i]}}.Encode())
 	}
 	for _, path := range paths {
 		code, body, _ := get(t, home+path)
