@@ -9,6 +9,6 @@
 //	)
 //
 // Calls may also come from a VCF file: ReadVCF takes the genotypes out of one and
-// leaves the rest. It is here because the Go libraries for VCF are no longer
-// kept, and because genotypes need little of the format.
+// leaves the rest. It is here because no Go library for VCF that is kept up
+// could be found, and because genotypes need little of the format.
 package genome
