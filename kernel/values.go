@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"maps"
 	"os"
 	"path"
@@ -33,8 +34,8 @@ import (
 // program has them wherever it is built, also when a run of it is run again. The
 // block lets the cell declare x anew.
 //
-// A name that cells declare outside statements, or import, is never a value's: it
-// means what it says in every cell.
+// A name that cells declare outside statements, or import, or that Go declares, is
+// never a value's: it means what it says in every cell.
 
 // carryPath is the package that keeps values.
 const carryPath = modulePath + "/experiments/carry"
@@ -124,15 +125,17 @@ func (s *Session) carry(d division) (division, error) {
 		return d, nil // the compiler should speak of that
 	}
 	s.localTypes = scope.types
-	taken, types := s.packageNames(d.declarations)
-	isValue := func(name string) bool { return !slices.Contains(taken, name) }
+	taken, ownTypes := s.packageNames(d.declarations)
+	isValue := func(name string) bool {
+		return !slices.Contains(taken, name) && types.Universe.Lookup(name) == nil
+	}
 	var in, out []string
 	for _, name := range scope.used {
 		v, ok := s.values[name]
 		if !ok || v.Reason != "" || !isValue(name) || slices.Contains(in, name) {
 			continue
 		}
-		if missing := slices.IndexFunc(v.Type.Own, func(t string) bool { return !slices.Contains(types, t) }); missing >= 0 {
+		if missing := slices.IndexFunc(v.Type.Own, func(t string) bool { return !slices.Contains(ownTypes, t) }); missing >= 0 {
 			continue
 		}
 		in = append(in, name)

@@ -33,6 +33,8 @@ func TestValuesAreCarried(t *testing.T) {
 	f("fmt.Println(x)", "1.5\n")
 	f("import \"strings\"\nstrings := strings.ToUpper(\"a\")\nfmt.Println(strings)", "A\n") // as a package does
 	f("fmt.Println(strings.ToLower(\"B\"))", "b\n")
+	f("max := 5\nfmt.Println(max)", "5\n") // so does what Go declares
+	f("fmt.Println(max(1, 2))", "2\n")
 	f("type Row struct{ Age float64 }", "")
 	f("größe, empty := 1.75, map[string]int{}", "")
 	f("empty[\"a\"] = 1\nfmt.Println(größe, empty)", "1.75 map[a:1]\n")
