@@ -91,11 +91,17 @@ func curveFigures(runs []Judged) []Figure {
 		if !known {
 			how = manner{title: kind, axes: CurveOptions{X: "-"}}
 		}
-		labels := map[string]bool{} // runs are told apart by name alone where each has one curve
+		var labels []string // runs are told apart by name alone where each has one curve
+		having := 0         // runs that have such a curve
 		for _, run := range runs {
+			before := having
 			for _, curve := range run.Report.Curves {
-				if curve.Kind == kind && !reference(curve) {
-					labels[curve.Label] = true
+				if curve.Kind != kind || reference(curve) {
+					continue
+				}
+				having = before + 1
+				if !slices.Contains(labels, curve.Label) {
+					labels = append(labels, curve.Label)
 				}
 			}
 		}
@@ -120,6 +126,12 @@ func curveFigures(runs []Judged) []Figure {
 					line.Name = run.Name
 				}
 				line.Color, line.Dash = run.Style.Color, run.Style.Dash
+				switch label := slices.Index(labels, curve.Label); {
+				case label > 0 && having == 1:
+					line.Color, line.Dash = palette[label%len(palette)], "" // its curves are what there is to tell apart
+				case label > 0:
+					line.Dash = dashes[label%len(dashes)] // the colour is the run's
+				}
 				line.X, line.Y, line.Low, line.High = floats(curve.X), floats(curve.Y), floats(curve.Low), floats(curve.High)
 				line.N = curve.N
 				lines = append(lines, line)

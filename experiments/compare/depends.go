@@ -88,7 +88,7 @@ func (set *Set) Dependence(ctx context.Context, metric string) (v Dependence, er
 			if x, ok := numberOf(run.Params[name]); ok && numeric(runs, name) {
 				way.Values = append(way.Values, x)
 			} else {
-				way.Values = append(way.Values, ValueText(run.Params[name]))
+				way.Values = append(way.Values, short(ValueText(run.Params[name])))
 			}
 		}
 		way.Values = append(way.Values, result(run))
@@ -122,6 +122,17 @@ func (set *Set) Dependence(ctx context.Context, metric string) (v Dependence, er
 // other; more are a cloud.
 const categoriesMost = 8
 
+// short returns text as it has room beside an axis: of digests and the like the
+// beginning and the end, which tell them apart.
+func short(text string) string {
+	const most, end = 20, 6
+	r := []rune(text)
+	if len(r) <= most {
+		return text
+	}
+	return string(r[:most-end-1]) + "…" + string(r[len(r)-end:])
+}
+
 // samplesBy returns the results of runs by the value of a param.
 func samplesBy(runs []store.Run, name string, result func(store.Run) float64) []charts.Sample {
 	values := map[string][]float64{}
@@ -133,7 +144,7 @@ func samplesBy(runs []store.Run, name string, result func(store.Run) float64) []
 	}
 	var samples []charts.Sample
 	for _, text := range slices.SortedFunc(maps.Keys(values), Naturally) {
-		samples = append(samples, charts.Sample{Name: text, Values: values[text]})
+		samples = append(samples, charts.Sample{Name: short(text), Values: values[text]})
 	}
 	return samples
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/experiments/compare"
 	"github.com/assay-ml/assay/store"
@@ -166,6 +167,9 @@ func keysOf(runs []store.Run, of func(store.Run) map[string]string) []string {
 func metricRows(runs []store.Run) []diffRow {
 	var rows []diffRow
 	for _, name := range compare.MetricNames(runs) {
+		if experiments.IsSystem(name) {
+			continue // they have curves, and no best
+		}
 		row := diffRow{Name: name}
 		best := math.NaN()
 		for _, run := range runs {
