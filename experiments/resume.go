@@ -67,7 +67,10 @@ func (r *Run) Resume() (state []byte, keep func(state []byte) error, err error) 
 	if err != nil || points == nil {
 		return nil, nil, fmt.Errorf("artifact %s is damaged", name)
 	}
-	return state, keep, r.replay.skip(points)
+	if err := r.replay.skip(points); err != nil {
+		return nil, nil, err
+	}
+	return state, keep, r.writer.Tag(ResumedTag, r.replay.summary(false)) // now: it may be killed again
 }
 
 func (r *Run) checkpoint(name string, state []byte) error {

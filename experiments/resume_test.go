@@ -61,6 +61,9 @@ func TestResumedRun(t *testing.T) {
 		if string(state) != "five" || err != nil {
 			t.Errorf("the state is %q, %v; want five", state, err)
 		}
+		if run, _ := only(t, file); run.Tags[experiments.ResumedTag] != "after step 4, 1 point came again, the same" {
+			t.Errorf("while it runs it says %q", run.Tags[experiments.ResumedTag])
+		}
 		log(run, 5, 7)
 		run.Log(0, "seconds", 4)
 		log(run, 7, 10)

@@ -518,7 +518,7 @@ func (a *again) judge(ctx context.Context, result *Result) error {
 		c.Notes = append(c.Notes, a.newer)
 	}
 	result.Comparison = c
-	if a.o.Bitwise {
+	if a.o.Bitwise && a.run.Tags[experiments.ResumedTag] == "" { // else it took the pause too
 		was, is := a.run.Ended.Sub(a.run.Started).Seconds(), run.Ended.Sub(run.Started).Seconds()
 		a.say("bitwise: the run took %.1f s, this one %.1f s (%+.0f %%)", was, is, 100*(is-was)/was)
 	}
