@@ -75,7 +75,14 @@ func BenchmarkTrainingStep(b *testing.B) {
 // Keras' tutorials as it is there. "affixes" has that LSTM read the beginnings and
 // ends of words too, hides some words from it and averages its weights.
 // "bidirectional" is the best network that we found, "with baseline" that network
-// answering together with the baseline.
+// answering together with the baseline. Test AUC with seeds 1, 2 and 3, on two
+// cores of an AMD EPYC, 2026-11-24, in at most two epochs:
+//
+//	tutorial       0.880  0.893  0.886    (one epoch; Keras 3.15 with seed 0: 0.8905)
+//	affixes        0.891  0.891  0.894
+//	bidirectional  0.904  0.902  0.903
+//	with baseline  0.913                  (one epoch)
+//	TF-IDF with logistic regression 0.903
 var adeNetworks = map[string]text.Config{
 	"tutorial": {
 		Analysis: text.Analysis{Tokens: "words"}, MinCount: 1, MaxTokens: 64,
