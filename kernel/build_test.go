@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/modfile"
 )
 
 // A program with the imports of one before is built by the compiler and the linker
@@ -82,4 +84,26 @@ if info, ok := debug.ReadBuildInfo(); ok {
 			t.Errorf("a carried value: %q, %v, want %q", got.stdout, got.err, want)
 		}
 	}
+}
+
+// gonb would look through all folders below one that a line of go.mod names.
+func TestFirstCellIsAsQuickAsOthers(t *testing.T) {
+	s := testSession(t)
+	for range 2 {
+		if got := execute(t, s, "fmt.Println(home.Dir != nil)"); got.err != nil || got.stdout != "true\n" {
+			t.Fatalf("the cell printed %q, %v", got.stdout, got.err)
+		}
+	}
+	module, err := os.ReadFile(filepath.Join(s.gonb.Load().dir(), "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := modfile.Parse("go.mod", module, nil); err != nil || len(f.Replace) == 0 || strings.Contains(string(module), "\nreplace "+modulePath) {
+		t.Errorf("go.mod names a folder in a line: %v\n%s", err, module)
+	}
+	all, err := s.History()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("composing took %s in the first cell, and %s in the second", all[0].Compose, all[1].Compose)
 }

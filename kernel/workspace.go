@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -138,6 +139,11 @@ func (w Workspace) goTool(ctx context.Context) (string, error) {
 	return filepath.Join(strings.TrimSpace(string(out)), "bin", "go"), nil
 }
 
+// replaceLine is a line of go.mod at which gonb v0.11.5 would look, for a second,
+// through all folders of the module, those of node_modules too: it does not know
+// blocks. The comment keeps the go command from making a line of the block.
+var replaceLine = regexp.MustCompile(`(?m)^replace ([^(\n]+)$`)
+
 // writeModule writes the go.mod and go.sum that cells start from: assay's own
 // with its source in the place of a released version.
 func (w Workspace) writeModule(dir string) error {
@@ -180,6 +186,7 @@ func (w Workspace) writeModule(dir string) error {
 	if data, err = f.Format(); err != nil {
 		return err
 	}
+	data = replaceLine.ReplaceAll(data, []byte("replace (\n\t$1\n\t// gonb watches all below the folder of a single line\n)"))
 	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
 	if err != nil {
 		return err
