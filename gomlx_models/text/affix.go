@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"unicode/utf8"
 )
 
 // affixLengths are how much of a word's beginning, and of its end, is read
@@ -18,22 +17,12 @@ const affixesOfWord = 2 * len(affixLengths)
 // than they are: "nephritis" has neph~ and ~itis in common with words that
 // training knows, even if it was never seen itself.
 func affixes(word string) (parts [affixesOfWord]string) {
-	length := utf8.RuneCountInString(word)
+	characters := []rune(word)
 	for i, n := range affixLengths {
-		if length <= n {
+		if len(characters) <= n {
 			break
 		}
-		start, end, at := 0, 0, 0
-		for offset := range word {
-			if at == n {
-				start = offset
-			}
-			if at == length-n {
-				end = offset
-			}
-			at++
-		}
-		parts[2*i], parts[2*i+1] = word[:start]+"~", "~"+word[end:]
+		parts[2*i], parts[2*i+1] = string(characters[:n])+"~", "~"+string(characters[len(characters)-n:])
 	}
 	return parts
 }
