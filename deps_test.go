@@ -32,6 +32,8 @@ var rules = []struct {
 		"models know nothing of runs: fit.Observe is the only place where they meet"},
 	{"experiments", []string{gomlx, module + "kernel", "net/http"},
 		"every cell that records a run links it"},
+	{"experiments/carry", []string{module + "store", module + "experiments/display", gomlx, "net/http"},
+		"every cell that declares a value links it"},
 	{"experiments/rerun", []string{gomlx},
 		"programs are run again in processes of their own, whatever they compute with"},
 	{"experiments/compare", []string{gomlx, module + "kernel", "net/http"},
