@@ -1,6 +1,9 @@
 package tree
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Classes splits for purity in class. A node's value is the share of each class.
 type Classes struct {
@@ -19,7 +22,8 @@ type Classes struct {
 func (c *Classes) width() int { return c.Count }
 
 func (c *Classes) enter(rows []int32) {
-	c.class, c.weight = c.class[:0], c.weight[:0]
+	// The root is entered first, with more rows than any node below it.
+	c.class, c.weight = slices.Grow(c.class[:0], len(rows)), slices.Grow(c.weight[:0], len(rows))
 	c.total = append(c.total[:0], make([]float64, c.Count)...)
 	for _, r := range rows {
 		w := 1.0

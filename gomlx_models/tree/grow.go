@@ -31,9 +31,12 @@ type Leaf struct {
 // leaves, which keep the order that rows has. random is used if features are
 // drawn or thresholds are random.
 func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (*Tree, []Leaf) {
+	draft := drafts.Get().(*Tree)
+	defer drafts.Put(draft)
+	*draft = Tree{Width: c.width(), Nodes: draft.Nodes[:0], Values: draft.Values[:0], Sets: draft.Sets[:0]}
 	g := growth{
 		data: d, criterion: c, limit: limit, random: random,
-		tree: &Tree{Width: c.width()}, swap: make([]int32, len(rows)),
+		tree: draft, swap: make([]int32, len(rows)),
 		features: make([]int32, len(d.features)),
 	}
 	g.limit.MinLeaf = max(1, limit.MinLeaf)
@@ -52,9 +55,12 @@ func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (
 	}
 	g.look()
 	g.node(slices.Clone(rows), 0)
-	g.tree.Nodes, g.tree.Values = slices.Clip(g.tree.Nodes), slices.Clip(g.tree.Values)
-	return g.tree, g.leaves
+	return &Tree{Width: draft.Width, Nodes: slices.Clone(draft.Nodes), Values: slices.Clone(draft.Values), Sets: append([]Set(nil), draft.Sets...)}, g.leaves
 }
+
+// drafts are trees that were grown and copied. A forest keeps its trees without
+// the room that they grew in, which would be as large again.
+var drafts = sync.Pool{New: func() any { return new(Tree) }}
 
 type growth struct {
 	data      *Data

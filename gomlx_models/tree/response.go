@@ -1,6 +1,9 @@
 package tree
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Response splits for the squared error of a number. A node's value is the mean
 // response, Σ w y / (Σ w + Lambda).
@@ -37,7 +40,9 @@ type cell struct{ y, w, rows float64 }
 func (r *Response) width() int { return 1 }
 
 func (r *Response) enter(rows []int32) {
-	r.y, r.weight, r.mass, r.raw = r.y[:0], r.weight[:0], r.mass[:0], r.raw[:0]
+	r.mass = r.mass[:0]
+	// The root is entered first, with more rows than any node below it.
+	r.y, r.weight, r.raw = slices.Grow(r.y[:0], len(rows)), slices.Grow(r.weight[:0], len(rows)), slices.Grow(r.raw[:0], len(rows))
 	r.sumMass = 0
 	for _, i := range rows {
 		r.raw = append(r.raw, r.Y[i])
