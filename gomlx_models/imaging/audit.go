@@ -23,7 +23,7 @@ type Audit struct {
 // unless d.AllowLeak says why not.
 func (d Splits[Y]) Audit(ctx context.Context) (Audit, error) {
 	var audit Audit
-	var seen [3][]print
+	var seen [3][]fingerprint
 	sides := d.sides()
 	for i, side := range sides {
 		if side.Len() > 0 {
@@ -32,7 +32,7 @@ func (d Splits[Y]) Audit(ctx context.Context) (Audit, error) {
 			}
 		}
 		var err error
-		if seen[i], err = prints(ctx, side.X); err != nil {
+		if seen[i], err = fingerprints(ctx, side.X); err != nil {
 			return Audit{}, fmt.Errorf("imaging: audit: %w", err)
 		}
 		audit.Films[i] = side.Len()

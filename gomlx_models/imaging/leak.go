@@ -57,15 +57,15 @@ const (
 )
 
 // leaks returns what two sides share: first patients, then pictures.
-func leaks[Y Outcome](a, b models.Dataset[Film, Y], printsA, printsB []print) []Leak {
+func leaks[Y Outcome](a, b models.Dataset[Film, Y], inA, inB []fingerprint) []Leak {
 	var found []Leak
 	sides := [2]string{a.Name, b.Name}
 	for _, who := range sharedPatients(a, b) {
 		found = append(found, Leak{"patient", sides, [2]string{who, who}})
 	}
-	for j := range printsB {
-		for i := range printsA {
-			switch x, y := &printsA[i], &printsB[j]; {
+	for j := range inB {
+		for i := range inA {
+			switch x, y := &inA[i], &inB[j]; {
 			case x.digest == y.digest:
 				found = append(found, Leak{"same picture", sides, [2]string{a.X[i].Name, b.X[j].Name}})
 			case bits.OnesCount64(x.hash^y.hash) <= nearBits && x.alike(y) > nearCorrelation:

@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -69,7 +70,7 @@ func fitTo[Y Outcome](ctx context.Context, m *network, train models.Dataset[Film
 func prepare[Y Outcome](m *network, train models.Dataset[Film, Y], validation *models.Dataset[Film, Y]) (*fitted, fit.Job, error) {
 	f := &fitted{Config: m.config, Multi: m.multi}
 	fail := func(err error) (*fitted, fit.Job, error) { return nil, fit.Job{}, err }
-	if err := errors.Join(m.checkClasses(), m.config.check()); err != nil {
+	if err := cmp.Or(m.checkClasses(), m.config.check()); err != nil {
 		return fail(err)
 	}
 	if err := checkSet(train, m.config.Classes); err != nil {
@@ -217,6 +218,7 @@ func (f *fitted) weigh(truth [][]bool) error {
 func (f *fitted) train(ctx context.Context, job fit.Job, watching []models.Observer) (*fit.Network, error) {
 	members := make([]*fit.Network, f.Config.Ensemble)
 	watch := &relay{to: watching, left: f.Config.Ensemble}
+	source := job.Train.(*films)
 	for i := range members {
 		var err error
 		if members[i], err = fit.Train(ctx, job, watch); err != nil {
@@ -224,9 +226,7 @@ func (f *fitted) train(ctx context.Context, job fit.Job, watching []models.Obser
 		}
 		watch.next()
 		job.Seed++
-		if films, ok := job.Train.(*films); ok {
-			films.seed = job.Seed
-		}
+		source.seed = job.Seed
 	}
 	if len(members) == 1 {
 		return members[0], nil
@@ -397,7 +397,7 @@ func (m *network) load(r io.Reader) error {
 	if f.Config.Ensemble == 0 { // saved before there were ensembles
 		f.Config.Ensemble = 1
 	}
-	if err := errors.Join(m.checkClasses(), f.Config.check(), f.checkSize()); err != nil {
+	if err := cmp.Or(m.checkClasses(), f.Config.check(), f.checkSize()); err != nil {
 		return fmt.Errorf("imaging: %w: %w", fit.ErrCorrupt, err)
 	}
 	if f.network, err = fit.Restore(f.graph, weights, f.batch()); err != nil {

@@ -22,11 +22,11 @@ type Shortcut struct {
 // blindfolds are what the models of the shortcut audit see of a film.
 var blindfolds = []struct {
 	sees string
-	of   func(p *print) []float64
+	of   func(p *fingerprint) []float64
 }{
-	{"grey-level histogram", func(p *print) []float64 { return p.greys[:] }},
-	{"4×4 thumbnail", func(p *print) []float64 { return p.coarse[:] }},
-	{"histogram and thumbnail", func(p *print) []float64 { return append(p.greys[:greyBins:greyBins], p.coarse[:]...) }},
+	{"grey-level histogram", func(p *fingerprint) []float64 { return p.greys[:] }},
+	{"4×4 thumbnail", func(p *fingerprint) []float64 { return p.coarse[:] }},
+	{"histogram and thumbnail", func(p *fingerprint) []float64 { return append(p.greys[:greyBins:greyBins], p.coarse[:]...) }},
 }
 
 // shortcutPenalty is the ridge penalty of those models, on columns of
@@ -34,10 +34,10 @@ var blindfolds = []struct {
 const shortcutPenalty = 0.01
 
 // shortcuts fits the blindfolded models on train and judges them on test.
-func shortcuts[Y Outcome](train, test models.Dataset[Film, Y], classes []string, printsTrain, printsTest []print) ([]Shortcut, error) {
+func shortcuts[Y Outcome](train, test models.Dataset[Film, Y], classes []string, inTrain, inTest []fingerprint) ([]Shortcut, error) {
 	var found []Shortcut
 	for _, blindfold := range blindfolds {
-		x, rows := columns(printsTrain, blindfold.of), columns(printsTest, blindfold.of)
+		x, rows := columns(inTrain, blindfold.of), columns(inTest, blindfold.of)
 		standardize(x, rows)
 		probs, err := blindly(x, rows, train.Y, len(classes))
 		if err != nil {
@@ -93,12 +93,12 @@ func aucOf(r models.Report) (models.Metric, bool) {
 	return r.Metric("auc_macro")
 }
 
-func columns(prints []print, of func(p *print) []float64) *mat.Dense {
+func columns(films []fingerprint, of func(p *fingerprint) []float64) *mat.Dense {
 	var values []float64
-	for i := range prints {
-		values = append(values, of(&prints[i])...)
+	for i := range films {
+		values = append(values, of(&films[i])...)
 	}
-	return mat.NewDense(len(prints), len(values)/len(prints), values)
+	return mat.NewDense(len(films), len(values)/len(films), values)
 }
 
 // standardize shifts and scales the columns of both to the mean 0 and the

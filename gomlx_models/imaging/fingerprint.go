@@ -1,18 +1,19 @@
 package imaging
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"math"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
-// print is what the audits keep of a film.
-type print struct {
+// fingerprint is what the audits keep of a film.
+type fingerprint struct {
 	digest    [16]byte   // of the pixels
 	hash      uint64     // alike for pictures that look alike
 	thumbnail [256]uint8 // 16×16 greys
@@ -22,25 +23,21 @@ type print struct {
 
 const greyBins = 16
 
-// prints decodes films, in parallel, and returns their prints in order.
-func prints(ctx context.Context, films []Film) ([]print, error) {
-	all, errs := make([]print, len(films)), make([]error, len(films))
-	var next sync.Mutex
-	at := 0
+// fingerprints decodes films, in parallel, and returns their fingerprints in order.
+func fingerprints(ctx context.Context, films []Film) ([]fingerprint, error) {
+	all, errs := make([]fingerprint, len(films)), make([]error, len(films))
+	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for {
-				next.Lock()
-				i := at
-				at++
-				next.Unlock()
+				i := int(next.Add(1)) - 1
 				if i >= len(films) || ctx.Err() != nil {
 					return
 				}
 				var p Pixels
 				if p, errs[i] = films[i].Pixels(); errs[i] == nil {
-					all[i] = p.print()
+					all[i] = p.fingerprint()
 				}
 			}
 		})
@@ -49,12 +46,12 @@ func prints(ctx context.Context, films []Film) ([]print, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return all, errors.Join(errs...)
+	return all, cmp.Or(errs...) // the first: a sentence
 }
 
-func (p Pixels) print() print {
+func (p Pixels) fingerprint() fingerprint {
 	grey := p.withChannels(1)
-	var f print
+	var f fingerprint
 	sum := sha256.Sum256(fmt.Appendf(slices.Clone(p.Values), " %d %d", p.Height, p.Width))
 	copy(f.digest[:], sum[:])
 	copy(f.thumbnail[:], grey.Resize(16, 16).Values)
@@ -79,7 +76,7 @@ func (p Pixels) print() print {
 }
 
 // alike returns the correlation of two thumbnails.
-func (a *print) alike(b *print) float64 {
+func (a *fingerprint) alike(b *fingerprint) float64 {
 	var sa, sb, saa, sbb, sab float64
 	for i := range a.thumbnail {
 		x, y := float64(a.thumbnail[i]), float64(b.thumbnail[i])
