@@ -37,7 +37,7 @@ type Curve struct {
 
 // Table is rows under named columns.
 type Table struct {
-	Kind    string     `json:"kind"` // "confusion", "coefficients", "subgroups": charts draws the first as a heat map, the second as a forest plot
+	Kind    string     `json:"kind"` // "confusion", "coefficients", "tokens", "subgroups": charts draws the first as a heat map, the second as a forest plot, the third as coloured words
 	Title   string     `json:"title"`
 	Columns []string   `json:"columns"` // the first names the row
 	Rows    [][]string `json:"rows"`
