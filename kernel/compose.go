@@ -13,9 +13,10 @@ import (
 )
 
 // Compose returns the program that a code cell of the notebook makes, with the
-// declarations of the cells before it, without running any of them. roots are the
-// folders of the modules whose source is one, which Program.Modules does not have
-// yet. The cell is named by its id, or its number among the code cells.
+// declarations of the cells before it, without running any of them: a cell that
+// uses values which those carry to it is an error. roots are the folders of the
+// modules whose source is one, which Program.Modules does not have yet. The cell is
+// named by its id, or its number among the code cells.
 func Compose(ctx context.Context, nb *Notebook, cell string, w Workspace) (p *Program, roots map[string]string, err error) {
 	before, cells, err := nb.span(cell, cell)
 	if err != nil {
@@ -39,9 +40,9 @@ func Compose(ctx context.Context, nb *Notebook, cell string, w Workspace) (p *Pr
 	}
 	p = &Program{Package: ".", Files: map[string][]byte{}, Modules: map[string]map[string][]byte{}, Go: runtime.Version()}
 	dir := session.gonb.Load().dir()
-	for _, name := range []string{"go.mod", "go.sum", "main.go", importsFile} {
+	for _, name := range []string{"go.mod", "go.sum", "main.go", importsFile, carryFile} {
 		content, err := os.ReadFile(filepath.Join(dir, name))
-		if os.IsNotExist(err) && name == importsFile {
+		if os.IsNotExist(err) && (name == importsFile || name == carryFile) {
 			continue
 		}
 		if err != nil {
