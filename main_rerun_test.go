@@ -166,8 +166,10 @@ func rerunIsIdentical(t *testing.T, store string) {
 // quick are the parameters with which a notebook takes seconds; one that is not
 // here runs as it is.
 var quick = map[string][]string{
+	"compare":   {"epochs=1", "seeds=1"},
 	"imaging":   {"epochs=2"},
 	"prognosis": {"resamples=50", "trees=10", "patients=500"},
+	"text":      {"epochs=1", "transformerEpochs=1", "width=16"},
 	"treatment": {"resamples=50", "trees=40", "patients=800"},
 }
 

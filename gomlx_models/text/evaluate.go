@@ -64,6 +64,20 @@ func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, e
 	return report, nil
 }
 
+// Predictions puts probabilities of classes that exclude each other beside the
+// labels of set, as a run keeps them: pages test two runs on the same texts.
+func Predictions(probs [][]float64, set Dataset, classes []string) models.Predictions {
+	p := models.Predictions{Name: set.Name, Group: set.Group, Classes: classes, Prob: probs}
+	for _, labels := range set.Y {
+		class := -1 // no row has none or several of such classes: what records it says so
+		if len(labels) == 1 {
+			class = labels[0]
+		}
+		p.Class = append(p.Class, class)
+	}
+	return p
+}
+
 func (j Judging) mistakes() int {
 	if j.Mistakes == 0 {
 		return 10

@@ -180,3 +180,15 @@ func TestNGrams(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestPredictions(t *testing.T) {
+	set := text.Dataset{Name: "test", X: []string{"fever", "no fever"}, Y: [][]int{{1}, {0}}, Group: []string{"a", "b"}}
+	p := text.Predictions([][]float64{{0.2, 0.8}, {0.9, 0.1}}, set, []string{"no", "yes"})
+	if _, err := p.CSV(); err != nil || p.Len() != 2 || p.Class[0] != 1 || p.Group[1] != "b" {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	set.Y[1] = []int{0, 1}
+	if _, err := text.Predictions([][]float64{{0.2, 0.8}, {0.9, 0.1}}, set, []string{"no", "yes"}).CSV(); err == nil {
+		t.Error("a text of two classes that exclude each other is no error")
+	}
+}
