@@ -75,6 +75,7 @@ test: setup $(VENV)/test
 	go test -p 2 -timeout 15m ./...
 
 # The peers are installed into .venv on first use; BENCH=-quick only looks whether it works.
+bench: export ASSAY_DATA ?= $(abspath ../shared/data)
 bench: setup
 	bin/assay version
 	for b in bench/*/main.go; do go run ./$${b%/main.go} $(BENCH); done
