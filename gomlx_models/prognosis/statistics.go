@@ -45,6 +45,15 @@ func (m *Model[Y, A]) Trees() *tree.Ensemble {
 	return m.state.Trees
 }
 
+// SurvivalForest returns the fitted forest with the curves of its leaves; nil for
+// a model that is none.
+func (m *Model[Y, A]) SurvivalForest() *tree.SurvivalForest {
+	if m.state == nil {
+		return nil
+	}
+	return m.state.Forest
+}
+
 // Coefficients shows estimates as a table of a report, which charts draws as a
 // forest plot: with exponent, as odds or hazard ratios with their intervals, else
 // as they are. The standard error is the coefficient's.
