@@ -86,29 +86,17 @@ func main() {
 }
 
 func bench(ctx context.Context, w work, only string) error {
-	python, err := peer.Python("tabular", "bench/tabular/requirements.txt")
+	field, err := peer.Open("tabular")
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	script, err := filepath.Abs("bench/tabular/peers.py")
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "assay-bench-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+	defer field.Close()
 	metabric, err := find("predict/surv_metabric/metabric.csv")
 	if err != nil {
 		return err
 	}
-	generator := peer.Program{Name: "data", Command: []string{python, script, "make"}}
-	if _, err := generator.Run(ctx, dir, strconv.Itoa(w.rows+w.held())); err != nil {
+	generator := peer.Program{Name: "data", Command: []string{field.Python, field.Script, "make"}}
+	if _, err := generator.Run(ctx, field.Dir, strconv.Itoa(w.rows+w.held())); err != nil {
 		return err
 	}
 	var rows []peer.Row
@@ -120,9 +108,9 @@ func bench(ctx context.Context, w work, only string) error {
 			fmt.Fprintf(os.Stderr, "bench: %s is left out: no folder that ASSAY_DATA lists has METABRIC\n", t.title)
 			continue
 		}
-		programs := []peer.Program{{Name: "assay", Command: []string{self}}}
+		programs := []peer.Program{{Name: "assay", Command: []string{field.Self}}}
 		for _, name := range t.peers {
-			programs = append(programs, peer.Program{Name: name, Command: []string{python, script, name}})
+			programs = append(programs, peer.Program{Name: name, Command: []string{field.Python, field.Script, name}})
 		}
 		for _, p := range programs {
 			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", t.title, p.Name)
@@ -130,7 +118,7 @@ func bench(ctx context.Context, w work, only string) error {
 			if t.name == "forest_numbers" {
 				trees /= 5
 			}
-			row, err := p.Figures(ctx, dir, t.name, strconv.Itoa(min(t.rows, w.rows)), strconv.Itoa(w.held()), strconv.Itoa(trees), metabric)
+			row, err := p.Figures(ctx, field.Dir, t.name, strconv.Itoa(min(t.rows, w.rows)), strconv.Itoa(w.held()), strconv.Itoa(trees), metabric)
 			if err != nil {
 				return err
 			}

@@ -55,24 +55,12 @@ func main() {
 }
 
 func bench(ctx context.Context, rows, trees int, only string) error {
-	python, err := peer.Python("treatment", "bench/treatment/requirements.txt")
+	field, err := peer.Open("treatment")
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	script, err := filepath.Abs("bench/treatment/peers.py")
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "assay-bench-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := generate(filepath.Join(dir, "patients.bin"), 2*rows); err != nil {
+	defer field.Close()
+	if err := generate(filepath.Join(field.Dir, "patients.bin"), 2*rows); err != nil {
 		return err
 	}
 	var out []peer.Row
@@ -80,9 +68,9 @@ func bench(ctx context.Context, rows, trees int, only string) error {
 		if only != "" && !slices.Contains(strings.Split(only, ","), task[0]) {
 			continue
 		}
-		for _, p := range []peer.Program{{Name: "assay", Command: []string{self}}, {Name: "econml", Command: []string{python, script}}} {
+		for _, p := range []peer.Program{{Name: "assay", Command: []string{field.Self}}, {Name: "econml", Command: []string{field.Python, field.Script}}} {
 			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", task[1], p.Name)
-			row, err := p.Figures(ctx, dir, task[0], strconv.Itoa(rows), strconv.Itoa(trees))
+			row, err := p.Figures(ctx, field.Dir, task[0], strconv.Itoa(rows), strconv.Itoa(trees))
 			if err != nil {
 				return err
 			}
