@@ -5,8 +5,10 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -156,10 +158,11 @@ func exportCommand() *cobra.Command {
 	options.Query.Limit, options.Query.Archived = -1, true
 	c := &cobra.Command{
 		Use:   "export DIR|FILE.html [RUN...]",
-		Short: "Write runs with all they hold as CSV, JSON lines or Parquet; or as one HTML file",
+		Short: "Write runs with all they hold as CSV, JSON lines or Parquet; or as HTML files",
 		Long: `Write runs with all they hold as tables in a new folder, which 'assay import'
-reads back bit for bit. With --html, write one run, or several side by side, as
-one HTML file that opens without a network. With --bundle, write one run with its
+reads back bit for bit. With --html, write one run, several side by side, or an
+experiment as one HTML file that opens without a network, or as a new folder of
+such files, a page for each run. With --bundle, write one run with its
 program and data as a store of its own, from which 'assay --store FILE rerun RUN'
 runs it again on another machine.`,
 		Args: cobra.MinimumNArgs(1),
@@ -199,7 +202,7 @@ runs it again on another machine.`,
 	c.Flags().StringVar(&options.Query.Experiment, "experiment", "", "only runs of this experiment")
 	c.Flags().StringVar(&options.Query.Where, "where", "", "only runs for which this holds")
 	c.Flags().BoolVar(&options.NoArtifacts, "no-artifacts", false, "leave the runs' files out")
-	c.Flags().BoolVar(&html, "html", false, "write one HTML file of the runs named, or of the --experiment")
+	c.Flags().BoolVar(&html, "html", false, "write HTML of the runs named, or of the --experiment: one file if its name ends so, else a folder")
 	c.Flags().StringVar(&bundle, "bundle", "", "write the run `RUN` to FILE, with what it takes to run it again")
 	c.Flags().StringVar(&most, "max-data", "100MB", "with --bundle: leave out data files that are larger")
 	c.Flags().BoolVar(&packing.Modules, "with-modules", false, "with --bundle: the Go modules too, for a machine without a network")
@@ -224,23 +227,51 @@ func exportBundle(c *cobra.Command, s *store.Store, run string, args []string, o
 	return nil
 }
 
-func exportHTML(c *cobra.Command, s *store.Store, file string, ids []store.RunID, experiment string) error {
+func exportHTML(c *cobra.Command, s *store.Store, path string, ids []store.RunID, experiment string) error {
 	if len(ids) == 0 && experiment == "" {
 		return errors.New("--html needs what to write: assay export --html FILE.html RUN..., or --experiment E")
 	}
-	f, err := os.Create(file)
-	if err != nil {
+	ctx := c.Context()
+	together := func(w io.Writer) error {
+		switch len(ids) {
+		case 0:
+			return web.WriteExperiment(ctx, w, s, experiment)
+		case 1:
+			return web.WriteRun(ctx, w, s, ids[0])
+		}
+		return web.WriteCompare(ctx, w, s, ids)
+	}
+	if filepath.Ext(path) == ".html" {
+		return writePage(path, together)
+	}
+	// A folder, with a page for each run beside that of all.
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return failure{err}
+	}
+	if err := writePage(filepath.Join(path, "index.html"), together); err != nil {
 		return err
 	}
-	switch len(ids) {
-	case 0:
-		err = web.WriteExperiment(c.Context(), f, s, experiment)
-	case 1:
-		err = web.WriteRun(c.Context(), f, s, ids[0])
-	default:
-		err = web.WriteCompare(c.Context(), f, s, ids)
+	query := store.Query{Experiment: experiment, Limit: -1, Archived: true}
+	if len(ids) > 0 {
+		query.Where = idIn(ids)
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	for run, err := range s.Each(ctx, query) {
+		if err != nil {
+			return failure{err}
+		}
+		if err := writePage(filepath.Join(path, string(run.ID)+".html"), func(w io.Writer) error { return web.WriteRun(ctx, w, s, run.ID) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writePage(file string, write func(io.Writer) error) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return failure{err}
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
 		return failure{err}
 	}
 	return nil

@@ -359,6 +359,12 @@ func TestStoreIsCaredFor(t *testing.T) {
 	f("first", "--store", filepath.Join(dir, "other.db"), "runs", "ls", "--archived", "--where", "tag.site = north")
 	f("", "runs", "archive", "--undo", id)
 	f("", "export", "--html", filepath.Join(dir, "run.html"), id)
+	f("", "export", "--html", filepath.Join(dir, "pages"), "--experiment", "care")
+	for _, page := range []string{"run.html", "pages/index.html", "pages/" + id + ".html"} {
+		if html, err := os.ReadFile(filepath.Join(dir, page)); err != nil || !bytes.Contains(html, []byte("first")) {
+			t.Errorf("%s should tell of the run: %v", page, err)
+		}
+	}
 	f("", "runs", "rm", id)
 	f("would delete 1 run(s)", "gc")
 	f("", "runs", "restore", id)
