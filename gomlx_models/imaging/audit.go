@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -39,21 +40,21 @@ func (d Splits[Y]) Audit(ctx context.Context) (Audit, error) {
 	}
 	for i := range sides {
 		for j := i + 1; j < len(sides); j++ {
-			audit.Leaks = append(audit.Leaks, leaks(*sides[i], *sides[j], seen[i], seen[j])...)
+			audit.Leaks = append(audit.Leaks, leaks([2]string{sideNames[i], sideNames[j]}, *sides[i], *sides[j], seen[i], seen[j])...)
+		}
+	}
+	var leaked, blind error
+	if len(audit.Leaks) > 0 {
+		if audit.Allowed = d.AllowLeak; audit.Allowed == "" {
+			leaked = fmt.Errorf("imaging: audit: %w, or say in AllowLeak why that is no obstacle", audit.leak())
 		}
 	}
 	if d.Train.Len() > 0 && d.Test.Len() > 0 {
-		var err error
-		if audit.Shortcuts, err = shortcuts(d.Train, d.Test, d.Classes, seen[0], seen[2]); err != nil {
-			return Audit{}, fmt.Errorf("imaging: audit: %w", err)
+		if audit.Shortcuts, blind = shortcuts(d.Train, d.Test, d.Classes, seen[0], seen[2]); blind != nil {
+			blind = fmt.Errorf("imaging: audit: %w", blind)
 		}
 	}
-	if len(audit.Leaks) > 0 {
-		if audit.Allowed = d.AllowLeak; audit.Allowed == "" {
-			return audit, fmt.Errorf("imaging: audit: %w, or say in AllowLeak why that is no obstacle", audit.leak())
-		}
-	}
-	return audit, nil
+	return audit, cmp.Or(leaked, blind)
 }
 
 // leak is the error for the leaks of the first's kind between its sides.

@@ -56,10 +56,9 @@ const (
 	nearCorrelation = 0.995
 )
 
-// leaks returns what two sides share: first patients, then pictures.
-func leaks[Y Outcome](a, b models.Dataset[Film, Y], inA, inB []fingerprint) []Leak {
+// leaks returns what two sides, so called, share: first patients, then pictures.
+func leaks[Y Outcome](sides [2]string, a, b models.Dataset[Film, Y], inA, inB []fingerprint) []Leak {
 	var found []Leak
-	sides := [2]string{a.Name, b.Name}
 	for _, who := range sharedPatients(a, b) {
 		found = append(found, Leak{"patient", sides, [2]string{who, who}})
 	}

@@ -272,6 +272,9 @@ func (r *relay) Resume() (state []byte, keep func(state []byte) error, err error
 			continue
 		}
 		state, keep, err := resumer.Resume()
+		if keep == nil || err != nil {
+			return state, nil, err
+		}
 		if len(state) >= 8 {
 			r.last, state = int64(binary.LittleEndian.Uint64(state)), state[8:]
 		}

@@ -3,6 +3,7 @@ package imaging
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -72,6 +73,12 @@ func blindly[Y Outcome](x, rows *mat.Dense, outcomes []Y, classes int) ([][]floa
 			if y[label] {
 				shown[i] = 1
 			}
+		}
+		if !slices.Contains(shown, 1-shown[0]) { // there is nothing to learn of it
+			for i := range probs {
+				probs[i] = append(probs[i], float64(shown[0]))
+			}
+			continue
 		}
 		m, err := linear.FitLogistic(x, shown, 2, nil, ridge)
 		if err != nil {

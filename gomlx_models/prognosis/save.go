@@ -77,6 +77,9 @@ func load[Y, A any](r io.Reader, task task[Y, A]) (*Model[Y, A], error) {
 	if in.State == nil {
 		return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
 	}
+	if method := in.Config.Method; (method == RandomFourier || method == Nystrom) && in.State.Map == nil || in.State.Cox != nil && in.State.Times == nil {
+		return nil, fmt.Errorf("prognosis: %w: an earlier version saved it: fit it again", fit.ErrCorrupt)
+	}
 	members, err := loadMembers(in.State.Members, task)
 	if err != nil {
 		return nil, err

@@ -114,8 +114,15 @@ func Balance(xs []Row, ys []Outcome, propensity [][]float64, arms []string, k in
 			variance += (square[side]/n[side] - mean[side]*mean[side]) / 2
 		}
 		raw, adjusted := (mean[1]-mean[0])/math.Sqrt(variance), (weighted[1]-weighted[0])/math.Sqrt(variance)
-		if !(variance > 0) {
-			raw, adjusted = 0, 0
+		if !(variance > 0) { // the column is one value in each arm
+			raw = 0
+			if mean[1] != mean[0] { // and not the same: nobody can be compared
+				raw = math.Inf(1)
+				if mean[1] < mean[0] {
+					raw = math.Inf(-1)
+				}
+			}
+			adjusted = raw
 		}
 		name := fmt.Sprintf("x%d", j)
 		if j < len(names) {

@@ -138,6 +138,9 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 	if train.Len() == 0 || len(train.Y) != train.Len() {
 		return nil, fmt.Errorf("%d rows and %d doses: every row needs one", train.Len(), len(train.Y))
 	}
+	if train.Group != nil && len(train.Group) != train.Len() {
+		return nil, fmt.Errorf("%d rows and %d patients: every row needs one, or none has", train.Len(), len(train.Group))
+	}
 	y := make([]float64, train.Len())
 	for i, dose := range train.Y {
 		if !(dose > 0) || math.IsInf(dose, 0) {

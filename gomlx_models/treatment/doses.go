@@ -171,6 +171,9 @@ func TuneDoses(ctx context.Context, train models.Dataset[Row, float64], candidat
 	if len(candidates) == 0 {
 		return DoseCandidate{}, t, errors.New("treatment: tune: there are no candidates")
 	}
+	if len(train.Y) != train.Len() {
+		return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %d rows and %d doses: every row needs one", train.Len(), len(train.Y))
+	}
 	inner, err := table.KFold(train.Len(), folds, table.SplitOptions{Group: train.Group, Seed: seed})
 	if err != nil {
 		return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %w", err)

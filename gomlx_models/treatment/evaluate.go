@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/score"
@@ -241,7 +242,7 @@ func number3(v models.Number) string { return strconv.FormatFloat(float64(v), 'g
 // slug makes a metric's name of an arm's or a policy's.
 func slug(name string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
-		return !('a' <= r && r <= 'z' || '0' <= r && r <= '9')
+		return !(unicode.IsLetter(r) || unicode.IsDigit(r))
 	}), "_")
 }
 

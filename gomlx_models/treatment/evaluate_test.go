@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -242,6 +243,10 @@ func TestTune(t *testing.T) {
 	if best.Name != "forest" || len(table.Rows) != 2 {
 		t.Errorf("chose %q from %q", best.Name, table.Rows)
 	}
+	forest.Arms = append(slices.Clone(arms), "third")
+	if _, _, err := treatment.Tune(t.Context(), d, []treatment.Candidate{{Name: "one effect", Config: flat}, {Name: "forest", Config: forest}}, 3); err == nil || !strings.Contains(err.Error(), "give all the same") {
+		t.Errorf("of other arms: %v", err)
+	}
 }
 
 // What learn sees never holds the patients that its model is asked about.
@@ -327,5 +332,9 @@ func TestBalanceByHand(t *testing.T) {
 	// Weighted means: (0·4/3 + 1·4) / (4/3 + 4) = 0.75 and (1·4/3 + 2·2) / (4/3 + 2) = 1.6.
 	if math.Abs(before-2) > 1e-12 || math.Abs(after-1.7) > 1e-12 || table.Rows[0][0] != "x0" {
 		t.Errorf("before %v, after %v, %q", before, after, table.Rows)
+	}
+	// Where an arm has one value and the other another, nobody can be compared.
+	if _, before, after = treatment.Balance([]treatment.Row{{0}, {0}, {1}, {1}}, ys, chance, arms, 1, nil); !math.IsInf(before, 1) || !math.IsInf(after, 1) {
+		t.Errorf("of arms apart: before %v, after %v", before, after)
 	}
 }

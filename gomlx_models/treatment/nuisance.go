@@ -3,6 +3,7 @@ package treatment
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -130,6 +131,9 @@ func tell(watching []models.Observer, name string, done, planned int) error {
 // regress fits a model of a number.
 func (f *fitting) regress(cfg prognosis.Config, x []Row, y []float64) (regressor, error) {
 	cfg.Seed = f.cfg.Seed
+	if len(x) == 0 {
+		return regressor{}, errors.New("outcome: a fold has no patient of one arm to learn from: every arm must be given in two groups or more; use fewer Folds, or other groups")
+	}
 	if categorical := f.cfg.categorical(); categorical != nil {
 		categorical = append(slices.Clone(categorical), make([]bool, len(x[0])-len(categorical))...)
 		cfg.Trees.Categorical, cfg.Boost.Categorical = categorical, categorical

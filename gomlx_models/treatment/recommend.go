@@ -50,6 +50,10 @@ func (m *Model) recommend(x Row, a *Answer) {
 			return
 		}
 	}
+	if c.Sure && against == None {
+		a.Reason = reason + "; too few like this one got " + c.Arms[0] + " to be sure"
+		return
+	}
 	if rare != nil {
 		reason += "; " + but + strings.Join(rare, ", ") + " to say"
 	}

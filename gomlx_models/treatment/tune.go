@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/table"
@@ -25,6 +26,11 @@ func Tune(ctx context.Context, train Dataset, candidates []Candidate, folds int)
 		return Candidate{}, t, errors.New("treatment: tune: there are no candidates")
 	}
 	first := candidates[0].Config.withDefaults()
+	for _, c := range candidates {
+		if !slices.Equal(c.Config.Arms, first.Arms) {
+			return Candidate{}, t, fmt.Errorf("treatment: tune: %s has arms %q, %s has %q: give all the same", c.Name, c.Config.Arms, candidates[0].Name, first.Arms)
+		}
+	}
 	scores, err := Score(ctx, train, first.Arms, first.Nuisance, first.Seed)
 	if err != nil {
 		return Candidate{}, t, err
@@ -34,6 +40,9 @@ func Tune(ctx context.Context, train Dataset, candidates []Candidate, folds int)
 		return Candidate{}, t, fmt.Errorf("treatment: tune: %w", err)
 	}
 	kept := comparable(scores.Propensity, first.Overlap)
+	if len(kept) == 0 {
+		return Candidate{}, t, fmt.Errorf("treatment: tune: no row had a chance of at least %v of every arm: there is nothing to choose by", first.Overlap)
+	}
 	best, least := 0, 0.0
 	for c, candidate := range candidates {
 		answers, err := CrossPredict(ctx, train, inner, func(ctx context.Context, part Dataset) (*Model, error) {

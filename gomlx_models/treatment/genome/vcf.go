@@ -85,7 +85,7 @@ func readVCF(in *bufio.Reader, sites []string) (*table.Frame, error) {
 			return nil, fmt.Errorf("site %s did not pass the filter %s: its calls are not to be relied on", name, fields[6])
 		case found[name]:
 			return nil, fmt.Errorf("line %d: site %s is there twice", number, name)
-		case len(found) == most:
+		case len(frame.Columns)-1 == most:
 			return nil, fmt.Errorf("it has more than %d sites: list those that you need", most)
 		}
 		calls, err := genotypes(fields)

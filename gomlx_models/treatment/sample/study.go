@@ -13,6 +13,7 @@ import (
 	"compress/gzip"
 	_ "embed" // the trial
 	"fmt"
+	"math"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/score"
@@ -112,6 +113,8 @@ func (s Study) Subgroups(rows []int) []score.Subgroup {
 		g := score.Subgroup{Name: "age"}
 		for _, years := range age {
 			switch {
+			case math.IsNaN(years):
+				g.Of = append(g.Of, "")
 			case years < 40:
 				g.Of = append(g.Of, "below 40")
 			case years < 65:
