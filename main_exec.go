@@ -117,6 +117,9 @@ func (e *execution) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.checkFiles(combinations, varied); err != nil {
+		return err
+	}
 	if e.check && len(varied) > 0 {
 		return fmt.Errorf("--check: the notebook stores the outputs of one execution, and %s has several values", strings.Join(varied, ", "))
 	}
@@ -262,6 +265,25 @@ func labelled(file, label string) string {
 		return r
 	}, strings.ReplaceAll(label, " ", "-"))
 	return strings.TrimSuffix(file, ext) + "-" + clean + ext
+}
+
+// checkFiles says which files of several executions would get in each other's way.
+func (e *execution) checkFiles(combinations []map[string]string, varied []string) error {
+	const longest = 240 // bytes, and a few for temporary files
+	files := map[string]bool{}
+	for _, c := range combinations {
+		for _, out := range e.out {
+			file := labelled(out, describe(c, varied))
+			switch {
+			case len(filepath.Base(file)) > longest:
+				return fmt.Errorf("-o %s: the values make the file's name too long: give shorter ones, or no -o", out)
+			case files[file]:
+				return fmt.Errorf("-o %s: two executions would write %s: give values that differ in more than signs, or no -o", out, file)
+			}
+			files[file] = true
+		}
+	}
+	return nil
 }
 
 // runChecked runs the notebook and compares its outputs with the stored ones.

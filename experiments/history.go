@@ -119,7 +119,7 @@ func CellHistory(ctx context.Context, s *store.Store, id store.RunID) (h History
 	}
 	defer file.Close()
 	if err := json.NewDecoder(file).Decode(&h); err != nil {
-		return h, fmt.Errorf("run %s: history: %w", id, err)
+		return History{}, nil // a file of the user's that is called so
 	}
 	return h, nil
 }

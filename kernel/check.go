@@ -158,8 +158,9 @@ var changing = regexp.MustCompile(strings.Join([]string{
 	`\b[a-z]+-[a-z]+-\d+\b`,          // its generated name
 }, "|"))
 
-// numeral matches a number in a text.
-var numeral = regexp.MustCompile(`[-+−]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?|NaN|[-+]?Inf\b`)
+// numeral matches a number in a text. A comma parts numbers: 1,000 is compared as
+// two.
+var numeral = regexp.MustCompile(`[-+−]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|NaN|[-+]?Inf\b`)
 
 // compareTexts compares texts line by line.
 func compareTexts(stored, executed string, tolerance float64) (all []Difference) {

@@ -34,6 +34,7 @@ func TestCompare(t *testing.T) {
 	text("auc 0.9412\nn 624\n", "auc 0.9377\nn 625\n",
 		"cell 2 (id b), output 1, line 1: 0.9377 instead of the stored 0.9412, a relative difference of 0.0037 where 0.001 is allowed",
 		"cell 2 (id b), output 1, line 2: 625 instead of the stored 624, a relative difference of 0.0016 where 0.001 is allowed")
+	text("[1,2,3,4]", "[1,2,3,5]", "cell 2 (id b), output 1, line 1: 5 instead of the stored 4, a relative difference of 0.2 where 0.001 is allowed")
 	text("a b", "a c", `cell 2 (id b), output 1, line 1: "a c" instead of the stored "a b"`)
 	text("1\n2", "1", "cell 2 (id b), output 1: 1 lines instead of the stored 2")
 	text("NaN", "3", "cell 2 (id b), output 1, line 1: 3 instead of the stored NaN")

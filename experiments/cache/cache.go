@@ -81,18 +81,30 @@ func Get[T any](name string, inputs any, make func() (T, error)) (T, error) {
 		return value, err
 	}
 	h := head{Name: name, Made: started, Took: time.Since(started)}
-	if err := write(file, h, reflect.ValueOf(&value).Elem()); err != nil {
-		return fault(err)
+	if err := write(file, h, reflect.ValueOf(&value).Elem()); err != nil { // the value is there all the same
+		fmt.Fprintf(os.Stderr, "%s: made in %s, but not kept in the cache: %v\n", name, h.Took.Round(time.Millisecond), err)
+		return value, nil
 	}
 	fmt.Fprintf(os.Stderr, "%s: made in %s, and kept in the cache\n", name, h.Took.Round(time.Millisecond))
 	return value, nil
 }
+
+// unreadable is what Files returns of files that cannot be read: an error of Get,
+// also within other inputs.
+type unreadable struct{ error }
+
+func (u unreadable) MarshalJSON() ([]byte, error) { return nil, u.error }
 
 // notInNames matches what stays out of names of files.
 var notInNames = regexp.MustCompile(`[^\pL\pN_.-]+`)
 
 // keyOf returns the hash of all that a value depends on.
 func keyOf(name string, t reflect.Type, inputs, make any) (string, error) {
+	if inputs != nil { // JSON would leave out what is not exported
+		if err := carry.Encodable(reflect.TypeOf(inputs)); err != nil {
+			return "", fmt.Errorf("its inputs: %w", err)
+		}
+	}
 	in, err := json.Marshal(inputs)
 	if err != nil {
 		return "", fmt.Errorf("its inputs: %w", err)
@@ -181,7 +193,7 @@ func Files(paths ...string) any {
 			return errors.Join(err, f.Close())
 		})
 		if err != nil {
-			return err // which Get returns
+			return unreadable{err}
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))

@@ -89,6 +89,10 @@ func TestGetRefuses(t *testing.T) {
 	f(err, "cache reader: a *strings.Reader cannot be kept: the field s of strings.Reader is not exported")
 	_, err = Get("films", Files(filepath.Join(t.TempDir(), "none")), prepare)
 	f(err, "none: no such file")
+	_, err = Get("films", []any{Files(filepath.Join(t.TempDir(), "none")), 3}, prepare)
+	f(err, "none: no such file")
+	_, err = Get("films", struct{ rate float64 }{0.1}, prepare)
+	f(err, "cache films: its inputs: ")
 	_, err = Get("films", make(chan int), prepare)
 	f(err, "cache films: its inputs")
 }

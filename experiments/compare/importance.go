@@ -30,6 +30,7 @@ const (
 // so a param that merely numbers the runs tells nothing. Text is a category. A
 // param that a run lacks is a missing value. It is nil of too few runs.
 func importanceOf(ctx context.Context, runs []store.Run, names []string, result func(store.Run) float64) (*Importance, error) {
+	runs = slices.SortedStableFunc(slices.Values(runs), func(a, b store.Run) int { return b.Started.Compare(a.Started) })
 	runs = runs[:min(len(runs), importanceMost)]
 	if len(runs) < importanceFewest || len(names) == 0 {
 		return nil, nil

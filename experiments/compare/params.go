@@ -50,13 +50,13 @@ func ParamNames(runs []store.Run) (all []string, differ map[string]bool) {
 // Varied reports whether two of runs have a param with different values; runs
 // without it do not count.
 func Varied(runs []store.Run, name string) bool {
-	first := ""
+	first, seen := "", false
 	for _, run := range runs {
 		value, ok := run.Params[name]
 		switch text := ValueText(value); {
 		case !ok:
-		case first == "":
-			first = text
+		case !seen:
+			first, seen = text, true
 		case text != first:
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -144,7 +145,7 @@ func unpack(archive []byte) (map[string]string, error) {
 			return nil, err
 		}
 		content, err := io.ReadAll(io.LimitReader(r, programMost))
-		if err != nil {
+		if err := errors.Join(err, r.Close()); err != nil {
 			return nil, err
 		}
 		files[f.Name] = string(content)

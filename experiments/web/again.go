@@ -86,7 +86,7 @@ func (rs *reruns) last(id store.RunID) *rerunning {
 	if one == nil {
 		return nil
 	}
-	return &rerunning{Command: one.Command, Output: one.Output, Result: one.Result, Failed: one.Failed}
+	return &rerunning{Command: one.Command, Output: strings.ToValidUTF8(one.Output, "�"), Result: one.Result, Failed: one.Failed}
 }
 
 func (rs *reruns) seen() int64 {
@@ -111,7 +111,7 @@ func (o rerunOutput) Write(b []byte) (int, error) {
 			text = rest // from the beginning of a line
 		}
 	}
-	o.one.Output = strings.ToValidUTF8(text, "�")
+	o.one.Output = text
 	o.all.version++
 	return len(b), nil
 }

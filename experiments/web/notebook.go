@@ -109,7 +109,8 @@ func (s *server) notebook(r *http.Request) (page, error) {
 }
 
 // notebookFile is the notebook itself: its outputs with their scripts, in a
-// sandbox without an origin, so that they reach neither these pages nor a network.
+// sandbox without an origin. They do not reach these pages, and embedded in one of
+// them no network; alone in a tab, a script could still go to another address.
 func (s *server) notebookFile(w http.ResponseWriter, r *http.Request) {
 	run, err := s.runOf(r)
 	if err != nil {

@@ -121,8 +121,10 @@ func Serve(ctx context.Context, s *store.Store, o Options) error {
 			fmt.Fprintf(os.Stderr, "no browser could be opened (%v): open the address above\n", err)
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	srv := &server{store: s, Options: o, ctx: ctx}
 	defer srv.reruns.ending.Wait()
+	defer cancel() // before that: reruns end with the pages
 	h := &http.Server{
 		Handler:           srv.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
