@@ -42,6 +42,8 @@ var rules = []struct {
 		"a figure is data, whatever shows it"},
 	{"kernel", []string{module + "store", module + "experiments", module + "gomlx_models"},
 		"the kernel runs programs; what they record is theirs"},
+	{"setup", []string{gomlx}, "the command assay links no GoMLX: its pages would take 10 MB more; setup/probe tells what it does"},
+	{"experiments/web", []string{gomlx}, "the command assay links no GoMLX: its pages would take 10 MB more"},
 	{"home", []string{module}, "everything imports it"},
 }
 

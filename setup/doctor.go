@@ -1,23 +1,21 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/assay-ml/assay/experiments/charts"
-	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/kernel"
 	"github.com/assay-ml/assay/store"
 )
@@ -41,7 +39,7 @@ func Doctor(ctx context.Context, root string) []Check {
 		gonb.check(root),
 		goimports.check(root),
 		gopls.check(root),
-		backend(),
+		backend(ctx, root),
 		sqlite(ctx),
 		script(),
 		jupyter(ctx),
@@ -104,36 +102,33 @@ func (t tool) check(root string) Check {
 	}
 }
 
-// backend opens the backend that models will use and multiplies two matrices on it.
-func backend() Check {
+// backend runs probe, which multiplies two matrices on the backend that models
+// will use.
+func backend(ctx context.Context, root string) Check {
 	c := Check{Part: "GoMLX backend"}
-	b, err := fit.Backend()
+	dir, err := os.MkdirTemp("", "assay-doctor-*")
 	if err != nil {
-		c.Found, c.Remedy = err.Error(), "run `assay setup`"
+		c.Found, c.Remedy = err.Error(), "make the temporary folder writable, or set TMPDIR"
 		return c
 	}
-	which, _, _ := strings.Cut(b.Description(), " - ") // the plugin's file twice, and its version
-	c.Found = which + ", multiplies matrices"
-	if err := multiply(b); err != nil {
-		c.Found, c.Remedy = err.Error(), "run `assay setup`, or set GOMLX_BACKEND=go for the slow pure Go backend"
+	defer os.RemoveAll(dir)
+	probe := filepath.Join(dir, "probe")
+	if out, err := goCommand(ctx, root, "build", "-o", probe, "./setup/probe").CombinedOutput(); err != nil {
+		c.Found, c.Remedy = "its test does not build: "+lastLine(out), "mend what is wrong above, or restore assay's source tree"
+		return c
+	}
+	out, err := exec.CommandContext(ctx, probe).Output()
+	c.Found = lastLine(out)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+	case errors.As(err, &exit) && exit.ExitCode() == 2:
+		c.Remedy = "run `assay setup`"
+	default:
+		c.Found = cmp.Or(c.Found, err.Error())
+		c.Remedy = "run `assay setup`, or set GOMLX_BACKEND=go for the slow pure Go backend"
 	}
 	return c
-}
-
-// multiply multiplies two matrices on b, and checks the product.
-func multiply(b compute.Backend) error {
-	product, err := graph.NewExec(b, func(x, y *graph.Node) *graph.Node { return graph.MatMul(x, y) })
-	if err != nil {
-		return err
-	}
-	out, err := product.Call([][]float32{{1, 2}, {3, 4}}, [][]float32{{5, 6}, {7, 8}})
-	if err != nil {
-		return err
-	}
-	if got, want := out[0].Value(), [][]float32{{19, 22}, {43, 50}}; !reflect.DeepEqual(got, want) {
-		return fmt.Errorf("a product of matrices is %v, not %v", got, want)
-	}
-	return nil
 }
 
 // sqlite makes a store and asks SQLite how it keeps it.
