@@ -43,8 +43,9 @@ type ExecutedCell struct {
 
 // NotebookCell is a code cell of a notebook.
 type NotebookCell struct {
-	ID     string `json:"id"`
-	Source string `json:"source_sha256"`
+	ID         string `json:"id"`
+	Source     string `json:"source_sha256"`
+	Parameters bool   `json:"parameters,omitempty"` // whether it is tagged so: its values may be given from outside
 }
 
 // cellHistory returns the History of this program's run, or nil if the kernel has
@@ -84,9 +85,12 @@ func digest(text string) string {
 func notebookCells(content []byte) (cells []NotebookCell) {
 	var nb struct {
 		Cells []struct {
-			ID     string          `json:"id"`
-			Type   string          `json:"cell_type"`
-			Source json.RawMessage `json:"source"` // a text, or its lines
+			ID       string          `json:"id"`
+			Type     string          `json:"cell_type"`
+			Source   json.RawMessage `json:"source"` // a text, or its lines
+			Metadata struct {
+				Tags []string `json:"tags"`
+			} `json:"metadata"`
 		} `json:"cells"`
 	}
 	if json.Unmarshal(content, &nb) != nil {
@@ -101,7 +105,7 @@ func notebookCells(content []byte) (cells []NotebookCell) {
 			return nil
 		}
 		if c.Type == "code" && strings.TrimSpace(text) != "" {
-			cells = append(cells, NotebookCell{c.ID, digest(text)})
+			cells = append(cells, NotebookCell{c.ID, digest(text), slices.Contains(c.Metadata.Tags, "parameters")})
 		}
 	}
 	return cells
@@ -156,7 +160,11 @@ func (h History) Doubts(notebook []byte) (doubts []string) {
 			continue
 		}
 		if cells[at].Source != c.Source {
-			doubts = append(doubts, fmt.Sprintf("[%d], cell %d of the notebook, was edited after it was run", c.Order, at+1))
+			what := "was edited after it was run"
+			if cells[at].Parameters {
+				what = "ran with other parameters than it has there"
+			}
+			doubts = append(doubts, fmt.Sprintf("[%d], cell %d of the notebook, %s", c.Order, at+1, what))
 		}
 		if highest >= 0 && place(h.Executed[highest].ID) > at {
 			before := h.Executed[highest]

@@ -13,15 +13,23 @@ import (
 
 func TestDoubts(t *testing.T) {
 	notebook := func(cells string) []byte { // "a=1 b=2": ids and sources
-		type cell struct {
-			ID     string   `json:"id"`
-			Type   string   `json:"cell_type"`
-			Source []string `json:"source"`
+		type metadata struct {
+			Tags []string `json:"tags,omitempty"`
 		}
-		list := []cell{{"text", "markdown", []string{"# x\n", "y"}}}
+		type cell struct {
+			ID       string   `json:"id"`
+			Type     string   `json:"cell_type"`
+			Source   []string `json:"source"`
+			Metadata metadata `json:"metadata"`
+		}
+		list := []cell{{"text", "markdown", []string{"# x\n", "y"}, metadata{}}}
 		for c := range strings.FieldsSeq(cells) {
 			id, source, _ := strings.Cut(c, "=")
-			list = append(list, cell{id, "code", []string{source}})
+			c := cell{id, "code", []string{source}, metadata{}}
+			if id == "p" {
+				c.Metadata.Tags = []string{"parameters"}
+			}
+			list = append(list, c)
 		}
 		b, err := json.Marshal(map[string]any{"cells": list})
 		if err != nil {
@@ -50,6 +58,7 @@ func TestDoubts(t *testing.T) {
 	f("a=1 b=2 c=3", "c=3 a=1 b=2", "", "[1], cell 3 of the notebook, was run before [2], cell 1", "[1], cell 3 of the notebook, was run before [3], cell 2")
 	f("a=1 b=2 c=3", "a=1 c=3", "", "cell 2 of the notebook, which comes before, was not run")
 	f("a=1 b=2", "a=1 b=2", "a=9 b=2", "[1], cell 1 of the notebook, was edited after it was run")
+	f("p=1 b=2", "p=9 b=2", "", "[1], cell 1 of the notebook, ran with other parameters than it has there")
 	f("a=1 b=2", "a=1 b=2", "b=2", "[1] is not in the notebook any more")
 	f("", "a=1", "")
 	f("a=1", "", "")
