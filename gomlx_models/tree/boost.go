@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 )
 
 // BoostConfig describes gradient boosting: small trees, each grown on what the
@@ -137,7 +139,7 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 	report := newProgress(ctx, rounds, c.Progress)
 	best, bestRound := math.Inf(1), 0
 	for round := 1; round <= rounds && !report.stopped(); round++ {
-		each(threads, threads, func(part int) {
+		parallel.Each(threads, threads, func(part int) {
 			gradient, hessian := make([]float64, outputs), make([]float64, outputs)
 			for i := part * n / threads; i < (part+1)*n/threads; i++ {
 				loss(i, raw[i], gradient, hessian)
@@ -155,7 +157,7 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 			}
 			e.Trees = append(e.Trees, t)
 			add := func(x [][]float64, raw [][]float64) {
-				each(threads, threads, func(part int) {
+				parallel.Each(threads, threads, func(part int) {
 					for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
 						raw[i][k] += t.Values[t.Leaf(x[i])]
 					}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 )
 
 // Method is how the trees of an ensemble differ from each other.
@@ -154,7 +156,7 @@ func (c Config) grow(ctx context.Context, d *Data, drawn bool, criterion func(we
 	}
 	trees := make([]*Tree, c.trees())
 	report := newProgress(ctx, len(trees), c.Progress)
-	each(len(trees), c.threads(), func(k int) {
+	parallel.Each(len(trees), c.threads(), func(k int) {
 		if report.stopped() {
 			return
 		}

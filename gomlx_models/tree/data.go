@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 )
 
 const (
@@ -49,7 +51,7 @@ func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
 	}
 	d := &Data{rows: len(x), features: make([]feature, width)}
 	wrong := make([]error, width)
-	each(width, threads, func(j int) {
+	parallel.Each(width, threads, func(j int) {
 		if categorical != nil && categorical[j] {
 			d.features[j], wrong[j] = categoryFeature(x, j)
 		} else {
@@ -62,7 +64,7 @@ func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
 		}
 	}
 	d.byRow = make([]uint8, len(x)*width)
-	each(threads, threads, func(part int) {
+	parallel.Each(threads, threads, func(part int) {
 		for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
 			row := d.byRow[i*width : (i+1)*width]
 			for j := range row {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 )
 
 // Ensemble is trees that answer together: one tree, a forest that takes their
@@ -71,7 +73,7 @@ func (e *Ensemble) Predict(xs [][]float64) ([][]float64, error) {
 	}
 	const block = 1024
 	answers := make([][]float64, len(xs))
-	each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
+	parallel.Each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
 		end := min(len(xs), (b+1)*block)
 		for i, raw := range e.raw(xs[b*block : end]) {
 			answers[b*block+i] = e.Link.answer(raw)

@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -104,7 +105,7 @@ func (b *bag) outOf(e *Ensemble, x [][]float64) *OutOfBag {
 		return nil
 	}
 	o := &OutOfBag{Answer: make([][]float64, len(x))}
-	each(len(x), runtime.GOMAXPROCS(0), func(i int) {
+	parallel.Each(len(x), runtime.GOMAXPROCS(0), func(i int) {
 		sum, trees := make([]float64, e.Outputs), 0.0
 		for k, t := range e.Trees {
 			if b.seen[k][i] {

@@ -467,21 +467,3 @@ func (g *growth) divide(rows []int32, s split) int {
 }
 
 func trailing(word uint64) int { return bits.TrailingZeros64(word) }
-
-// each calls f(0) … f(n-1) from the given number of goroutines.
-func each(n, threads int, f func(i int)) {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(n, threads) {
-		workers.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				f(i)
-			}
-		})
-	}
-	workers.Wait()
-}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 )
 
 // SHAP returns how much each feature of x moves each output of Raw from its base:
@@ -55,7 +57,7 @@ func (e *Ensemble) SHAPAgainst(x []float64, background [][]float64) (phi [][]flo
 // at once and added in order, so that the bits do not depend on the threads.
 func (e *Ensemble) spread(one func(t *Tree, phi [][]float64) (base []float64)) (phi [][]float64, base []float64) {
 	parts, bases := make([][][]float64, len(e.Trees)), make([][]float64, len(e.Trees))
-	each(len(e.Trees), runtime.GOMAXPROCS(0), func(i int) {
+	parallel.Each(len(e.Trees), runtime.GOMAXPROCS(0), func(i int) {
 		parts[i] = repeat(make([]float64, e.Features), e.Trees[i].Width)
 		bases[i] = one(e.Trees[i], parts[i])
 	})

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -105,7 +106,7 @@ func (f *SurvivalForest) curves(xs [][]float64, start float64, add func(sum []fl
 		return nil, err
 	}
 	out := make([][]float64, len(xs))
-	each(len(xs), runtime.GOMAXPROCS(0), func(i int) {
+	parallel.Each(len(xs), runtime.GOMAXPROCS(0), func(i int) {
 		sum := make([]float64, len(f.Times))
 		for k, t := range f.Trees {
 			add(sum, f.Curves[k][int32(t.Leaf(xs[i]))])

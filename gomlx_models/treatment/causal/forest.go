@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
@@ -139,7 +140,7 @@ func Grow(ctx context.Context, x [][]float64, w, y []float64, cfg Config) (*Fore
 	var stopped atomic.Bool
 	done := 0
 	var failed error
-	each(c.Trees, c.Threads, func(k int) {
+	parallel.Each(c.Trees, c.Threads, func(k int) {
 		if stopped.Load() {
 			return
 		}
@@ -294,7 +295,7 @@ func (f *Forest) Effects(xs [][]float64) ([]Effect, error) {
 	const block = 128 // rows that go through all trees together: a tree stays in the cache
 	out := make([]Effect, len(xs))
 	trees := f.Ensemble.Trees
-	each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
+	parallel.Each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
 		rows := xs[b*block : min(len(xs), (b+1)*block)]
 		at := make([][]float64, len(rows)*len(trees))
 		for k, t := range trees {
@@ -420,22 +421,4 @@ func (f *Forest) Importance() []float64 {
 		}
 	}
 	return out
-}
-
-// each calls f(0) … f(n-1) from the given number of goroutines.
-func each(n, threads int, f func(i int)) {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(n, threads) {
-		workers.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				f(i)
-			}
-		})
-	}
-	workers.Wait()
 }

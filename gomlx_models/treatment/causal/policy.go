@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
@@ -223,7 +224,7 @@ func (s *search) once(h histogram, best cut) cut {
 func (s *search) twice(rows []int, best cut) cut {
 	whole := s.histogram(rows)
 	found := make([]cut, s.width)
-	each(s.width, runtime.GOMAXPROCS(0), func(j int) {
+	parallel.Each(s.width, runtime.GOMAXPROCS(0), func(j int) {
 		found[j] = best
 		order := slices.Clone(rows)
 		slices.SortStableFunc(order, func(a, b int) int { return int(s.bin[a][j]) - int(s.bin[b][j]) })

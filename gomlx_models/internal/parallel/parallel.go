@@ -1,0 +1,25 @@
+// Package parallel divides work among goroutines.
+package parallel
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Each calls f(0) … f(n-1) from the given number of goroutines.
+func Each(n, threads int, f func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, threads) {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				f(i)
+			}
+		})
+	}
+	workers.Wait()
+}
