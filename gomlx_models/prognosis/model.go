@@ -107,7 +107,7 @@ func (m *Model[Y, A]) Fit(ctx context.Context, train models.Dataset[Row, Y], wat
 	}
 	s := &state{Columns: len(train.X[0])}
 	s.measure(train.X)
-	if !m.config.takesMissing() { // trees are explained without, and JSON has no NaN
+	if !m.config.TakesMissing() { // trees are explained without, and JSON has no NaN
 		s.Background = background(train.X)
 	}
 	var err error
@@ -161,7 +161,7 @@ func (m *Model[Y, A]) checkRows(xs []Row, width int) error {
 			if math.IsInf(v, 0) {
 				return fmt.Errorf("row %d: %s is %v", i, m.config.feature(j), v)
 			}
-			if math.IsNaN(v) && !m.config.takesMissing() {
+			if math.IsNaN(v) && !m.config.TakesMissing() {
 				return fmt.Errorf("row %d: %s is missing, which %s does not take: impute it first", i, m.config.feature(j), m.config.Method)
 			}
 		}
@@ -202,13 +202,15 @@ func (m *Model[Y, A]) PredictFrame(ctx context.Context, frame *table.Frame) ([]A
 	return m.Predict(ctx, xs)
 }
 
-// takesMissing reports whether NaN is a value like others.
-func (c Config) takesMissing() bool {
+// TakesMissing reports whether missing values (NaN) may stay in the rows, because
+// the method has a place for them: trees have, and the Mean of methods that have.
+// Others need a pipeline that imputes.
+func (c Config) TakesMissing() bool {
 	switch c.Method {
 	case Tree, Forest, Extra, Boosting:
 		return true
 	case Mean:
-		return !slices.ContainsFunc(c.Members, func(c Config) bool { return !c.takesMissing() })
+		return !slices.ContainsFunc(c.Members, func(c Config) bool { return !c.TakesMissing() })
 	}
 	return false
 }
