@@ -60,6 +60,18 @@ type Dataset[X, Y any] struct {
 // Len returns the number of rows.
 func (d Dataset[X, Y]) Len() int { return len(d.X) }
 
+// Take returns the set of some of the rows, in their order.
+func (d Dataset[X, Y]) Take(rows []int) Dataset[X, Y] {
+	part := Dataset[X, Y]{Name: d.Name, X: make([]X, len(rows)), Y: make([]Y, len(rows))}
+	for i, r := range rows {
+		part.X[i], part.Y[i] = d.X[r], d.Y[r]
+		if d.Group != nil {
+			part.Group = append(part.Group, d.Group[r])
+		}
+	}
+	return part
+}
+
 // File is a file that data was read from.
 type File struct {
 	Path   string `json:"path"`

@@ -38,9 +38,9 @@ func (m *Model[Y, A]) Dependence(ctx context.Context, xs []Row, feature, individ
 	}
 	grid := quantiles(xs, feature)
 	if len(grid) == 0 {
-		return nil, fmt.Errorf("prognosis: %s has no values in these rows", m.config.feature(feature))
+		return nil, fmt.Errorf("prognosis: %s has no values in these rows", m.config.Features.Name(feature))
 	}
-	name := m.config.feature(feature)
+	name := m.config.Features.Name(feature)
 	curves := []models.Curve{{Kind: "partial dependence", Label: name}}
 	for i := range min(individual, len(xs)) {
 		curves = append(curves, models.Curve{Kind: "ice", Label: fmt.Sprintf("%s, row %d", name, i)})
@@ -92,7 +92,7 @@ func (m *Model[Y, A]) Importance(ctx context.Context, xs []Row, value func(answe
 	if m.state == nil {
 		return nil, fmt.Errorf("prognosis: %w", models.ErrNotFitted)
 	}
-	return score.Permutation(xs, m.config.features(m.state.Columns), func(xs [][]float64) (float64, error) {
+	return score.Permutation(xs, m.config.Features.Names(m.state.Columns), func(xs [][]float64) (float64, error) {
 		answers, err := m.Predict(ctx, xs)
 		if err != nil {
 			return 0, err

@@ -65,10 +65,10 @@ const (
 // Config describes a model. Method is required; of the parts below it, only the
 // method's own counts.
 type Config struct {
-	Method   Method   `json:"method"`
-	Features []string `json:"features,omitempty"` // names of the columns, in order; nil means those of Pipeline
-	Classes  []string `json:"classes,omitempty"`  // of a classifier, in output order; required there
-	Seed     int64    `json:"seed"`
+	Method   Method         `json:"method"`
+	Features table.Features `json:"features,omitempty"` // names of the columns, in order; nil means those of Pipeline
+	Classes  []string       `json:"classes,omitempty"`  // of a classifier, in output order; required there
+	Seed     int64          `json:"seed"`
 
 	// Pipeline made the rows out of a table, and is saved with the model:
 	// PredictFrame uses it, and trees learn from it which columns are codes of

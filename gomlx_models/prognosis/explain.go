@@ -28,7 +28,7 @@ func (m *Model[Y, A]) Explain(ctx context.Context, x Row) (models.Explanation, e
 		return models.Explanation{}, fmt.Errorf("prognosis: %w", err)
 	}
 	s := m.state
-	e := models.Explanation{Answer: m.task.of(m.config), Names: m.config.features(len(x)), Shape: []int{len(x)}}
+	e := models.Explanation{Answer: m.task.of(m.config), Names: m.config.Features.Names(len(x)), Shape: []int{len(x)}}
 	switch {
 	case s.Map != nil:
 	case s.Linear != nil:

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/layers"
 	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/ml/model"
@@ -72,44 +71,16 @@ func hazardLoss(labels, outputs []*Node) *Node {
 	return ReduceSum(Sub(Mul(risk, softplus), Mul(event, outputs[0])), -1)
 }
 
-// source is the fit.Source of rows.
-type source struct {
-	x      [][]float32
-	labels [][]float32 // nil to predict
-	shape  []int       // of one row's labels
-}
-
-// source returns standardised rows; label, if not nil, is of each row.
-func (s *state) source(xs []Row, labels [][]float32, shape ...int) source {
-	out := source{labels: labels, shape: shape}
-	z := s.standard(xs)
-	for i := range xs {
-		row := make([]float32, s.Columns)
-		for j, v := range z.RawRowView(i) {
-			row[j] = float32(v)
+// source returns standardised rows; labels, if not nil, are of each row.
+func (s *state) source(xs []Row, labels [][]float32, shape ...int) fit.Rows {
+	out := fit.Rows{X: make([][]float32, len(xs)), Labels: labels, Shape: shape}
+	for i, x := range xs {
+		out.X[i] = make([]float32, len(x))
+		for j, v := range x {
+			out.X[i][j] = float32((v - s.Mean[j]) / s.Deviation[j])
 		}
-		out.x = append(out.x, row)
 	}
 	return out
-}
-
-// Len implements fit.Source.
-func (s source) Len() int { return len(s.x) }
-
-// Batch implements fit.Source.
-func (s source) Batch(_ int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
-	gather := func(from [][]float32, shape ...int) *tensors.Tensor {
-		var flat []float32
-		for _, r := range rows {
-			flat = append(flat, from[r]...)
-		}
-		return tensors.FromFlatDataAndDimensions(flat, append([]int{len(rows)}, shape...)...)
-	}
-	inputs = []*tensors.Tensor{gather(s.x, len(s.x[0]))}
-	if s.labels != nil {
-		labels = []*tensors.Tensor{gather(s.labels, s.shape...)}
-	}
-	return inputs, labels, nil
 }
 
 // trainNetwork holds patients out and trains on the rest. judge may be nil.
@@ -123,7 +94,7 @@ func trainNetwork(ctx context.Context, cfg Config, s *state, d models.Dataset[Ro
 	if train.Len() == 0 || held.Len() == 0 {
 		return fmt.Errorf("%d rows are too few to hold some out", d.Len())
 	}
-	labelled := func(d models.Dataset[Row, Outcome]) source {
+	labelled := func(d models.Dataset[Row, Outcome]) fit.Rows {
 		var labels [][]float32
 		for _, y := range d.Y {
 			labels = append(labels, label(y))

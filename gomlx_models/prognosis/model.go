@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
@@ -106,7 +104,7 @@ func (m *Model[Y, A]) Fit(ctx context.Context, train models.Dataset[Row, Y], wat
 		return fmt.Errorf("prognosis: %w", err)
 	}
 	s := &state{Columns: len(train.X[0])}
-	s.measure(train.X)
+	s.Mean, s.Deviation = table.Moments(train.X)
 	if !m.config.TakesMissing() { // trees are explained without, and JSON has no NaN
 		s.Background = background(train.X)
 	}
@@ -153,20 +151,11 @@ func (m *Model[Y, A]) checkData(train models.Dataset[Row, Y]) error {
 
 // checkRows finds rows that the method cannot read.
 func (m *Model[Y, A]) checkRows(xs []Row, width int) error {
-	for i, x := range xs {
-		if len(x) != width {
-			return fmt.Errorf("row %d has %d columns, and the model has %d", i, len(x), width)
-		}
-		for j, v := range x {
-			if math.IsInf(v, 0) {
-				return fmt.Errorf("row %d: %s is %v", i, m.config.feature(j), v)
-			}
-			if math.IsNaN(v) && !m.config.TakesMissing() {
-				return fmt.Errorf("row %d: %s is missing, which %s does not take: impute it first", i, m.config.feature(j), m.config.Method)
-			}
-		}
+	needing := string(m.config.Method)
+	if m.config.TakesMissing() {
+		needing = ""
 	}
-	return nil
+	return m.config.Features.Check(xs, width, needing)
 }
 
 // Predict returns an answer for each row.
@@ -231,23 +220,6 @@ func (c Config) categorical() []bool {
 	return c.Pipeline.Categorical()
 }
 
-// feature names column j.
-func (c Config) feature(j int) string {
-	if j < len(c.Features) {
-		return c.Features[j]
-	}
-	return fmt.Sprintf("x%d", j)
-}
-
-// features names all columns.
-func (c Config) features(n int) []string {
-	out := make([]string, n)
-	for j := range out {
-		out[j] = c.feature(j)
-	}
-	return out
-}
-
 // trees returns the configuration of a tree method.
 func (c Config) trees() tree.Config {
 	t := c.Trees
@@ -271,27 +243,6 @@ func (c Config) boost() tree.BoostConfig {
 
 func (c Config) unknown(can ...Method) error {
 	return fmt.Errorf("the method is %q: for this outcome choose one of %q", c.Method, can)
-}
-
-// measure finds the mean and deviation of each column.
-func (s *state) measure(xs []Row) {
-	s.Mean, s.Deviation = make([]float64, s.Columns), make([]float64, s.Columns)
-	for j := range s.Columns {
-		var column []float64
-		for _, x := range xs {
-			if !math.IsNaN(x[j]) {
-				column = append(column, x[j])
-			}
-		}
-		s.Deviation[j] = 1
-		if len(column) > 0 {
-			mean, sd := stat.PopMeanStdDev(column, nil)
-			s.Mean[j] = mean
-			if sd > 0 {
-				s.Deviation[j] = sd
-			}
-		}
-	}
 }
 
 // standard returns the rows with columns of mean 0 and deviation 1.

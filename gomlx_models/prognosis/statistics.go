@@ -20,7 +20,7 @@ func (m *Model[Y, A]) Estimates() ([]linear.Estimate, error) {
 	if m.state == nil {
 		return nil, fmt.Errorf("prognosis: %w", models.ErrNotFitted)
 	}
-	names := m.config.features(m.state.Columns)
+	names := m.config.Features.Names(m.state.Columns)
 	switch s := m.state; {
 	case s.Map != nil:
 	case s.Linear != nil:

@@ -15,10 +15,10 @@ func (c Config) stratum(columns int) (int, error) {
 	if c.Strata == "" {
 		return -1, nil
 	}
-	if j := slices.Index(c.features(columns), c.Strata); j >= 0 {
+	if j := slices.Index(c.Features.Names(columns), c.Strata); j >= 0 {
 		return j, nil
 	}
-	return -1, fmt.Errorf("Config.Strata is %q, which is none of the features %q", c.Strata, c.features(columns))
+	return -1, fmt.Errorf("Config.Strata is %q, which is none of the features %q", c.Strata, c.Features.Names(columns))
 }
 
 // divide returns the rows that Cox reads, and the stratum of each: nil if there
@@ -40,7 +40,7 @@ func (s *state) divide(cfg Config, xs []Row) (rest []Row, strata []int, err erro
 
 // read names the columns that Cox reads.
 func (s *state) read(cfg Config) []string {
-	names := cfg.features(s.Columns)
+	names := cfg.Features.Names(s.Columns)
 	if at, err := cfg.stratum(s.Columns); err == nil && at >= 0 {
 		return without(names, at)
 	}
