@@ -182,6 +182,9 @@ func (c Config) check() error {
 	case c.Resamples < 0 || c.Resamples == 1:
 		return fmt.Errorf("%d resamples have no spread: draw none, or two or more", c.Resamples)
 	}
+	if err := distinct("arms", c.Arms); err != nil {
+		return err
+	}
 	return c.Nuisance.check(len(c.Arms))
 }
 

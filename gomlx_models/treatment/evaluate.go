@@ -195,6 +195,13 @@ func (j *judged) policies(policies []Policy) (models.Report, error) {
 		observed.Arm = append(observed.Arm, y.Arm)
 	}
 	policies = append(policies, observed)
+	called := make([]string, len(policies))
+	for i, p := range policies {
+		called[i] = p.Name
+	}
+	if err := distinct("policies", called); err != nil {
+		return models.Report{}, err
+	}
 	var numbers []number
 	for i, p := range policies {
 		if err := j.check(p); err != nil {
@@ -244,6 +251,23 @@ func slug(name string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
 		return !(unicode.IsLetter(r) || unicode.IsDigit(r))
 	}), "_")
+}
+
+// distinct finds names that make no metric's name, or the same as another.
+func distinct(what string, names []string) error {
+	of := map[string]string{}
+	for _, name := range names {
+		short := slug(name)
+		other, taken := of[short]
+		switch {
+		case short == "":
+			return fmt.Errorf("one of the %s is called %q, without a letter or digit to name its metrics by: call it something else", what, name)
+		case taken:
+			return fmt.Errorf("the %s %q and %q would both be %q in names of metrics: let their letters or digits differ", what, other, name, short)
+		}
+		of[short] = name
+	}
+	return nil
 }
 
 // Evaluate judges a model's answers for a set by scores learnt from that set.

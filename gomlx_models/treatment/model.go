@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"sync"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
-	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/table"
 	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
 	"github.com/assay-ml/assay/gomlx_models/tree"
@@ -166,15 +164,14 @@ func (m *Model) checkRows(xs []Row, width int) error {
 
 // cannotMiss names the part of the model that takes no missing values, "" if all do.
 func (c Config) cannotMiss() string {
-	takes := []prognosis.Method{prognosis.Tree, prognosis.Forest, prognosis.Extra, prognosis.Boosting}
 	switch {
 	case c.Method == TARNet:
 		return string(TARNet)
-	case c.Known == nil && !slices.Contains(takes, c.Propensity.Method):
+	case c.Known == nil && !c.Propensity.TakesMissing():
 		return fmt.Sprintf("the propensity's %s model", c.Propensity.Method)
-	case !slices.Contains(takes, c.Outcome.Method):
+	case !c.Outcome.TakesMissing():
 		return fmt.Sprintf("the outcome's %s model", c.Outcome.Method)
-	case (c.Method == XLearner || c.Method == DRLearner) && !slices.Contains(takes, c.Effect.Method):
+	case (c.Method == XLearner || c.Method == DRLearner) && !c.Effect.TakesMissing():
 		return fmt.Sprintf("the effect's %s model", c.Effect.Method)
 	}
 	return ""

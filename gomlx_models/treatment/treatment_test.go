@@ -311,6 +311,43 @@ func TestArms(t *testing.T) {
 	}
 }
 
+// The names of metrics are made of the names of arms, which so must differ in more
+// than signs.
+func TestBadArms(t *testing.T) {
+	d, _ := cohort(40, 1)
+	f := func(says string, arms ...string) {
+		t.Helper()
+		cfg := small(treatment.TLearner, 1)
+		cfg.Arms = arms
+		if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("arms %q: got %v, want an error that says %q", arms, err, says)
+		}
+	}
+	f(`the arms "A+" and "A-" would both be "a" in names of metrics`, "A+", "A-")
+	f(`called "±", without a letter or digit`, "drug", "±")
+	f("names 1 arms", "drug")
+}
+
+// Missing values may stay wherever every part of a model takes them, a mean of
+// trees included.
+func TestMissingValues(t *testing.T) {
+	d, _ := cohort(200, 1)
+	d.X[3][1] = math.NaN()
+	trees, line := prognosis.Config{Method: prognosis.Tree}, prognosis.Config{Method: prognosis.Linear}
+	f := func(says string, members ...prognosis.Config) {
+		t.Helper()
+		cfg := small(treatment.TLearner, 1)
+		cfg.Known = []float64{0.5, 0.5}
+		cfg.Outcome = prognosis.Config{Method: prognosis.Mean, Members: members}
+		err := treatment.New(cfg).Fit(t.Context(), d)
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("got %v, want an error that says %q", err, says)
+		}
+	}
+	f("", trees, trees)
+	f("row 3: age is missing, which the outcome's mean model does not take", trees, line)
+}
+
 // The picture of a rule says of each node which arm is best there.
 func TestDraw(t *testing.T) {
 	d, _ := cohort(600, 22)
