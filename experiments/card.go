@@ -28,6 +28,8 @@ type state struct {
 	Elapsed, Left        time.Duration
 	Latest               []latest
 	Results              []result
+	Part                 bool // of another run, whose card sums it up: its own is short once it has ended
+	Parts                Parts
 }
 
 type latest struct {
@@ -66,6 +68,28 @@ func (r result) Change() string {
 		return "better"
 	}
 	return "worse"
+}
+
+// Compared reports whether there is an earlier run to compare any result with.
+func (s state) Compared() bool {
+	return slices.ContainsFunc(s.Results, func(r result) bool { return !math.IsNaN(r.Best) })
+}
+
+// Short reports whether the card is to be short.
+func (s state) Short() bool { return s.Part && s.Status != store.Running }
+
+// Summary returns the first few results as one line.
+func (s state) Summary() string {
+	const most = 3
+	var said []string
+	for _, r := range s.Results[:min(most, len(s.Results))] {
+		text := r.Name + " " + charts.Format(r.Value)
+		if interval := r.Interval(); interval != "" {
+			text += " (" + interval + ")"
+		}
+		said = append(said, text)
+	}
+	return strings.Join(said, ", ")
 }
 
 // Percent returns how much of the plan is done, 0 to 100.
@@ -131,6 +155,9 @@ func (s state) bar(width int) string {
 // text returns the state of an ended run as lines.
 func (s state) text() string {
 	var b strings.Builder
+	write := func(t *charts.Table) {
+		b.WriteString(strings.TrimPrefix(charts.Figure{Table: t}.Text(), "\n"))
+	}
 	fmt.Fprintf(&b, "run %s (%s) of %s: %s, %s\n", s.Name, s.ID, s.Experiment, s.Status, s.Progress())
 	if s.Message != "" {
 		fmt.Fprintln(&b, s.Message)
@@ -139,15 +166,36 @@ func (s state) text() string {
 		fmt.Fprintln(&b, "not all was recorded: "+s.Fault)
 	}
 	if len(s.Results) > 0 {
-		table := &charts.Table{Columns: []string{"metric", "value", "95 % interval", "best before", "of run", ""}}
-		for _, r := range s.Results {
-			best := ""
-			if !math.IsNaN(r.Best) {
-				best = charts.Format(r.Best)
-			}
-			table.Rows = append(table.Rows, []string{r.Name, charts.Format(r.Value), r.Interval(), best, r.BestRun, r.Change()})
+		table := &charts.Table{Columns: []string{"metric", "value", "95 % interval"}}
+		if s.Compared() {
+			table.Columns = append(table.Columns, "best before", "of run", "")
 		}
-		b.WriteString(strings.TrimPrefix(charts.Figure{Table: table}.Text(), "\n"))
+		for _, r := range s.Results {
+			row := []string{r.Name, charts.Format(r.Value), r.Interval()}
+			switch {
+			case !s.Compared():
+			case math.IsNaN(r.Best):
+				row = append(row, "", "", "")
+			default:
+				row = append(row, charts.Format(r.Best), r.BestRun, r.Change())
+			}
+			table.Rows = append(table.Rows, row)
+		}
+		write(table)
+	}
+	if len(s.Parts.Runs) > 0 {
+		table := &charts.Table{Columns: append([]string{"part", "status"}, s.Parts.Metrics...)}
+		for _, p := range s.Parts.Runs {
+			row := []string{p.Name, string(p.Status)}
+			for _, v := range p.Values {
+				row = append(row, v.Text())
+			}
+			table.Rows = append(table.Rows, row)
+		}
+		write(table)
+	}
+	if s.Parts.More > 0 {
+		fmt.Fprintf(&b, "and %d more\n", s.Parts.More)
 	}
 	return b.String()
 }
@@ -175,5 +223,9 @@ func (c *card) draw(s state, figures []charts.Figure) {
 		s.Results[i].Best, s.Results[i].BestRun = math.NaN(), ""
 	}
 	c.head.HTML(s.text(), template.HTML(b.String()))
+	if s.Short() {
+		c.plots.Clear()
+		return
+	}
 	c.plots.Figures(figures...)
 }

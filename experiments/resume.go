@@ -148,7 +148,7 @@ func resume(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.End(store.Interrupted, err.Error()))
 	}
-	run := &Run{writer: w, store: s, replay: &replay{s: s, before: before, left: map[string][]store.Point{}}}
+	run := &Run{writer: w, store: s, part: before.Parent != outer(), replay: &replay{s: s, before: before, left: map[string][]store.Point{}}}
 	run.keep(w.Tag(ResumedTag, run.replay.summary(false)))
 	return run, nil
 }

@@ -31,6 +31,7 @@ type Run struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stop   func() // gives signals back
+	part   bool   // of another run of this program
 	view   *view
 
 	capturing sync.WaitGroup // of the program, in the background
@@ -118,7 +119,7 @@ func startNew(ctx context.Context, s *store.Store, experiment string, n int, opt
 	start := store.NewRun{
 		Experiment: experiment,
 		RerunOf:    repeats(n),
-		Parent:     store.RunID(os.Getenv(envParent)),
+		Parent:     outer(),
 		Origin:     origin(n),
 		Env:        environment(),
 	}
@@ -129,8 +130,11 @@ func startNew(ctx context.Context, s *store.Store, experiment string, n int, opt
 	if err != nil {
 		return nil, err
 	}
-	return &Run{writer: w, store: s}, nil
+	return &Run{writer: w, store: s, part: start.Parent != outer()}, nil
 }
+
+// outer is the run that the whole program is a part of, "" for none.
+func outer() store.RunID { return store.RunID(os.Getenv(envParent)) }
 
 // An Option changes what a run starts with.
 type Option func(*store.NewRun)

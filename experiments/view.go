@@ -145,6 +145,9 @@ func (v *view) end(status store.Status, message string, fault error) {
 		state.Fault = fault.Error()
 	}
 	state.Results = v.results()
+	if parts, err := PartsOf(context.Background(), v.store, v.run.writer.ID()); err == nil { // else the run's page may show them
+		state.Parts = parts
+	}
 	switch {
 	case v.card != nil:
 		v.card.draw(state, figures)
@@ -161,7 +164,7 @@ func (v *view) end(status store.Status, message string, fault error) {
 func (v *view) state(status store.Status, message string) state {
 	s := state{
 		Experiment: v.experiment, Name: v.run.Name(), ID: v.run.ID(),
-		Status: status, Message: message,
+		Status: status, Message: message, Part: v.run.part,
 		Done: v.run.done.Load(), Planned: v.run.planned.Load(),
 		Elapsed: time.Since(v.started),
 	}
@@ -181,10 +184,10 @@ func (v *view) state(status store.Status, message string) state {
 func (v *view) curves() []charts.Figure {
 	const limit = 4 // more would push the cell's text off the screen; the run's page has them all
 	var figures []charts.Figure
-	seen := map[string]bool{"epoch": true, "learning_rate": true, "moving_average_loss": true} // known without a curve
+	seen := map[string]bool{}
 	for _, name := range v.order {
 		base := strings.TrimPrefix(name, "val_")
-		if seen[base] || len(figures) == limit {
+		if seen[base] || IsBookkeeping(name) || len(figures) == limit {
 			continue
 		}
 		seen[base] = true
@@ -203,6 +206,12 @@ func (v *view) curves() []charts.Figure {
 		figures = append(figures, f)
 	}
 	return figures
+}
+
+// IsBookkeeping reports whether a metric is what training notes beside what it
+// learns: it is known without a curve.
+func IsBookkeeping(metric string) bool {
+	return metric == "epoch" || metric == "learning_rate" || metric == "moving_average_loss"
 }
 
 // results are the metrics of the run's reports, or else the last values of what
@@ -226,7 +235,9 @@ func (v *view) results() []result {
 	results = results[:min(limit, len(results))]
 	for i := range results {
 		r := &results[i]
-		r.Best = math.NaN()
+		if r.Best = math.NaN(); models.DescribesData(r.Name) {
+			continue
+		}
 		page, err := v.store.Runs(context.Background(), store.Query{
 			Experiment: v.experiment,
 			Where:      fmt.Sprintf("status = finished and id != %q", v.run.ID()),

@@ -66,3 +66,9 @@ func LowerIsBetter(metric string) bool {
 	}
 	return false
 }
+
+// DescribesData reports whether the metric says what the data are rather than how
+// good a model is, so that no value of it is better than another.
+func DescribesData(metric string) bool {
+	return metric == "prevalence" || strings.HasSuffix(metric, ".prevalence")
+}

@@ -76,18 +76,26 @@ func Heat(id, title, rowName, columnName string, rows, columns []string, values 
 	if low > 0 {
 		low = 0 // counts and shares: the palest colour is none
 	}
+	labels := &opts.AxisLabel{}
+	if len(columns) <= 4 {
+		labels.Interval = "0" // all of them, for which there is room
+	}
 	chart := charts.NewHeatMap()
-	chart.SetGlobalOptions(still(opts.Grid{Left: "28", Right: "16", Top: "12", Bottom: "40", ContainLabel: opts.Bool(true)})...)
+	top := "12"
+	if rowName != "" {
+		top = "32" // its place is above the axis: beside it, it would be in the way of long names
+	}
+	chart.SetGlobalOptions(still(opts.Grid{Left: "28", Right: "16", Top: top, Bottom: "40", ContainLabel: opts.Bool(true)})...)
 	chart.SetGlobalOptions(
-		charts.WithXAxisOpts(opts.XAxis{Type: "category", Data: columns, Name: columnName, NameLocation: "middle", NameGap: 28}),
-		charts.WithYAxisOpts(opts.YAxis{Type: "category", Data: rows, Name: rowName, NameLocation: "middle", NameGap: 70, Inverse: opts.Bool(true)}),
+		charts.WithXAxisOpts(opts.XAxis{Type: "category", Data: columns, Name: columnName, NameLocation: "middle", NameGap: 28, AxisLabel: labels}),
+		charts.WithYAxisOpts(opts.YAxis{Type: "category", Data: rows, Name: rowName, NameLocation: "start", Inverse: opts.Bool(true)}),
 		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(false)}),
 		charts.WithVisualMapOpts(opts.VisualMap{Show: opts.Bool(false), Min: float32(low), Max: float32(high),
 			InRange: &opts.VisualMapInRange{Color: []string{"#e6f0f7", "#86b9df", palette[0]}}}),
 	)
 	chart.AddSeries(title, data, charts.WithLabelOpts(opts.Label{Show: opts.Bool(true)}))
 	f := figure(id, title, heatAlt(title, rows, columns, values), chart)
-	f.Height = 110 + 44*max(len(rows), 3)
+	f.Height = 120 + 44*max(len(rows), 3)
 	return f
 }
 

@@ -140,7 +140,7 @@
         if (key === "yAxis" && axis.type === "category" && !axis.gridIndex) axis.axisLabel = { ...axis.axisLabel, width: 200, overflow: "truncate" };
         if (key === "xAxis" && option.yAxis?.[0]?.type === "category") axis.axisLine = { ...axis.axisLine, onZero: false };
         if (axis.gridIndex) Object.assign(axis, { axisPointer: { show: false, triggerTooltip: false }, axisLabel: { ...axis.axisLabel, fontWeight: 600 } });
-        if (key === "yAxis" && axis.nameLocation === "start") Object.assign(axis, { nameGap: 8, nameTextStyle: { align: "right" } });
+        if (key === "yAxis" && axis.nameLocation === "start") Object.assign(axis, { nameGap: 8, nameTextStyle: { align: axis.inverse ? "left" : "right" } });
         if (key === "yAxis" && axis.nameLocation === "end") Object.assign(axis, { nameGap: 10, nameTextStyle: { align: "left" } });
       }
     }

@@ -266,3 +266,19 @@ func TestConfusionsStandBesideEachOther(t *testing.T) {
 		t.Error("matrices of different classes make a figure")
 	}
 }
+
+// Words stand to the left, numbers to the right.
+func TestTableTellsWordsFromNumbers(t *testing.T) {
+	table := &Table{Columns: []string{"", "between", "found", "interval"}, Rows: [][]string{
+		{"same patient", "train and test", "0", "0.1–0.2"},
+		{"shortcut", "train and test", "AUC 0.9", "−0.1–0.2"},
+		{"copy", "", "3", "", "more than the columns"},
+	}}
+	if got, want := table.Words(), []bool{true, true, false, false, true}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	html := string(Figure{ID: "t", Table: table}.Fragment())
+	if !strings.Contains(html, `<td class="assay-text">train and test</td>`) || !strings.Contains(html, "<td>0</td>") {
+		t.Errorf("got %s", html)
+	}
+}

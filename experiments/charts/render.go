@@ -41,6 +41,30 @@ func (f Figure) view() view {
 	return v
 }
 
+// Words reports of each column whether it holds words rather than numbers: most
+// of what stands in it does not begin as a number does.
+func (t *Table) Words() []bool {
+	columns := len(t.Columns)
+	for _, row := range t.Rows {
+		columns = max(columns, len(row))
+	}
+	words := make([]bool, columns)
+	for i := range words {
+		count := 0
+		for _, row := range t.Rows {
+			if i < len(row) && row[i] != "" {
+				if strings.ContainsRune("0123456789-−+.<>≤≥", []rune(row[i])[0]) || row[i] == "NaN" {
+					count--
+				} else {
+					count++
+				}
+			}
+		}
+		words[i] = count > 0
+	}
+	return words
+}
+
 // Fragment returns f as HTML for a page that has Driver and CSS. It is a still
 // picture with a table until the driver has drawn it.
 func (f Figure) Fragment() template.HTML {

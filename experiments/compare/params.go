@@ -65,9 +65,9 @@ func Varied(runs []store.Run, name string) bool {
 }
 
 // MetricNames returns the metrics of runs: final ones, which have an interval,
-// first, those of the machine last.
+// first, those of the machine last, and before those what training says of itself.
 func MetricNames(runs []store.Run) []string {
-	const final, logged, system = 0, 1, 2
+	const final, logged, bookkeeping, system = 0, 1, 2, 3
 	rank := map[string]int{}
 	for _, run := range runs {
 		for name, m := range run.Metrics {
@@ -77,6 +77,8 @@ func MetricNames(runs []store.Run) []string {
 				rank[name] = system
 			case IsFinal(m) || known && was == final:
 				rank[name] = final
+			case experiments.IsBookkeeping(name):
+				rank[name] = bookkeeping
 			default:
 				rank[name] = logged
 			}

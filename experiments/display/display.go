@@ -153,6 +153,13 @@ func (l *Live) Figures(figures ...charts.Figure) {
 	send(l.id, text.String(), charts.Cell(figures, false))
 }
 
+// Clear empties the place, if it shows anything.
+func (l *Live) Clear() {
+	if l.shown {
+		send(l.id, "", "")
+	}
+}
+
 // Flush waits until the notebook has what was shown. A program that ends
 // without it may lose the last of its output.
 func Flush() {

@@ -111,6 +111,11 @@ func curveGroups(runs []store.Run, search string) [][]string {
 	slices.SortFunc(names, func(a, b string) int {
 		x, y := section(a), section(b)
 		switch {
+		case x == y && experiments.IsBookkeeping(a) != experiments.IsBookkeeping(b):
+			if experiments.IsBookkeeping(a) {
+				return 1
+			}
+			return -1
 		case x == y:
 			return strings.Compare(a, b)
 		case x == systemSection:

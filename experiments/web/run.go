@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -44,7 +45,7 @@ type runView struct {
 	Cut       bool // Output is only its end
 	Parent    *store.Run
 	RerunOf   *store.Run
-	Children  []store.Run
+	Parts     experiments.Parts
 	Reruns    []store.Run
 	Command   string     // that runs it again
 	Again     *rerunning // from this page
@@ -93,7 +94,10 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 	if v.Note, err = noteHTML(run.Note); err != nil {
 		return v, err
 	}
-	for _, name := range compare.MetricNames([]store.Run{run}) {
+	if v.Reports, err = reportsOf(ctx, s.store, run.ID); err != nil {
+		return v, err
+	}
+	for _, name := range inOrderOfReports(compare.MetricNames([]store.Run{run}), v.Reports) {
 		if !strings.Contains(strings.ToLower(name), strings.ToLower(q.Get("metrics"))) {
 			continue
 		}
@@ -105,9 +109,6 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 		v.Metrics = append(v.Metrics, metricRow{name, m, m.NaNs + m.PosInfs + m.NegInfs})
 	}
 	if v.Curves, err = curvesOf(ctx, s.store, []store.Run{run}, q); err != nil {
-		return v, err
-	}
-	if v.Reports, err = reportsOf(ctx, s.store, run.ID); err != nil {
 		return v, err
 	}
 	drawn := map[string]bool{}
@@ -149,6 +150,19 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 	return v, s.relatives(ctx, run, &v)
 }
 
+// inOrderOfReports puts the metrics of reports first, in the reports' order: the
+// headline comes first there.
+func inOrderOfReports(names []string, reports []reportView) []string {
+	place := map[string]int{}
+	for _, r := range reports {
+		for _, m := range r.Metrics {
+			place[r.Name+"."+m.Name] = len(place) - math.MaxInt32
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return place[a] - place[b] })
+	return names
+}
+
 // relatives reads the runs that run is tied to. One that is gone is left out.
 func (s *server) relatives(ctx context.Context, run store.Run, v *runView) error {
 	read := func(ids ...store.RunID) []store.Run {
@@ -169,7 +183,11 @@ func (s *server) relatives(ctx context.Context, run store.Run, v *runView) error
 	if original := read(run.RerunOf); len(original) == 1 {
 		v.RerunOf = &original[0]
 	}
-	v.Children, v.Reruns = read(run.Children...), read(run.Reruns...)
+	v.Reruns = read(run.Reruns...)
+	var err error
+	if v.Parts, err = experiments.PartsOf(ctx, s.store, run.ID); err != nil {
+		return err
+	}
 	return ctx.Err()
 }
 

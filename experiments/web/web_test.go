@@ -463,3 +463,31 @@ func TestTemplatesParse(t *testing.T) {
 		}
 	}
 }
+
+// The page of a run that has parts sums them up, in order of the report, and leads
+// to their comparison.
+func TestRunShowsItsParts(t *testing.T) {
+	s, ctx := openStore(t), t.Context()
+	start := func(r store.NewRun) *store.Writer {
+		t.Helper()
+		w, err := s.Start(ctx, r)
+		must(t, err)
+		return w
+	}
+	parent := start(store.NewRun{Experiment: "search"})
+	var parts []string
+	for i, auc := range []float64{0.7, 0.8} {
+		w := start(store.NewRun{Experiment: "fold", Name: fmt.Sprintf("fold %d", i+1), Parent: parent.ID()})
+		must(t, w.Report("test", []byte(`{"name":"test","metrics":[{"name":"recall","value":0.5},{"name":"auc","value":0.8}]}`)),
+			w.Summary("test.auc", auc, auc, auc), w.Summary("test.recall", 0.5, 0.5, 0.5), w.End(store.Finished, ""))
+		parts = append(parts, "run="+string(w.ID()))
+	}
+	must(t, parent.End(store.Finished, ""))
+	_, body, _ := get(t, serve(t, s, Options{})+"/run/"+string(parent.ID()))
+	for _, want := range []string{"fold 1", `<th scope="col" class="n">test.recall</th><th scope="col" class="n">test.auc</th>`,
+		`<td class="n strong">0.8000</td>`, `<td class="n">0.7000</td>`, "/compare?" + strings.Join(parts, "&amp;")} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}

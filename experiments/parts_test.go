@@ -1,0 +1,57 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+)
+
+// A run sums its parts up: by the metrics of their reports, the best in bold; what
+// only describes the data is nobody's best.
+func TestParts(t *testing.T) {
+	t.Setenv("ASSAY_STORE", filepath.Join(t.TempDir(), "assay.db"))
+	ctx := context.Background()
+	var got Parts
+	track := func(parent *Run, name string, auc, brier models.Number) error {
+		return Track(ctx, "folds", func(run *Run) error {
+			if !run.part {
+				t.Errorf("%s does not know that it is a part", name)
+			}
+			return run.Report(models.Report{Name: "test", Metrics: []models.Metric{
+				{Name: "auc", Value: auc, Low: auc - 0.1, High: auc + 0.1},
+				{Name: "brier", Value: brier, Low: brier, High: brier},
+				{Name: "prevalence", Value: 0.5, Low: 0.4, High: 0.6},
+			}}, nil)
+		}, Name(name), ChildOf(parent))
+	}
+	err := Track(ctx, "search", func(run *Run) error {
+		if err := errors.Join(track(run, "first", 0.7, 0.2), track(run, "second", 0.8, 0.3)); err != nil {
+			return err
+		}
+		var err error
+		got, err = PartsOf(ctx, run.store, run.writer.ID())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"test.auc", "test.brier", "test.prevalence"}; !slices.Equal(got.Metrics, want) {
+		t.Errorf("metrics %q, want %q", got.Metrics, want)
+	}
+	want := map[string][]PartValue{
+		"first":  {{0.7, true, false}, {0.2, true, true}, {0.5, true, false}},
+		"second": {{0.8, true, true}, {0.3, true, false}, {0.5, true, false}},
+	}
+	for _, part := range got.Runs {
+		if !slices.Equal(part.Values, want[part.Name]) {
+			t.Errorf("%s: got %v, want %v", part.Name, part.Values, want[part.Name])
+		}
+	}
+	if len(got.Runs) != len(want) || got.More != 0 {
+		t.Errorf("got %d parts and %d more, want %d and none", len(got.Runs), got.More, len(want))
+	}
+}
