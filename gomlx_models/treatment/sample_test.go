@@ -40,15 +40,15 @@ func study(t *testing.T, c sample.Simulation) (s sample.Study, p *table.Pipeline
 
 // In a simulated trial and in a simulated cohort of everyday care, the causal forest
 // finds what the effect depends on, and its policy gains over any single arm. The
-// effect has corners in four columns of thirteen, which 2000 patients show it only
-// blurred: intervals of single patients are then too narrow, less so with small
-// leaves, and the slope says so.
+// effect has corners in four columns of thirteen, which a forest of 2000 patients
+// shows only blurred: its intervals then hold 84 % in the trial and 78 % in the
+// cohort, those of a corrected forest what they say, or nearly.
 func TestSimulatedTruth(t *testing.T) {
 	for _, trial := range []bool{true, false} {
 		s, p, train, test, held := study(t, sample.Simulation{Rows: 4000, Trial: trial, Seed: 2})
 		// A linear model of the choice cannot say that nobody below 40 got the drug.
 		nuisance := treatment.Nuisance{Known: s.Known, Propensity: prognosis.Config{Method: prognosis.Boosting, Boost: tree.BoostConfig{MinLeaf: 20}}}
-		m := treatment.New(treatment.Config{Method: treatment.CausalForest, Arms: s.Arms, Pipeline: p, Seed: 1, Nuisance: nuisance, Forest: causal.Config{Share: 0.5, MinLeaf: 2}})
+		m := treatment.New(treatment.Config{Method: treatment.CausalForest, Arms: s.Arms, Pipeline: p, Seed: 1, Nuisance: nuisance, Forest: causal.Config{Share: 0.5, MinLeaf: 2, Correct: true}})
 		if err := m.Fit(t.Context(), train); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestSimulatedTruth(t *testing.T) {
 		}
 		value := func(name string) float64 { return float64(metric(t, r, name).Value) }
 		t.Logf("trial %v: √PEHE %.3f, coverage %.3f, right arm %.3f, gain %.3f, slope %.3f; %s", trial, value("pehe"), value("interval_coverage"), value("right_arm"), value("gain_over_best_single"), value("calibration_slope"), r.Notes[len(r.Notes)-1])
-		if value("pehe") > 2.3 || value("interval_coverage") < 0.75 || value("right_arm") < 0.9 || metric(t, r, "gain_over_best_single").Low <= 0 {
+		if value("pehe") > 2.2 || value("interval_coverage") < 0.9 || value("right_arm") < 0.87 || metric(t, r, "gain_over_best_single").Low <= 0 {
 			t.Errorf("√PEHE %.3f, coverage %.3f, right arm %.3f", value("pehe"), value("interval_coverage"), value("right_arm"))
 		}
 		importance := m.Importance(1)

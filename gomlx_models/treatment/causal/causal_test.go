@@ -83,22 +83,65 @@ func TestForestFindsEffects(t *testing.T) {
 
 func TestExplanationsAddUp(t *testing.T) {
 	x, w, y, _ := trial(600, 4, 3)
-	forest, err := causal.Grow(t.Context(), x, w, y, causal.Config{Trees: 60, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
+	for _, correct := range []bool{false, true} {
+		forest, err := causal.Grow(t.Context(), x, w, y, causal.Config{Trees: 60, Seed: 1, Correct: correct})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range x[:20] {
+			effects, err := forest.Effects([][]float64{row})
+			if err != nil {
+				t.Fatal(err)
+			}
+			phi, base, err := forest.SHAP(row)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := base+floats.Sum(phi), effects[0].Value; math.Abs(got-want) > 1e-9 {
+				t.Errorf("base and values add up to %v, want the effect %v", got, want)
+			}
+		}
 	}
-	for _, row := range x[:20] {
-		effects, err := forest.Effects([][]float64{row})
+}
+
+// Where the effect is steep, a forest blurs it and is sure of what it blurred. A
+// second forest on what the first has left over makes up for most of that.
+func TestCorrection(t *testing.T) {
+	var x [][]float64
+	var w, y, truth []float64
+	r := rand.New(rand.NewPCG(8, 8))
+	for range 1500 {
+		row := make([]float64, 6)
+		for j := range row {
+			row[j] = r.NormFloat64()
+		}
+		arm, effect := float64(r.IntN(2))-0.5, row[0]+row[1]-row[2]
+		x, w, y, truth = append(x, row), append(w, arm), append(y, arm*effect+r.NormFloat64()), append(truth, effect)
+	}
+	const learnt = 1000
+	judge := func(correct bool) (rmse, coverage float64) {
+		forest, err := causal.Grow(t.Context(), x[:learnt], w[:learnt], y[:learnt], causal.Config{Seed: 1, Trees: 200, Correct: correct})
 		if err != nil {
 			t.Fatal(err)
 		}
-		phi, base, err := forest.SHAP(row)
+		effects, err := forest.Effects(x[learnt:])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := base+floats.Sum(phi), effects[0].Value; math.Abs(got-want) > 1e-9 {
-			t.Errorf("base and values add up to %v, want the effect %v", got, want)
+		for i, e := range effects {
+			d := e.Value - truth[learnt+i]
+			rmse += d * d / 500
+			if math.Abs(d) <= 1.96*e.StdErr {
+				coverage += 1. / 500
+			}
 		}
+		return math.Sqrt(rmse), coverage
+	}
+	plainError, plainCoverage := judge(false)
+	rmse, coverage := judge(true)
+	t.Logf("RMSE %.3f, coverage %.3f; corrected %.3f, %.3f", plainError, plainCoverage, rmse, coverage)
+	if rmse > 0.85*plainError || coverage < plainCoverage+0.1 {
+		t.Errorf("corrected: RMSE %.3f after %.3f, coverage %.3f after %.3f", rmse, plainError, coverage, plainCoverage)
 	}
 }
 
@@ -135,7 +178,7 @@ func TestThreadsDoNotMatter(t *testing.T) {
 	x, w, y, _ := trial(400, 3, 7)
 	var first []causal.Effect
 	for _, threads := range []int{1, 3} {
-		forest, err := causal.Grow(t.Context(), x, w, y, causal.Config{Trees: 21, Seed: 4, Threads: threads})
+		forest, err := causal.Grow(t.Context(), x, w, y, causal.Config{Trees: 21, Seed: 4, Threads: threads, Correct: true})
 		if err != nil {
 			t.Fatal(err)
 		}

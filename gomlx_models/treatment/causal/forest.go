@@ -25,6 +25,14 @@ type Config struct {
 	MaxFeatures int     `json:"max_features"` // tried at each split; 0 means all
 	Seed        int64   `json:"seed"`
 
+	// Correct grows a second forest on what the first, not having seen it, leaves of
+	// each row, and adds the two. It costs the time and the room of another forest.
+	// Where the effect is steep or has corners, there is less error, and intervals
+	// hold it more often: in simulations of 2000 rows, 89 to 95 % of them where it
+	// was 69 to 86 %, and more with leaves of 2. Where it is the same for all, there
+	// is more error: 0.15 standard deviations of the outcome for 0.09.
+	Correct bool `json:"correct,omitempty"`
+
 	Threads     int    `json:"-"` // 0 means all processors; the result is the same
 	Categorical []bool `json:"-"` // features that hold category codes; nil means none
 	// Treated says which rows were treated, whatever was taken off w since: both
@@ -96,12 +104,10 @@ const (
 //
 // Athey, Tibshirani and Wager, Annals of Statistics 47 (2019), 1148.
 type Forest struct {
-	Ensemble tree.Ensemble `json:"ensemble"` // of the four moments
-	Bag      int           `json:"bag"`      // trees in a row that share a half of the rows
+	Ensemble tree.Ensemble `json:"ensemble"`       // of the four moments
+	Bag      int           `json:"bag"`            // trees in a row that share a half of the rows
+	Rest     *Forest       `json:"rest,omitempty"` // of what this one has not explained, on the same halves; nil without Config.Correct
 }
-
-// Effect is the change in y for one more of w, and its standard error.
-type Effect struct{ Value, StdErr float64 }
 
 // Grow learns how the effect of w on y changes with x. w is a treatment, 0 or 1,
 // or a dose. Where it was not given at random, take from both what x says of them
@@ -110,6 +116,8 @@ type Effect struct{ Value, StdErr float64 }
 //
 // Splits are those at which the effect differs most, by the gradient of the
 // equation above. The rows that choose them are not those that fill the leaves.
+// Config.Correct is the one step of boosting by Ghosal and Hooker, Journal of
+// Computational and Graphical Statistics 30 (2021), 493.
 func Grow(ctx context.Context, x [][]float64, w, y []float64, cfg Config) (*Forest, error) {
 	c := cfg.withDefaults()
 	if err := c.check(x, w, y); err != nil {
@@ -128,20 +136,33 @@ func Grow(ctx context.Context, x [][]float64, w, y []float64, cfg Config) (*Fore
 			}
 		}
 	}
-	limit := tree.Limits{MaxDepth: c.MaxDepth, MinLeaf: c.MinLeaf, MaxFeatures: c.MaxFeatures}
 	patients := c.patients(len(x))
 	if len(patients) < 8 {
 		return nil, fmt.Errorf("causal forest: %d patients are too few to halve twice", len(patients))
 	}
+	steps := &progress{ctx: ctx, planned: c.Trees, tell: c.Progress}
+	if c.Correct {
+		steps.planned *= 2
+	}
+	grow := func(y []float64) *Forest { return c.grow(d, x, w, y, mass, patients, steps) }
+	f := grow(y)
+	if c.Correct && !steps.stopped.Load() {
+		f.Rest = grow(f.residuals(x, w, y, c, patients))
+	}
+	if steps.failed != nil {
+		return nil, fmt.Errorf("causal forest: %w", steps.failed)
+	}
+	return f, nil
+}
+
+// grow grows one forest; some of its trees are missing if steps were stopped.
+func (c Config) grow(d *tree.Data, x [][]float64, w, y, mass []float64, patients [][]int32, steps *progress) *Forest {
 	f := &Forest{Bag: c.Bag, Ensemble: tree.Ensemble{
 		Trees: make([]*tree.Tree, c.Trees), Outputs: moments, Base: make([]float64, moments), Mean: true, Features: d.Features(),
 	}}
-	var told sync.Mutex
-	var stopped atomic.Bool
-	done := 0
-	var failed error
+	limit := tree.Limits{MaxDepth: c.MaxDepth, MinLeaf: c.MinLeaf, MaxFeatures: c.MaxFeatures}
 	parallel.Each(c.Trees, c.Threads, func(k int) {
-		if stopped.Load() {
+		if steps.stopped.Load() {
 			return
 		}
 		growing, filling := c.draw(patients, k)
@@ -149,21 +170,65 @@ func Grow(ctx context.Context, x [][]float64, w, y []float64, cfg Config) (*Fore
 		rule := &tree.Response{Y: y, Mass: mass, MinMass: max(1, float64(c.MinLeaf/2)), Relabel: func(rows []int32, to []float64) { gradients(rows, w, y, to) }}
 		t, _ := tree.Grow(d, growing, rule, limit, random)
 		f.Ensemble.Trees[k] = fill(t, x, filling, w, y)
-		told.Lock()
-		defer told.Unlock()
-		done++
-		if failed == nil {
-			failed = ctx.Err()
-		}
-		if failed == nil && c.Progress != nil {
-			failed = c.Progress(done, c.Trees)
-		}
-		stopped.Store(failed != nil)
+		steps.one()
 	})
-	if failed != nil {
-		return nil, fmt.Errorf("causal forest: %w", failed)
+	return f
+}
+
+// progress counts trees, and stops where the context is done or the listener has
+// an error.
+type progress struct {
+	ctx     context.Context
+	planned int
+	tell    func(done, planned int) error // nil if nobody listens
+	stopped atomic.Bool
+
+	mu     sync.Mutex
+	done   int
+	failed error
+}
+
+func (p *progress) one() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+	if p.failed == nil {
+		p.failed = p.ctx.Err()
 	}
-	return f, nil
+	if p.failed == nil && p.tell != nil {
+		p.failed = p.tell(p.done, p.planned)
+	}
+	p.stopped.Store(p.failed != nil)
+}
+
+// residuals returns what is left of y after the effect of w, as those trees say
+// that have not seen the row or its patient. It is 0, which corrects nothing, where
+// they cannot say.
+func (f *Forest) residuals(x [][]float64, w, y []float64, c Config, patients [][]int32) []float64 {
+	seen := make([][]bool, len(f.Ensemble.Trees))
+	parallel.Each(len(seen), c.Threads, func(k int) {
+		seen[k] = make([]bool, len(x))
+		growing, filling := c.draw(patients, k)
+		for _, i := range append(growing, filling...) {
+			seen[k][i] = true
+		}
+	})
+	left := make([]float64, len(x))
+	blocks(len(x), c.Threads, func(from, to int) {
+		f.leaves(x[from:to], func(i int, leaves [][]float64) {
+			i += from
+			unseen := leaves[:0]
+			for k, leaf := range leaves {
+				if !seen[k][i] {
+					unseen = append(unseen, leaf)
+				}
+			}
+			if effect := solve(unseen, nil); !math.IsNaN(effect) {
+				left[i] = y[i] - effect*w[i]
+			}
+		})
+	})
+	return left
 }
 
 // patients returns the rows of each patient.
@@ -278,147 +343,5 @@ func fill(t *tree.Tree, x [][]float64, rows []int32, w, y []float64) *tree.Tree 
 		return at
 	}
 	add(0)
-	return out
-}
-
-// Effects returns the effect for each row, with its standard error by the
-// bootstrap of little bags: bags vary as the data do, and the trees within one as
-// chance does, which is taken off. Athey, Tibshirani and Wager (2019), section 4.
-//
-// Both are NaN where the training rows alike to x all have one w.
-func (f *Forest) Effects(xs [][]float64) ([]Effect, error) {
-	for i, x := range xs {
-		if len(x) != f.Ensemble.Features {
-			return nil, fmt.Errorf("causal forest: row %d has %d columns, and the forest has %d", i, len(x), f.Ensemble.Features)
-		}
-	}
-	const block = 128 // rows that go through all trees together: a tree stays in the cache
-	out := make([]Effect, len(xs))
-	trees := f.Ensemble.Trees
-	parallel.Each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
-		rows := xs[b*block : min(len(xs), (b+1)*block)]
-		at := make([][]float64, len(rows)*len(trees))
-		for k, t := range trees {
-			for i, x := range rows {
-				at[i*len(trees)+k] = t.Value(t.Leaf(x))
-			}
-		}
-		for i := range rows {
-			out[b*block+i] = f.effect(at[i*len(trees) : (i+1)*len(trees)])
-		}
-	})
-	return out, nil
-}
-
-// effect solves for the effect at a row from the leaves that it falls into.
-func (f *Forest) effect(leaves [][]float64) Effect {
-	var m [moments]float64
-	for _, leaf := range leaves {
-		for k, v := range leaf {
-			m[k] += v / float64(len(leaves))
-		}
-	}
-	variance := m[momentWW] - m[momentW]*m[momentW]
-	if !(variance > 1e-12*m[momentWW]) {
-		return Effect{math.NaN(), math.NaN()}
-	}
-	effect := (m[momentWY] - m[momentW]*m[momentY]) / variance
-	level := m[momentY] - effect*m[momentW]
-	// What each tree alone would move the effect by: the first row of J⁻¹ times
-	// the equation, J = (ww, w; w, 1).
-	var between, total float64
-	for b := 0; b < len(leaves); b += f.Bag {
-		var mean float64
-		for _, leaf := range leaves[b : b+f.Bag] {
-			first := leaf[momentWY] - effect*leaf[momentWW] - level*leaf[momentW]
-			second := leaf[momentY] - effect*leaf[momentW] - level
-			move := (first - m[momentW]*second) / variance
-			total += move * move
-			mean += move / float64(f.Bag)
-		}
-		between += mean * mean
-	}
-	bags := float64(len(leaves) / f.Bag)
-	between, total = between/bags, total/float64(len(leaves))
-	noise := (total - between) / float64(f.Bag-1)
-	return Effect{effect, math.Sqrt(positive(between-noise, max(between, noise)*math.Sqrt(2/bags)))}
-}
-
-// positive returns the mean of a normal distribution around an estimated variance
-// given that it is above zero: with few bags the estimate may fall below.
-func positive(estimate, stdErr float64) float64 {
-	if stdErr == 0 {
-		return 0
-	}
-	z := estimate / stdErr
-	return estimate + stdErr*math.Exp(-z*z/2)/math.Sqrt(2*math.Pi)/(0.5*math.Erfc(-z/math.Sqrt2))
-}
-
-// SHAP returns how far each feature of x moves the effect from that of the
-// training rows together: base + Σ phi is the effect at x.
-//
-// They are the Shapley values of the equation that the effect solves, taken at the
-// solution: J₀⁻¹ (a_S − J_S θ) is θ₀ − θ when no feature is known and nothing when
-// all are, and it is linear in what trees say, so TreeSHAP is exact on it.
-func (f *Forest) SHAP(x []float64) (phi []float64, base float64, err error) {
-	parts, at, err := f.Ensemble.SHAP(x)
-	if err != nil {
-		return nil, 0, fmt.Errorf("causal forest: %w", err)
-	}
-	m := f.Ensemble.Raw(x)
-	variance, before := m[momentWW]-m[momentW]*m[momentW], at[momentWW]-at[momentW]*at[momentW]
-	if !(variance > 0 && before > 0) {
-		return nil, 0, errors.New("causal forest: there is no effect to explain where all patients had one treatment")
-	}
-	effect := (m[momentWY] - m[momentW]*m[momentY]) / variance
-	level := m[momentY] - effect*m[momentW]
-	base = (at[momentWY] - at[momentW]*at[momentY]) / before
-	phi = make([]float64, len(x))
-	for j := range phi {
-		first := parts[momentWY][j] - effect*parts[momentWW][j] - level*parts[momentW][j]
-		second := parts[momentY][j] - effect*parts[momentW][j]
-		phi[j] = (first - at[momentW]*second) / before
-	}
-	return phi, base, nil
-}
-
-// Importance returns how often the forest asks for each feature in its first four
-// levels, those of level d counting 1/d² and all summing to one: what the effect
-// depends on, not what the outcome does. Deeper splits are mostly of noise.
-func (f *Forest) Importance() []float64 {
-	const levels = 4
-	splits, level := make([][]float64, levels), make([]float64, levels)
-	for d := range splits {
-		splits[d] = make([]float64, f.Ensemble.Features)
-	}
-	for _, t := range f.Ensemble.Trees {
-		depth := make([]int, len(t.Nodes))
-		for i, n := range t.Nodes {
-			if n.Leaf() {
-				continue
-			}
-			depth[n.Left], depth[n.Right] = depth[i]+1, depth[i]+1
-			if depth[i] < levels {
-				splits[depth[i]][n.Feature]++
-				level[depth[i]]++
-			}
-		}
-	}
-	out, sum := make([]float64, f.Ensemble.Features), 0.0
-	for d := range splits {
-		if level[d] == 0 {
-			break
-		}
-		weight := 1 / float64((d+1)*(d+1))
-		sum += weight
-		for j, n := range splits[d] {
-			out[j] += weight * n / level[d]
-		}
-	}
-	if sum > 0 {
-		for j := range out {
-			out[j] /= sum
-		}
-	}
 	return out
 }
