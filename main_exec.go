@@ -395,11 +395,10 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 		return failure{err}
 	}
 	fmt.Printf("run %s (%s) has %d children:\n", parent.Name(), parent.ID(), len(page.Runs))
-	printRuns(os.Stdout, page.Runs)
-	if err := errors.Join(results...); err != nil {
-		return err
+	if err := printRuns(context.WithoutCancel(ctx), os.Stdout, s, page.Runs); err != nil {
+		return failure{err}
 	}
-	return nil
+	return errors.Join(results...)
 }
 
 // recordMatrix records which values were tried, and what came of each.

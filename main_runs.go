@@ -16,7 +16,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
+	"github.com/assay-ml/assay/experiments/compare"
 	"github.com/assay-ml/assay/experiments/rerun"
 	"github.com/assay-ml/assay/experiments/web"
 	"github.com/assay-ml/assay/store"
@@ -117,7 +119,9 @@ func runsListCommand() *cobra.Command {
 				}
 				return nil
 			}
-			printRuns(os.Stdout, page.Runs)
+			if err := printRuns(c.Context(), os.Stdout, s, page.Runs); err != nil {
+				return err
+			}
 			if page.Total > len(page.Runs) {
 				fmt.Fprintf(os.Stderr, "%d of %d runs; --limit shows more\n", len(page.Runs), page.Total)
 			}
@@ -151,61 +155,54 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // printRuns prints runs as a table: of their params those that differ, of their
-// metrics the final ones.
-func printRuns(w io.Writer, runs []store.Run) {
+// metrics the first few.
+func printRuns(ctx context.Context, w io.Writer, s *store.Store, runs []store.Run) error {
 	const most = 4 // params and metrics each, to fit a terminal
 	params := differing(runs)
 	params = params[:min(most, len(params))]
-	metrics := headline(runs)
+	metrics, err := headline(ctx, s, runs)
+	if err != nil {
+		return err
+	}
 	metrics = metrics[:min(most, len(metrics))]
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(slices.Concat([]string{"ID", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK"}, params, metrics), "\t"))
 	for _, run := range runs {
 		cells := []string{string(run.ID), run.Name, run.Experiment, string(run.Status), humanize.Time(run.Started), took(run)}
 		for _, name := range params {
-			cells = append(cells, valueText(run.Params[name]))
+			cells = append(cells, compare.ValueText(run.Params[name]))
 		}
 		for _, name := range metrics {
 			cells = append(cells, metricText(run.Metrics, name))
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	t.Flush()
+	return t.Flush()
 }
 
 // differing returns the params that are not the same in all runs, by name.
 func differing(runs []store.Run) []string {
-	values := map[string]map[string]bool{}
-	for _, run := range runs {
-		for name := range run.Params {
-			values[name] = map[string]bool{}
-		}
-	}
-	for _, run := range runs {
-		for name := range values {
-			values[name][valueText(run.Params[name])] = true
-		}
-	}
-	maps.DeleteFunc(values, func(_ string, v map[string]bool) bool { return len(v) < 2 })
-	return slices.Sorted(maps.Keys(values))
+	all, differ := compare.ParamNames(runs)
+	return slices.DeleteFunc(all, func(name string) bool { return !differ[name] })
 }
 
-// headline returns the final metrics of the runs: those with an interval, or
-// all if none has one.
-func headline(runs []store.Run) []string {
-	final, all := map[string]bool{}, map[string]bool{}
-	for _, run := range runs {
-		for name, m := range run.Metrics {
-			all[name] = true
-			if m.Low == m.Low { // not NaN
-				final[name] = true
-			}
-		}
+// headline returns the final metrics of the runs, the foremost first: those with
+// an interval, or all if none has one.
+func headline(ctx context.Context, s *store.Store, runs []store.Run) ([]string, error) {
+	all, err := compare.MetricNames(ctx, s, runs)
+	if err != nil {
+		return nil, err
 	}
+	final := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		return !slices.ContainsFunc(runs, func(run store.Run) bool {
+			m, ok := run.Metrics[name]
+			return ok && experiments.IsFinal(m)
+		})
+	})
 	if len(final) == 0 {
-		final = all
+		return all, nil
 	}
-	return slices.Sorted(maps.Keys(final))
+	return final, nil
 }
 
 func took(run store.Run) string {
@@ -214,18 +211,6 @@ func took(run store.Run) string {
 		end = time.Now()
 	}
 	return end.Sub(run.Started).Round(100 * time.Millisecond).String()
-}
-
-func valueText(v store.Value) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case float64:
-		return fmt.Sprintf("%g", v)
-	case json.RawMessage:
-		return string(v)
-	}
-	return fmt.Sprint(v)
 }
 
 func metricText(metrics map[string]store.Metric, name string) string {
@@ -262,9 +247,13 @@ func printComparison(ctx context.Context, w io.Writer, s *store.Store, ids []sto
 	row("id", func(r store.Run) string { return string(r.ID) })
 	row("status", func(r store.Run) string { return string(r.Status) })
 	for _, name := range differing(runs) {
-		row(name, func(r store.Run) string { return valueText(r.Params[name]) })
+		row(name, func(r store.Run) string { return compare.ValueText(r.Params[name]) })
 	}
-	for _, name := range headline(runs) {
+	metrics, err := headline(ctx, s, runs)
+	if err != nil {
+		return err
+	}
+	for _, name := range metrics {
 		row(name, func(r store.Run) string { return metricText(r.Metrics, name) })
 	}
 	return t.Flush()
@@ -322,7 +311,7 @@ func printRun(w io.Writer, run store.Run, artifacts []store.Artifact) {
 		line("tag "+key, run.Tags[key])
 	}
 	for _, name := range slices.Sorted(maps.Keys(run.Params)) {
-		line("param "+name, valueText(run.Params[name]))
+		line("param "+name, compare.ValueText(run.Params[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(run.Metrics)) {
 		line("metric "+name, metricText(run.Metrics, name))

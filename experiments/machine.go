@@ -21,9 +21,6 @@ import (
 // They are recorded where the system tells: Linux, and NVIDIA's driver.
 const SystemPrefix = "system."
 
-// IsSystem reports whether a metric is one of the machine's.
-func IsSystem(metric string) bool { return strings.HasPrefix(metric, SystemPrefix) }
-
 const (
 	sampleFirst = 2 * time.Second // shorter runs leave no trace
 	sampleEvery = 5 * time.Second

@@ -2,7 +2,6 @@ package experiments
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/assay-ml/assay/experiments/charts"
@@ -47,16 +46,11 @@ func PartsOf(ctx context.Context, s *store.Store, id store.RunID) (Parts, error)
 		return Parts{}, fmt.Errorf("parts of run %s: %w", id, err)
 	}
 	p := Parts{More: page.Total - len(page.Runs)}
-	for _, run := range page.Runs {
-		names, err := headline(ctx, s, run.ID)
-		if err != nil {
-			return Parts{}, fmt.Errorf("parts of run %s: %w", id, err)
-		}
-		if len(names) > 0 {
-			p.Metrics = names[:min(mostMetrics, len(names))]
-			break
-		}
+	names, err := Headline(ctx, s, page.Runs)
+	if err != nil {
+		return Parts{}, fmt.Errorf("parts of run %s: %w", id, err)
 	}
+	p.Metrics = names[:min(mostMetrics, len(names))]
 	best := map[string]float64{}
 	for _, run := range page.Runs {
 		for _, name := range p.Metrics {
@@ -77,21 +71,4 @@ func PartsOf(ctx context.Context, s *store.Store, id store.RunID) (Parts, error)
 		p.Runs = append(p.Runs, part)
 	}
 	return p, nil
-}
-
-// headline returns the names of the metrics of a run's first report, as the store
-// has them, in the report's order, which puts the headline first.
-func headline(ctx context.Context, s *store.Store, id store.RunID) (names []string, err error) {
-	reports, err := s.Reports(ctx, id)
-	if err != nil || len(reports) == 0 {
-		return nil, err
-	}
-	var r models.Report
-	if err := json.Unmarshal(reports[0].Data, &r); err != nil {
-		return nil, fmt.Errorf("report %s of run %s: %w", reports[0].Name, id, err)
-	}
-	for _, m := range r.Metrics {
-		names = append(names, r.Name+"."+m.Name)
-	}
-	return names, nil
 }

@@ -208,12 +208,6 @@ func (v *view) curves() []charts.Figure {
 	return figures
 }
 
-// IsBookkeeping reports whether a metric is what training notes beside what it
-// learns: it is known without a curve.
-func IsBookkeeping(metric string) bool {
-	return metric == "epoch" || metric == "learning_rate" || metric == "moving_average_loss"
-}
-
 // results are the metrics of the run's reports, or else the last values of what
 // it logged, beside those of the best earlier finished run of the experiment.
 func (v *view) results() []result {

@@ -46,7 +46,7 @@ func Confusions(id, title string, runs []Judged) (Figure, bool) {
 			rows, values = append(rows, class+" · "+name), append(values, shares[r][c])
 		}
 	}
-	f := Heat(id, title, "", "called", rows, called, values) // the rows say what they are
+	f := Heat(id, title, "", "", rows, called, values) // both say what they are
 	f.Height = 110 + 26*max(len(rows), 4)
 	f.Alt = fmt.Sprintf("%s: shares of each true class that were called each class, by %d runs.", title, len(names))
 	return f, true

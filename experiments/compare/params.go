@@ -2,10 +2,10 @@ package compare
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,9 +64,10 @@ func Varied(runs []store.Run, name string) bool {
 	return false
 }
 
-// MetricNames returns the metrics of runs: final ones, which have an interval,
-// first, those of the machine last, and before those what training says of itself.
-func MetricNames(runs []store.Run) []string {
+// MetricNames returns the metrics of runs: those of reports first, in the
+// reports' order, which puts the headline first; then others that have an
+// interval, what training logged, what it says of itself, and the machine's.
+func MetricNames(ctx context.Context, s *store.Store, runs []store.Run) ([]string, error) {
 	const final, logged, bookkeeping, system = 0, 1, 2, 3
 	rank := map[string]int{}
 	for _, run := range runs {
@@ -75,7 +76,7 @@ func MetricNames(runs []store.Run) []string {
 			switch {
 			case experiments.IsSystem(name):
 				rank[name] = system
-			case IsFinal(m) || known && was == final:
+			case experiments.IsFinal(m) || known && was == final:
 				rank[name] = final
 			case experiments.IsBookkeeping(name):
 				rank[name] = bookkeeping
@@ -84,13 +85,19 @@ func MetricNames(runs []store.Run) []string {
 			}
 		}
 	}
+	headline, err := experiments.Headline(ctx, s, runs)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range headline {
+		if _, known := rank[name]; known {
+			rank[name] = i - len(headline)
+		}
+	}
 	return slices.SortedFunc(maps.Keys(rank), func(a, b string) int {
 		return cmp.Or(rank[a]-rank[b], strings.Compare(a, b))
-	})
+	}), nil
 }
-
-// IsFinal reports whether a metric is one number with an interval.
-func IsFinal(m store.Metric) bool { return !math.IsNaN(m.Low) && !math.IsNaN(m.High) }
 
 // Naturally orders numbers by size and text by letters, numbers first.
 func Naturally(a, b string) int {

@@ -103,7 +103,11 @@ func compareOf(ctx context.Context, s *store.Store, q url.Values, static bool) (
 	params, _ := compare.ParamNames(runs)
 	v.Params = v.rows(params, func(run store.Run, name string) cell { return cell{Text: compare.ValueText(run.Params[name])} })
 	v.Env = v.rows(keysOf(runs, func(run store.Run) map[string]string { return run.Env }), func(run store.Run, name string) cell { return cell{Text: run.Env[name]} })
-	v.Metrics = metricRows(runs)
+	metrics, err := compare.MetricNames(ctx, s, runs)
+	if err != nil {
+		return v, err
+	}
+	v.Metrics = metricRows(runs, metrics)
 	if v.Data, err = v.dataRows(ctx, s, runs); err != nil {
 		return v, err
 	}
@@ -164,9 +168,9 @@ func keysOf(runs []store.Run, of func(store.Run) map[string]string) []string {
 }
 
 // metricRows lists the last values of metrics, the best of each marked.
-func metricRows(runs []store.Run) []diffRow {
+func metricRows(runs []store.Run, names []string) []diffRow {
 	var rows []diffRow
-	for _, name := range compare.MetricNames(runs) {
+	for _, name := range names {
 		if experiments.IsSystem(name) {
 			continue // they have curves, and no best
 		}
@@ -174,7 +178,7 @@ func metricRows(runs []store.Run) []diffRow {
 		best := math.NaN()
 		for _, run := range runs {
 			c := cellOf(run, "metric."+name)
-			if m, ok := run.Metrics[name]; ok && compare.IsFinal(m) {
+			if m, ok := run.Metrics[name]; ok && experiments.IsFinal(m) {
 				c.Text += " (" + charts.Interval(m.Low, m.High) + ")"
 			}
 			best = better(name, best, c.number)
@@ -234,7 +238,9 @@ func (s *server) leaderboard(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v.Metrics = compare.MetricNames(some.Runs)
+	if v.Metrics, err = compare.MetricNames(ctx, s.store, some.Runs); err != nil {
+		return page{}, err
+	}
 	if v.Metric == "" && len(v.Metrics) > 0 {
 		v.Metric = v.Metrics[0]
 	}

@@ -26,7 +26,9 @@ func (s *server) explore(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v.Metrics = compare.MetricNames(found.Runs)
+	if v.Metrics, err = compare.MetricNames(ctx, s.store, found.Runs); err != nil {
+		return page{}, err
+	}
 	metric := q.Get("metric")
 	if metric == "" && len(v.Metrics) > 0 {
 		metric = v.Metrics[0]

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -94,10 +93,11 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 	if v.Note, err = noteHTML(run.Note); err != nil {
 		return v, err
 	}
-	if v.Reports, err = reportsOf(ctx, s.store, run.ID); err != nil {
+	names, err := compare.MetricNames(ctx, s.store, []store.Run{run})
+	if err != nil {
 		return v, err
 	}
-	for _, name := range inOrderOfReports(compare.MetricNames([]store.Run{run}), v.Reports) {
+	for _, name := range names {
 		if !strings.Contains(strings.ToLower(name), strings.ToLower(q.Get("metrics"))) {
 			continue
 		}
@@ -109,6 +109,9 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 		v.Metrics = append(v.Metrics, metricRow{name, m, m.NaNs + m.PosInfs + m.NegInfs})
 	}
 	if v.Curves, err = curvesOf(ctx, s.store, []store.Run{run}, q); err != nil {
+		return v, err
+	}
+	if v.Reports, err = reportsOf(ctx, s.store, run.ID); err != nil {
 		return v, err
 	}
 	drawn := map[string]bool{}
@@ -148,19 +151,6 @@ func (s *server) view(ctx context.Context, run store.Run, q url.Values) (v runVi
 		return v, err
 	}
 	return v, s.relatives(ctx, run, &v)
-}
-
-// inOrderOfReports puts the metrics of reports first, in the reports' order: the
-// headline comes first there.
-func inOrderOfReports(names []string, reports []reportView) []string {
-	place := map[string]int{}
-	for _, r := range reports {
-		for _, m := range r.Metrics {
-			place[r.Name+"."+m.Name] = len(place) - math.MaxInt32
-		}
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return place[a] - place[b] })
-	return names
 }
 
 // relatives reads the runs that run is tied to. One that is gone is left out.

@@ -134,7 +134,11 @@ func (s *server) table(ctx context.Context, q url.Values, limit int) (runsView, 
 	if err := v.valuesAt(ctx, s.store, found.Runs, q["col"]); err != nil {
 		return runsView{}, nil, err
 	}
-	v.choose(found.Runs, q["col"])
+	metrics, err := compare.MetricNames(ctx, s.store, found.Runs)
+	if err != nil {
+		return runsView{}, nil, err
+	}
+	v.choose(found.Runs, metrics, q["col"])
 	for i := range v.Columns {
 		c := &v.Columns[i]
 		c.URL = address(func(u url.Values) {
@@ -157,7 +161,7 @@ func (s *server) table(ctx context.Context, q url.Values, limit int) (runsView, 
 	}
 	v.markBest()
 	if v.Group != "" {
-		metrics := slices.DeleteFunc(compare.MetricNames(found.Runs), experiments.IsSystem)
+		metrics := slices.DeleteFunc(metrics, experiments.IsSystem)
 		v.Groups, err = v.groups(s.store.Each(ctx, store.Query{Experiment: v.Experiment, Where: query.Where, Trash: v.Trash, Archived: v.Archived}), metrics)
 		if err != nil && !errors.As(err, &v.Wrong) {
 			return runsView{}, nil, err
@@ -237,9 +241,8 @@ const choicesMost = 200
 
 // choose sets the columns: those that the address names, or else the params
 // that differ and the foremost metrics.
-func (v *runsView) choose(runs []store.Run, named []string) {
+func (v *runsView) choose(runs []store.Run, metrics, named []string) {
 	params, _ := compare.ParamNames(runs)
-	metrics := compare.MetricNames(runs)
 	keys := []string{"started", "duration"}
 	if v.Experiment == "" {
 		keys = append([]string{"experiment"}, keys...)
@@ -352,6 +355,19 @@ func (v *runsView) cell(run store.Run, key string) cell {
 	return cell{Text: charts.Format(value), Title: strconv.FormatFloat(value, 'g', -1, 64), number: value}
 }
 
+// date says when runs started rather than how long ago that is: a file is read on
+// any day.
+func (v *runsView) date() {
+	for i, c := range v.Columns {
+		if c.Key == "started" {
+			for r := range v.Rows {
+				started := &v.Rows[r].Cells[i]
+				started.Text, started.Title = started.Title, ""
+			}
+		}
+	}
+}
+
 // cellOf returns what a run's summary has in a column.
 func cellOf(run store.Run, key string) cell {
 	c := cell{number: math.NaN()}
@@ -396,7 +412,7 @@ func cellOf(run store.Run, key string) cell {
 
 // metricTitle says of a metric what its last value does not.
 func metricTitle(m store.Metric) string {
-	if compare.IsFinal(m) {
+	if experiments.IsFinal(m) {
 		return fmt.Sprintf("%v, 95 %% interval %s", m.Last, charts.Interval(m.Low, m.High))
 	}
 	title := fmt.Sprintf("%v at step %d", m.Last, m.LastStep)

@@ -61,7 +61,11 @@ func wholeOf(ctx context.Context, s *store.Store, name string) (v wholeView, err
 		return v, err
 	}
 	q := url.Values{"experiment": {name}}
-	metrics := slices.DeleteFunc(compare.MetricNames(latest.Runs), experiments.IsSystem)
+	metrics, err := compare.MetricNames(ctx, s, latest.Runs)
+	if err != nil {
+		return v, err
+	}
+	metrics = slices.DeleteFunc(metrics, experiments.IsSystem)
 	if len(metrics) > 0 {
 		v.Metric = metrics[0]
 		order := nextOrder("", "metric."+v.Metric)
@@ -72,6 +76,7 @@ func wholeOf(ctx context.Context, s *store.Store, name string) (v wholeView, err
 	if v.Table, runs, err = (&server{store: s}).table(ctx, q, wholeRows); err != nil || len(runs) == 0 {
 		return v, err
 	}
+	v.Table.date()
 	v.Drawn = min(len(runs), wholeCurves)
 	if v.Curves, err = curvesOf(ctx, s, runs[:v.Drawn], url.Values{"bands": {"1"}}); err != nil {
 		return v, err
