@@ -98,8 +98,10 @@ type Config struct {
 	// Sure recommends only where the 95 % interval of the difference between the
 	// best arm and the first leaves out zero.
 	Sure bool `json:"sure,omitempty"`
-	// Resamples of the patients that the s-, t-, x- and dr-learner are fitted to
-	// again, for standard errors; 0 means none.
+	// Resamples of the patients that the s-, t-, x- and dr-learner and TARNet are
+	// fitted to again, for standard errors; 0 means none. They know of chance, not of
+	// what a model smooths over: where the effect jumps, intervals hold it less often
+	// than they say (of TARNet 73 to 85 % in simulations of 1000 patients).
 	Resamples int `json:"resamples,omitempty"`
 
 	Nuisance
@@ -175,8 +177,8 @@ func (c Config) check() error {
 		return fmt.Errorf("Config.Arms names %d arms: name two or more", len(c.Arms))
 	case !(c.Overlap > 0 && c.Overlap*float64(len(c.Arms)) < 1):
 		return fmt.Errorf("overlap is %v: it is a chance above 0 that all %d arms can have together", c.Overlap, len(c.Arms))
-	case c.Resamples > 0 && !c.resampled():
-		return fmt.Errorf("the %s has standard errors of its own, or none: set Resamples to 0", c.Method)
+	case c.Resamples > 0 && (c.Method == CausalForest || c.Method == PolicyTree):
+		return fmt.Errorf("the %s has standard errors of its own: set Resamples to 0", c.Method)
 	case c.Sure && c.Method != CausalForest && c.Method != PolicyTree && c.Resamples == 0:
 		return fmt.Errorf("to recommend only what is sure, the %s needs standard errors: set Resamples, or use the causal forest", c.Method)
 	case c.Resamples < 0 || c.Resamples == 1:
@@ -186,11 +188,6 @@ func (c Config) check() error {
 		return err
 	}
 	return c.Nuisance.check(len(c.Arms))
-}
-
-// resampled reports whether standard errors come from fitting again.
-func (c Config) resampled() bool {
-	return slices.Contains([]Method{SLearner, TLearner, XLearner, DRLearner}, c.Method)
 }
 
 // feature names column j.

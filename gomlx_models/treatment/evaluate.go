@@ -279,7 +279,8 @@ func distinct(what string, names []string) error {
 // treating at random (qini), and the slope of true on predicted effects
 // (calibration_slope: 1 is right, 0 says that they tell nobody apart). Where Truth
 // is known, also pehe, the root of the mean squared error of the effect (√PEHE),
-// right_arm, and interval_coverage. With several arms the names of the last ones
+// right_arm, and interval_coverage if effects have standard errors; a note says so
+// if they have none. With several arms the names of the last ones
 // end in the arm's.
 //
 // Curves are "uplift" (what treating the share who are predicted to gain most
@@ -366,7 +367,11 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 		policies.Tables = append(policies.Tables, j.recommendations(policy))
 	}
 	r.Tables = append(policies.Tables, r.Tables...)
-	r.Notes = append(j.notes, j.verdict(r))
+	r.Notes = j.notes
+	if answers[0].StdErr == nil {
+		r.Notes = append(r.Notes, "The effects have no standard errors: how sure that of a single patient is, is not said. Config.Resamples says, or a causal forest.")
+	}
+	r.Notes = append(r.Notes, j.verdict(r))
 	return r, nil
 }
 

@@ -81,6 +81,9 @@ func TestEvaluateFindsTheValue(t *testing.T) {
 	if note := r.Notes[len(r.Notes)-1]; !strings.HasPrefix(note, "The policy is worth more than giving everyone drug: ") {
 		t.Errorf("note %q", note)
 	}
+	if !slices.ContainsFunc(r.Notes, func(note string) bool { return strings.HasPrefix(note, "The effects have no standard errors") }) {
+		t.Errorf("notes %q do not say that the answers have no standard errors", r.Notes)
+	}
 }
 
 // A policy that is wrong is said to lose.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"gonum.org/v1/gonum/stat"
+
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/table"
@@ -62,8 +64,8 @@ type state struct {
 	Rule    *tree.Tree       `json:"rule,omitempty"`    // policy tree; its values are expected outcomes
 	StdErr  [][]float64      `json:"std_err,omitempty"` // policy tree: of the effects in each node
 
-	network  *fit.Network
-	compiled sync.Map // of each arm, the graph that explains its effect
+	network  *fit.Network // of TARNet and its resamples: see Config.graph
+	compiled sync.Map     // of each arm, the graph that explains its effect
 }
 
 // A gain is the x-learner's two views of the effect of an arm.
@@ -85,7 +87,7 @@ func (m *Model) Fit(ctx context.Context, train Dataset, watching ...models.Obser
 	f := &fitting{ctx: ctx, cfg: m.config, d: train, watching: watching}
 	f.planned = f.models()
 	s, err := f.fit()
-	if err == nil && m.config.Resamples > 0 {
+	if err == nil && m.config.Resamples > 0 && m.config.Method != TARNet { // whose network holds its own
 		s.Again, err = f.again()
 	}
 	if err == nil {
@@ -228,6 +230,16 @@ func (f *fitting) fit() (*state, error) {
 
 // again fits to resamples of the patients.
 func (f *fitting) again() ([]*state, error) {
+	out := make([]*state, f.cfg.Resamples)
+	err := f.resample(func(b int) (err error) {
+		out[b], err = f.fit()
+		return err
+	})
+	return out, err
+}
+
+// resample calls fit with f.d in turn each of the resamples of the patients.
+func (f *fitting) resample(fit func(b int) error) error {
 	of, names := map[string][]int{}, []string{}
 	for i := range f.d.X {
 		name := fmt.Sprint(i)
@@ -239,10 +251,9 @@ func (f *fitting) again() ([]*state, error) {
 		}
 		of[name] = append(of[name], i)
 	}
-	out := make([]*state, f.cfg.Resamples)
 	whole := f.d
 	defer func() { f.d = whole }()
-	for b := range out {
+	for b := range f.cfg.Resamples {
 		random := rand.New(rand.NewPCG(uint64(f.cfg.Seed), uint64(b)))
 		f.d = Dataset{}
 		for range names {
@@ -253,14 +264,13 @@ func (f *fitting) again() ([]*state, error) {
 			}
 		}
 		if err := checkOutcomes(f.d, f.cfg); err != nil {
-			return nil, fmt.Errorf("resample %d: %w", b, err)
+			return fmt.Errorf("resample %d: %w", b, err)
 		}
-		var err error
-		if out[b], err = f.fit(); err != nil {
-			return nil, fmt.Errorf("resample %d: %w", b, err)
+		if err := fit(b); err != nil {
+			return fmt.Errorf("resample %d: %w", b, err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // Predict returns an answer for each row.
@@ -322,16 +332,11 @@ func (s *state) answer(ctx context.Context, c Config, xs []Row) ([]Answer, error
 	for i := range answers {
 		answers[i].StdErr = make([]float64, len(c.Arms))
 		for k := 1; k < len(c.Arms); k++ {
-			drawn := make([]Row, len(repeats))
+			effects := make([]float64, len(repeats))
 			for b := range repeats {
-				drawn[b] = Row{repeats[b][i].Effect[k]}
+				effects[b] = repeats[b][i].Effect[k]
 			}
-			mean, _ := moments(drawn)
-			var squares float64
-			for _, d := range drawn {
-				squares += (d[0] - mean[0]) * (d[0] - mean[0])
-			}
-			answers[i].StdErr[k] = math.Sqrt(squares / float64(len(drawn)-1))
+			answers[i].StdErr[k] = stat.StdDev(effects, nil)
 		}
 	}
 	return answers, nil

@@ -58,8 +58,7 @@ func Load(r io.Reader) (*Model, error) {
 		return nil, fmt.Errorf("treatment: %w: it holds no fit", fit.ErrCorrupt)
 	}
 	if weights != nil {
-		n := in.Config.Network
-		if in.State.network, err = fit.Restore(n.graph(len(in.Config.Arms)), weights, n.Batch); err != nil {
+		if in.State.network, err = fit.Restore(in.Config.graph(), weights, in.Config.Network.Batch); err != nil {
 			return nil, fmt.Errorf("treatment: %w", errors.Join(fit.ErrCorrupt, err))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/ml/layers"
 	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/ml/model"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/table"
@@ -85,6 +86,24 @@ func (n Network) graph(arms int) fit.GraphFn {
 	}
 }
 
+// graph is the network, or where there are resamples it and theirs side by side.
+//
+//	x       [batch, columns], standardised
+//	returns [batch, (1+resamples) * arms]: the network's own outputs first
+func (c Config) graph() fit.GraphFn {
+	one := c.Network.graph(len(c.Arms))
+	if c.Resamples == 0 {
+		return one
+	}
+	return func(scope *model.Scope, inputs []*Node) *Node {
+		out := make([]*Node, 1+c.Resamples)
+		for i := range out {
+			out[i] = one(scope.In(fit.Member, i), inputs) // [batch, arms]
+		}
+		return Concatenate(out, -1)
+	}
+}
+
 // factualLoss is the squared error at the arm that each patient got.
 //
 //	labels  [batch, 1+arms]: outcome, then 1 at the arm
@@ -128,15 +147,35 @@ func (s *state) rows32(xs []Row) [][]float32 {
 	return out
 }
 
-// network fits TARNet.
+// network fits TARNet, and again to the resamples, which it standardises likewise.
 func (f *fitting) network(s *state) error {
-	n := f.cfg.Network
-	if err := n.check(); err != nil {
+	if err := f.cfg.Network.check(); err != nil {
 		return err
 	}
-	parts, err := table.Divide(f.d.Len(), []float64{1 - n.Validation, n.Validation}, table.SplitOptions{Group: f.d.Group, Seed: f.cfg.Seed})
+	var err error
+	if s.network, err = f.train(s); err != nil || f.cfg.Resamples == 0 {
+		return err
+	}
+	networks := []*fit.Network{s.network}
+	f.watching = nil // who heard of the steps of the first
+	err = f.resample(func(int) error {
+		network, err := f.train(s)
+		networks = append(networks, network)
+		return err
+	})
 	if err != nil {
 		return err
+	}
+	s.network, err = fit.Join(f.cfg.graph(), networks...)
+	return err
+}
+
+// train fits one network to the rows of f.d.
+func (f *fitting) train(s *state) (*fit.Network, error) {
+	n := f.cfg.Network
+	parts, err := table.Divide(f.d.Len(), []float64{1 - n.Validation, n.Validation}, table.SplitOptions{Group: f.d.Group, Seed: f.cfg.Seed})
+	if err != nil {
+		return nil, err
 	}
 	labelled := func(rows []int) source {
 		out := source{x: s.rows32(pick(f.d.X, rows))}
@@ -150,20 +189,36 @@ func (f *fitting) network(s *state) error {
 	}
 	job := fit.Job{Graph: n.graph(len(f.cfg.Arms)), Loss: factualLoss, Train: labelled(parts[0]), Validation: labelled(parts[1]), Options: n.Options}
 	job.Seed = f.cfg.Seed
-	s.network, err = fit.Train(f.ctx, job, f.watching...)
-	return err
+	return fit.Train(f.ctx, job, f.watching...)
 }
 
-// heads fills in what the network says.
+// heads fills in what the network says, and the spread of what those of the
+// resamples say as the standard error.
 func (s *state) heads(ctx context.Context, c Config, xs []Row, answers []Answer) error {
 	outputs, err := s.network.Predict(ctx, source{x: s.rows32(xs)})
 	if err != nil {
 		return err
 	}
+	arms, networks := len(c.Arms), 1+c.Resamples
 	for i := range answers {
+		of := func(network, arm int) float64 {
+			return s.Level + s.Scale*float64(outputs[(i*networks+network)*arms+arm])
+		}
+		a := &answers[i]
 		for k := range c.Arms {
-			answers[i].Expected[k] = s.Level + s.Scale*float64(outputs[i*len(c.Arms)+k])
-			answers[i].Effect[k] = answers[i].Expected[k] - answers[i].Expected[0]
+			a.Expected[k] = of(0, k)
+			a.Effect[k] = a.Expected[k] - a.Expected[0]
+		}
+		if c.Resamples == 0 {
+			continue
+		}
+		a.StdErr = make([]float64, arms)
+		for k := 1; k < arms; k++ {
+			effects := make([]float64, c.Resamples)
+			for b := range effects {
+				effects[b] = of(1+b, k) - of(1+b, 0)
+			}
+			a.StdErr[k] = stat.StdDev(effects, nil)
 		}
 	}
 	return nil
@@ -178,7 +233,7 @@ func (s *state) slopes(c Config, arm int) graphFn {
 	if known, ok := s.compiled.Load(arm); ok {
 		return known.(graphFn)
 	}
-	graph := c.Network.graph(len(c.Arms))
+	graph := c.graph()
 	compiled, _ := s.compiled.LoadOrStore(arm, graphFn(s.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
 		out := graph(scope, inputs)
 		of := func(k int) *Node { return ReduceAllSum(Slice(out, AxisRange(), AxisElem(k))) }

@@ -1,11 +1,13 @@
 package treatment_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -270,6 +272,45 @@ func TestResamples(t *testing.T) {
 	cfg.Sure = true
 	if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), "needs standard errors") {
 		t.Errorf("got %v, want that TARNet has no standard errors", err)
+	}
+}
+
+// TARNet's resamples are networks beside its own, and saved with it.
+func TestNetworkResamples(t *testing.T) {
+	needsBackend(t)
+	d, _ := cohort(200, 6)
+	cfg := small(treatment.TARNet, 1)
+	cfg.Network.Epochs, cfg.Resamples = 2, 2
+	m := treatment.New(cfg)
+	if err := m.Fit(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := m.Predict(t.Context(), d.X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		if !(a.StdErr[1] > 0) || a.StdErr[0] != 0 {
+			t.Fatalf("row %d: effect %v ± %v", i, a.Effect, a.StdErr)
+		}
+	}
+	var file bytes.Buffer
+	if err := m.Save(&file); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := treatment.Load(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := loaded.Predict(t.Context(), d.X); err != nil || !reflect.DeepEqual(got, answers) {
+		t.Errorf("a saved network with resamples answers otherwise once it is loaded (%v)", err)
+	}
+	e, err := m.Explain(t.Context(), d.X[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Base + floats.Sum(e.Values); math.Abs(got-answers[0].Effect[1]) > 1e-6 {
+		t.Errorf("the explanation adds up to %v, want %v", got, answers[0].Effect[1])
 	}
 }
 
