@@ -112,27 +112,13 @@ func (n Network) withDefaults() Network {
 	if n.Validation == 0 {
 		n.Validation = 0.2
 	}
-	if n.Options.Epochs == 0 {
-		n.Options.Epochs = 100
-	}
-	if n.Options.Batch == 0 {
-		n.Options.Batch = 128
-	}
-	if n.Options.Patience == 0 {
-		n.Options.Patience = 15
-	}
+	n.Options = n.Options.WithRowDefaults()
 	return n
 }
 
 func (n Network) check() error {
-	if !(n.Dropout >= 0 && n.Dropout < 1) {
-		return fmt.Errorf("dropout is %v: it must be at least 0 and below 1", n.Dropout)
-	}
-	if !(n.Validation > 0 && n.Validation < 1) {
-		return fmt.Errorf("validation is %v: it is the share of patients held out, between 0 and 1", n.Validation)
-	}
 	if n.Intervals < 2 {
 		return fmt.Errorf("%d intervals: there must be at least 2", n.Intervals)
 	}
-	return nil
+	return fit.CheckShares(n.Dropout, n.Validation)
 }

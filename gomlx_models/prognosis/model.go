@@ -181,9 +181,6 @@ func (m *Model[Y, A]) Predict(ctx context.Context, xs []Row) ([]A, error) {
 // PredictFrame returns an answer for each row of a table, which Config.Pipeline
 // turns into what the model reads.
 func (m *Model[Y, A]) PredictFrame(ctx context.Context, frame *table.Frame) ([]A, error) {
-	if m.config.Pipeline == nil {
-		return nil, errors.New("prognosis: the model has no Pipeline to read a table with: set it in Config, or call Predict with rows")
-	}
 	xs, err := m.config.Pipeline.Transform(frame)
 	if err != nil {
 		return nil, fmt.Errorf("prognosis: %w", err)
@@ -206,18 +203,10 @@ func (c Config) TakesMissing() bool {
 
 // named returns the configuration with the feature names of its pipeline.
 func (c Config) named() Config {
-	if c.Features == nil && c.Pipeline != nil {
+	if c.Features == nil {
 		c.Features = c.Pipeline.Names()
 	}
 	return c
-}
-
-// categorical says which columns hold codes of categories.
-func (c Config) categorical() []bool {
-	if c.Pipeline == nil {
-		return nil
-	}
-	return c.Pipeline.Categorical()
 }
 
 // trees returns the configuration of a tree method.
@@ -225,7 +214,7 @@ func (c Config) trees() tree.Config {
 	t := c.Trees
 	t.Seed = c.Seed
 	if t.Categorical == nil {
-		t.Categorical = c.categorical()
+		t.Categorical = c.Pipeline.Categorical()
 	}
 	t.Method = map[Method]tree.Method{Tree: tree.Single, Forest: tree.Forest, Extra: tree.Extra}[c.Method]
 	return t
@@ -236,7 +225,7 @@ func (c Config) boost() tree.BoostConfig {
 	b := c.Boost
 	b.Seed = c.Seed
 	if b.Categorical == nil {
-		b.Categorical = c.categorical()
+		b.Categorical = c.Pipeline.Categorical()
 	}
 	return b
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Pipeline turns frames into features as it learnt from training rows. All of it
-// survives JSON.
+// survives JSON. A nil one, of a model whose rows come from elsewhere, has no
+// features to name and transforms nothing.
 type Pipeline struct {
 	Plan       Plan           `json:"plan"`
 	Numbers    []numberStep   `json:"numbers"`
@@ -112,6 +113,9 @@ func (p *Pipeline) donors(step *numberStep, f *Frame) func(row int) float64 {
 // Categories not seen in training are "other" if there is such a level, else no
 // level at all: zeros one-hot, NaN as codes or ordinal, the overall mean as target.
 func (p *Pipeline) Transform(f *Frame) ([][]float64, error) {
+	if p == nil {
+		return nil, errors.New("there is no Pipeline to read a table with: set it in Config, or call Predict with rows")
+	}
 	x := make([][]float64, f.Rows())
 	width := len(p.Names())
 	cells := make([]float64, len(x)*width)
@@ -178,6 +182,9 @@ func (p *Pipeline) CodeNames() map[int][]string {
 // features tells of every feature in order; codes is the step of a feature that
 // is codes of a category, else nil.
 func (p *Pipeline) features(tell func(name string, codes *categoryStep)) {
+	if p == nil {
+		return
+	}
 	for _, name := range p.Order {
 		if step := p.numberStep(name); step != nil {
 			tell(name, nil)

@@ -480,3 +480,14 @@ func TestIndicatorOfColumnsThatLackValues(t *testing.T) {
 		t.Errorf("got features %q, want %q", got, want)
 	}
 }
+
+// A model whose rows come from elsewhere has no pipeline.
+func TestNoPipeline(t *testing.T) {
+	var none *Pipeline
+	if names, categorical, codes := none.Names(), none.Categorical(), none.CodeNames(); names != nil || categorical != nil || len(codes) > 0 {
+		t.Errorf("names %q, categorical %v, codes %v, want none", names, categorical, codes)
+	}
+	if _, err := none.Transform(&Frame{}); err == nil || !strings.Contains(err.Error(), "there is no Pipeline to read a table with") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/table"
 )
 
 // Action is a column that the patient can change.
@@ -124,7 +125,7 @@ func (m *Model) Counterfactual(ctx context.Context, x Row, actions []Action) ([]
 		return nil, answers[0], fmt.Errorf("treatment: %w", ErrNoChange)
 	}
 	for i := range changes {
-		changes[i].Feature = m.config.feature(changes[i].Column)
+		changes[i].Feature = m.config.Features.Name(changes[i].Column)
 	}
 	return changes, then, nil
 }
@@ -148,7 +149,7 @@ func Comparable(train Dataset, x Row, arms, k int, weight []float64) ([][]Patien
 	if weight == nil {
 		weight = slices.Repeat([]float64{1}, len(x))
 	}
-	_, spread := moments(train.X)
+	_, spread := table.Moments(train.X)
 	out := make([][]Patient, arms)
 	for i, row := range train.X {
 		p := Patient{Row: i, Outcome: train.Y[i]}

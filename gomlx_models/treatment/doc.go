@@ -83,11 +83,11 @@ const (
 // Config describes a model. Method and Arms are required; of the parts below,
 // only the method's own counts.
 type Config struct {
-	Method        Method   `json:"method"`
-	Arms          []string `json:"arms"`                      // names; the first is what others are compared with
-	Features      []string `json:"features,omitempty"`        // names of the columns, in order; nil means those of Pipeline
-	LowerIsBetter bool     `json:"lower_is_better,omitempty"` // outcomes are harms
-	Seed          int64    `json:"seed"`
+	Method        Method         `json:"method"`
+	Arms          []string       `json:"arms"`                      // names; the first is what others are compared with
+	Features      table.Features `json:"features,omitempty"`        // names of the columns, in order; nil means those of Pipeline
+	LowerIsBetter bool           `json:"lower_is_better,omitempty"` // outcomes are harms
+	Seed          int64          `json:"seed"`
 
 	// Pipeline made the rows out of a table, and is saved with the model.
 	Pipeline *table.Pipeline `json:"pipeline,omitempty"`
@@ -162,7 +162,7 @@ func (c Config) withDefaults() Config {
 	if c.Overlap == 0 {
 		c.Overlap = 0.05
 	}
-	if c.Features == nil && c.Pipeline != nil {
+	if c.Features == nil {
 		c.Features = c.Pipeline.Names()
 	}
 	c.Network = c.Network.withDefaults()
@@ -188,29 +188,4 @@ func (c Config) check() error {
 		return err
 	}
 	return c.Nuisance.check(len(c.Arms))
-}
-
-// feature names column j.
-func (c Config) feature(j int) string {
-	if j < len(c.Features) {
-		return c.Features[j]
-	}
-	return fmt.Sprintf("x%d", j)
-}
-
-// features names all columns.
-func (c Config) features(n int) []string {
-	out := make([]string, n)
-	for j := range out {
-		out[j] = c.feature(j)
-	}
-	return out
-}
-
-// categorical says which columns hold codes of categories.
-func (c Config) categorical() []bool {
-	if c.Pipeline == nil {
-		return nil
-	}
-	return c.Pipeline.Categorical()
 }

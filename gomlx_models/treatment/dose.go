@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -73,8 +72,8 @@ func NewDoser(cfg DoseConfig) *Doser {
 	if cfg.Folds == 0 {
 		cfg.Folds = 5
 	}
-	if p := cfg.Model.Pipeline; p != nil && cfg.Model.Features == nil {
-		cfg.Model.Features = p.Names()
+	if cfg.Model.Features == nil {
+		cfg.Model.Features = cfg.Model.Pipeline.Names()
 	}
 	return &Doser{config: cfg}
 }
@@ -151,7 +150,7 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 	done := 0
 	learn := func(rows []int) (*prognosis.Regressor, error) {
 		model := prognosis.NewRegressor(c.Model)
-		if err := model.Fit(ctx, take(prognosis.Dataset[float64]{X: train.X, Y: y, Group: train.Group}, rows)); err != nil {
+		if err := model.Fit(ctx, prognosis.Dataset[float64]{X: train.X, Y: y, Group: train.Group}.Take(rows)); err != nil {
 			return nil, err
 		}
 		done++
@@ -205,13 +204,13 @@ func ranges(xs []Row) (lowest, highest []float64) {
 }
 
 // unlike says in what a row is beyond all that were learnt from, "" if in nothing.
-func unlike(x Row, lowest, highest []float64, name func(j int) string) string {
+func unlike(x Row, lowest, highest []float64, names table.Features) string {
 	for j, v := range x {
 		if lowest[j] > highest[j] && !math.IsNaN(v) {
-			return name(j) + " is known, and was missing in all patients learnt from"
+			return names.Name(j) + " is known, and was missing in all patients learnt from"
 		}
 		if v < lowest[j] || v > highest[j] {
-			return fmt.Sprintf("%s is %.4g, and was between %.4g and %.4g in the patients learnt from: nothing is known of patients like this one", name(j), v, lowest[j], highest[j])
+			return fmt.Sprintf("%s is %.4g, and was between %.4g and %.4g in the patients learnt from: nothing is known of patients like this one", names.Name(j), v, lowest[j], highest[j])
 		}
 	}
 	return ""
@@ -230,7 +229,7 @@ func (m *Doser) Predict(ctx context.Context, xs []Row) ([]Dose, error) {
 	out := make([]Dose, len(values))
 	for i, v := range values {
 		d := Dose{Value: c.Scale.dose(v), Low: c.Scale.dose(v - s.Margin), High: c.Scale.dose(v + s.Margin)}
-		d.Reason = unlike(xs[i], s.Lowest, s.Highest, m.feature)
+		d.Reason = unlike(xs[i], s.Lowest, s.Highest, c.Model.Features)
 		if d.Supported = d.Reason == ""; d.Supported {
 			d.Reason = fmt.Sprintf("learnt from %d patients; %.0f %% of those like this one need %.3g to %.3g %s", s.Rows, 100*c.Level, d.Low, d.High, c.Unit)
 		}
@@ -241,21 +240,11 @@ func (m *Doser) Predict(ctx context.Context, xs []Row) ([]Dose, error) {
 
 // PredictFrame returns a dose for each row of a table.
 func (m *Doser) PredictFrame(ctx context.Context, frame *table.Frame) ([]Dose, error) {
-	if m.config.Model.Pipeline == nil {
-		return nil, errors.New("treatment: dose: the model has no Pipeline to read a table with: set it in Config, or call Predict with rows")
-	}
 	xs, err := m.config.Model.Pipeline.Transform(frame)
 	if err != nil {
 		return nil, fmt.Errorf("treatment: dose: %w", err)
 	}
 	return m.Predict(ctx, xs)
-}
-
-func (m *Doser) feature(j int) string {
-	if j < len(m.config.Model.Features) {
-		return m.config.Model.Features[j]
-	}
-	return fmt.Sprintf("x%d", j)
 }
 
 // Explain returns how far each feature moves the dose, on the scale that it is

@@ -183,7 +183,7 @@ func TuneDoses(ctx context.Context, train models.Dataset[Row, float64], candidat
 		doses := make([]Dose, train.Len())
 		for _, fold := range inner {
 			m := NewDoser(candidate.Config)
-			if m.state, err = m.fit(ctx, take(train, fold.Train), nil, false); err != nil {
+			if m.state, err = m.fit(ctx, train.Take(fold.Train), nil, false); err != nil {
 				return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %s: %w", candidate.Name, err)
 			}
 			answers, err := m.Predict(ctx, pick(train.X, fold.Test))

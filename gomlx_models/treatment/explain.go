@@ -47,7 +47,7 @@ func (m *Model) ExplainArm(ctx context.Context, x Row, arm int) (models.Explanat
 	}
 	e := models.Explanation{
 		Answer: fmt.Sprintf("effect of %s against %s", m.config.Arms[arm], m.config.Arms[0]),
-		Names:  m.config.features(len(x)), Shape: []int{len(x)},
+		Names:  m.config.Features.Names(len(x)), Shape: []int{len(x)},
 	}
 	if err := m.state.explain(ctx, m.config, x, arm, answers[0], &e); err != nil {
 		return models.Explanation{}, fmt.Errorf("treatment: %w", err)
@@ -163,10 +163,7 @@ func (m *Model) rule() (*tree.Tree, tree.Labels) {
 	if m.state == nil || m.state.Rule == nil {
 		return nil, tree.Labels{}
 	}
-	labels := tree.Labels{Features: m.config.Features, Outputs: m.config.Arms, Complete: m.config.cannotMiss() != ""}
-	if m.config.Pipeline != nil {
-		labels.Categories = m.config.Pipeline.CodeNames()
-	}
+	labels := tree.Labels{Features: m.config.Features, Outputs: m.config.Arms, Complete: m.config.cannotMiss() != "", Categories: m.config.Pipeline.CodeNames()}
 	if !m.config.LowerIsBetter {
 		return m.state.Rule, labels
 	}

@@ -147,7 +147,7 @@ func (f *fitting) forests(s *state) error {
 			}
 		}
 		cfg := f.cfg.Forest
-		cfg.Seed, cfg.Treated, cfg.Group, cfg.Categorical = f.cfg.Seed, treated, group, f.cfg.categorical()
+		cfg.Seed, cfg.Treated, cfg.Group, cfg.Categorical = f.cfg.Seed, treated, group, f.cfg.Pipeline.Categorical()
 		cfg.Progress = func(_, planned int) error {
 			trees++
 			return tell(watching, "trees", trees, later*planned)

@@ -107,7 +107,7 @@ func (m *Model) checkData(d Dataset) error {
 	if err := checkOutcomes(d, m.config); err != nil {
 		return err
 	}
-	return m.checkRows(d.X, len(d.X[0]))
+	return m.config.Features.Check(d.X, len(d.X[0]), m.config.cannotMiss())
 }
 
 // checkOutcomes finds what is wrong with who got what, and what came of it.
@@ -146,24 +146,6 @@ func checkOutcomes(d Dataset, c Config) error {
 	return nil
 }
 
-// checkRows finds rows that the method cannot read.
-func (m *Model) checkRows(xs []Row, width int) error {
-	for i, x := range xs {
-		if len(x) != width {
-			return fmt.Errorf("row %d has %d columns, and the model has %d", i, len(x), width)
-		}
-		for j, v := range x {
-			if math.IsInf(v, 0) {
-				return fmt.Errorf("row %d: %s is %v", i, m.config.feature(j), v)
-			}
-			if by := m.config.cannotMiss(); math.IsNaN(v) && by != "" {
-				return fmt.Errorf("row %d: %s is missing, which %s does not take: impute it first", i, m.config.feature(j), by)
-			}
-		}
-	}
-	return nil
-}
-
 // cannotMiss names the part of the model that takes no missing values, "" if all do.
 func (c Config) cannotMiss() string {
 	switch {
@@ -193,13 +175,13 @@ func (f *fitting) models() int {
 // fit fits once to the rows of f.d.
 func (f *fitting) fit() (*state, error) {
 	s := &state{Columns: len(f.d.X[0]), Rows: f.d.Len()}
-	s.Mean, s.Spread = moments(f.d.X)
+	s.Mean, s.Spread = table.Moments(f.d.X)
 	s.Lowest, s.Highest = ranges(f.d.X)
 	values := make([]Row, f.d.Len())
 	for i, y := range f.d.Y {
 		values[i] = Row{y.Value}
 	}
-	level, scale := moments(values)
+	level, scale := table.Moments(values)
 	s.Level, s.Scale = level[0], scale[0]
 	var err error
 	switch f.cfg.Method {
@@ -281,7 +263,7 @@ func (m *Model) Predict(ctx context.Context, xs []Row) ([]Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("treatment: %w", err)
 	}
-	if err := m.checkRows(xs, m.state.Columns); err != nil {
+	if err := m.config.Features.Check(xs, m.state.Columns, m.config.cannotMiss()); err != nil {
 		return nil, fmt.Errorf("treatment: %w", err)
 	}
 	if len(xs) == 0 {
@@ -305,9 +287,6 @@ func (m *Model) Predict(ctx context.Context, xs []Row) ([]Answer, error) {
 // PredictFrame returns an answer for each row of a table, which Config.Pipeline
 // turns into what the model reads.
 func (m *Model) PredictFrame(ctx context.Context, frame *table.Frame) ([]Answer, error) {
-	if m.config.Pipeline == nil {
-		return nil, errors.New("treatment: the model has no Pipeline to read a table with: set it in Config, or call Predict with rows")
-	}
 	xs, err := m.config.Pipeline.Transform(frame)
 	if err != nil {
 		return nil, fmt.Errorf("treatment: %w", err)

@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
-
-	"gonum.org/v1/gonum/stat"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
@@ -78,28 +75,6 @@ func standardised(xs []Row, mean, spread []float64) []Row {
 	return out
 }
 
-// moments returns the mean and the standard deviation of each column, of the
-// values that are not missing; the latter is 1 where it would be 0.
-func moments(xs []Row) (mean, spread []float64) {
-	mean, spread = make([]float64, len(xs[0])), make([]float64, len(xs[0]))
-	for j := range mean {
-		var column []float64
-		for _, x := range xs {
-			if !math.IsNaN(x[j]) {
-				column = append(column, x[j])
-			}
-		}
-		spread[j] = 1
-		if len(column) > 0 {
-			var sd float64
-			if mean[j], sd = stat.PopMeanStdDev(column, nil); sd > 0 {
-				spread[j] = sd
-			}
-		}
-	}
-	return mean, spread
-}
-
 // fitting is one call of Fit: what it fits on, and whom it tells.
 type fitting struct {
 	ctx           context.Context
@@ -134,7 +109,7 @@ func (f *fitting) regress(cfg prognosis.Config, x []Row, y []float64) (regressor
 	if len(x) == 0 {
 		return regressor{}, errors.New("outcome: a fold has no patient of one arm to learn from: every arm must be given in two groups or more; use fewer Folds, or other groups")
 	}
-	if categorical := f.cfg.categorical(); categorical != nil {
+	if categorical := f.cfg.Pipeline.Categorical(); categorical != nil {
 		categorical = append(slices.Clone(categorical), make([]bool, len(x[0])-len(categorical))...)
 		cfg.Trees.Categorical, cfg.Boost.Categorical = categorical, categorical
 	}
@@ -156,10 +131,10 @@ func (f *fitting) choose(rows []int) (*chooser, error) {
 	}
 	cfg := f.cfg.Propensity
 	cfg.Seed, cfg.Classes = f.cfg.Seed, f.cfg.Arms
-	cfg.Trees.Categorical, cfg.Boost.Categorical = f.cfg.categorical(), f.cfg.categorical()
+	cfg.Trees.Categorical, cfg.Boost.Categorical = f.cfg.Pipeline.Categorical(), f.cfg.Pipeline.Categorical()
 	c := &chooser{Model: &classifier{prognosis.NewClassifier(cfg)}}
 	if cfg.Method == prognosis.Linear { // its penalty is to treat columns alike
-		c.Mean, c.Spread = moments(x)
+		c.Mean, c.Spread = table.Moments(x)
 		x = standardised(x, c.Mean, c.Spread)
 	}
 	if err := c.Model.Fit(f.ctx, prognosis.Dataset[int]{X: x, Y: y}); err != nil {

@@ -10,7 +10,7 @@ import (
 func (m *Model) recommend(x Row, a *Answer) {
 	a.Arm = None
 	c, s := m.config, m.state
-	if a.Reason = unlike(x, s.Lowest, s.Highest, c.feature); a.Reason != "" {
+	if a.Reason = unlike(x, s.Lowest, s.Highest, c.Features); a.Reason != "" {
 		return
 	}
 	var rare []string

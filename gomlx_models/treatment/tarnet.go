@@ -3,7 +3,6 @@ package treatment
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -36,29 +35,11 @@ func (n Network) withDefaults() Network {
 	if n.Validation == 0 {
 		n.Validation = 0.2
 	}
-	if n.Options.Epochs == 0 {
-		n.Options.Epochs = 100
-	}
-	if n.Options.Batch == 0 {
-		n.Options.Batch = 128
-	}
 	if n.Options.LearningRate == 0 {
 		n.Options.LearningRate = 0.003
 	}
-	if n.Options.Patience == 0 {
-		n.Options.Patience = 15
-	}
+	n.Options = n.Options.WithRowDefaults()
 	return n
-}
-
-func (n Network) check() error {
-	if !(n.Dropout >= 0 && n.Dropout < 1) {
-		return fmt.Errorf("dropout is %v: it must be at least 0 and below 1", n.Dropout)
-	}
-	if !(n.Validation > 0 && n.Validation < 1) {
-		return fmt.Errorf("validation is %v: it is the share of patients held out, between 0 and 1", n.Validation)
-	}
-	return nil
 }
 
 // graph is the network.
@@ -115,27 +96,6 @@ func factualLoss(labels, outputs []*Node) *Node {
 	return ReduceSum(Mul(got, Square(Sub(outputs[0], outcome))), -1)
 }
 
-// source is the fit.Source of rows; labels are nil to predict.
-type source struct{ x, labels [][]float32 }
-
-// Len implements fit.Source.
-func (s source) Len() int { return len(s.x) }
-
-// Batch implements fit.Source.
-func (s source) Batch(_ int, rows []int) (inputs, labels []*tensors.Tensor, err error) {
-	gather := func(from [][]float32) []*tensors.Tensor {
-		if from == nil {
-			return nil
-		}
-		var flat []float32
-		for _, r := range rows {
-			flat = append(flat, from[r]...)
-		}
-		return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(flat, len(rows), len(from[0]))}
-	}
-	return gather(s.x), gather(s.labels), nil
-}
-
 // rows32 returns standardised rows.
 func (s *state) rows32(xs []Row) [][]float32 {
 	out := make([][]float32, len(xs))
@@ -149,10 +109,10 @@ func (s *state) rows32(xs []Row) [][]float32 {
 
 // network fits TARNet, and again to the resamples, which it standardises likewise.
 func (f *fitting) network(s *state) error {
-	if err := f.cfg.Network.check(); err != nil {
+	err := fit.CheckShares(f.cfg.Network.Dropout, f.cfg.Network.Validation)
+	if err != nil {
 		return err
 	}
-	var err error
 	if s.network, err = f.train(s); err != nil || f.cfg.Resamples == 0 {
 		return err
 	}
@@ -177,13 +137,13 @@ func (f *fitting) train(s *state) (*fit.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	labelled := func(rows []int) source {
-		out := source{x: s.rows32(pick(f.d.X, rows))}
+	labelled := func(rows []int) fit.Rows {
+		out := fit.Rows{X: s.rows32(pick(f.d.X, rows))}
 		for _, r := range rows {
 			y := f.d.Y[r]
 			label := make([]float32, 1+len(f.cfg.Arms))
 			label[0], label[1+y.Arm] = float32((y.Value-s.Level)/s.Scale), 1
-			out.labels = append(out.labels, label)
+			out.Labels = append(out.Labels, label)
 		}
 		return out
 	}
@@ -195,7 +155,7 @@ func (f *fitting) train(s *state) (*fit.Network, error) {
 // heads fills in what the network says, and the spread of what those of the
 // resamples say as the standard error.
 func (s *state) heads(ctx context.Context, c Config, xs []Row, answers []Answer) error {
-	outputs, err := s.network.Predict(ctx, source{x: s.rows32(xs)})
+	outputs, err := s.network.Predict(ctx, fit.Rows{X: s.rows32(xs)})
 	if err != nil {
 		return err
 	}

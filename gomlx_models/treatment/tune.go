@@ -76,7 +76,7 @@ func Tune(ctx context.Context, train Dataset, candidates []Candidate, folds int)
 func CrossPredict(ctx context.Context, d Dataset, folds []table.Split, learn func(ctx context.Context, train Dataset) (*Model, error)) ([]Answer, error) {
 	out := make([]Answer, d.Len())
 	for i, fold := range folds {
-		m, err := learn(ctx, take(d, fold.Train))
+		m, err := learn(ctx, d.Take(fold.Train))
 		if err != nil {
 			return nil, fmt.Errorf("fold %d: %w", i+1, err)
 		}
@@ -89,13 +89,4 @@ func CrossPredict(ctx context.Context, d Dataset, folds []table.Split, learn fun
 		}
 	}
 	return out, nil
-}
-
-// take returns some rows of a set.
-func take[Y any](d models.Dataset[Row, Y], rows []int) models.Dataset[Row, Y] {
-	part := models.Dataset[Row, Y]{Name: d.Name, X: pick(d.X, rows), Y: pick(d.Y, rows)}
-	if d.Group != nil {
-		part.Group = pick(d.Group, rows)
-	}
-	return part
 }
