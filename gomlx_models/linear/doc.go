@@ -14,8 +14,6 @@ package linear
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // Config says how a linear model is fitted. The zero value is the unpenalised
@@ -51,8 +49,8 @@ func (c Config) penalty() Penalty {
 }
 
 // checkDesign refuses what no linear model can be fitted to.
-func checkDesign(x *mat.Dense, outcomes int, weights []float64) error {
-	n, p := x.Dims()
+func checkDesign(x Rows, outcomes int, weights []float64) error {
+	n, _ := x.Dims()
 	if n != outcomes {
 		return fmt.Errorf("%d rows and %d outcomes: every row needs one", n, outcomes)
 	}
@@ -69,8 +67,19 @@ func checkDesign(x *mat.Dense, outcomes int, weights []float64) error {
 	if weights != nil && total == 0 {
 		return fmt.Errorf("all weights are zero")
 	}
+	return CheckRows(x)
+}
+
+// CheckRows finds rows of another width than the first, and values that are
+// missing or infinite.
+func CheckRows(x Rows) error {
+	n, p := x.Dims()
 	for i := range n {
-		for j, v := range x.RawRowView(i) {
+		row := x.RawRowView(i)
+		if len(row) != p {
+			return fmt.Errorf("row %d has %d columns, and row 0 has %d", i, len(row), p)
+		}
+		for j, v := range row {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Errorf("row %d, column %d of %d is %v: impute missing values first", i, j, p, v)
 			}

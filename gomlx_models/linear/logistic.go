@@ -33,7 +33,7 @@ type Logistic struct {
 //
 // Classes that the columns separate have no finite fit without a penalty:
 // ErrNotConverged.
-func FitLogistic(x *mat.Dense, class []int, classes int, weights []float64, cfg Config) (*Logistic, error) {
+func FitLogistic(x Rows, class []int, classes int, weights []float64, cfg Config) (*Logistic, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func FitLogistic(x *mat.Dense, class []int, classes int, weights []float64, cfg 
 		coef := beta[k*f.p : (k+1)*f.p]
 		m.Coef = append(m.Coef, coef)
 		if !cfg.NoIntercept {
-			m.Intercept[k] = beta[f.logits*f.p+k] - floats.Dot(f.center, coef)
+			m.Intercept[k] = beta[f.logits*f.p+k] - floats.Dot(f.z.center, coef)
 		}
 	}
 	if least.Cov != nil {
@@ -79,43 +79,40 @@ func FitLogistic(x *mat.Dense, class []int, classes int, weights []float64, cfg 
 // logits is the loss of logistic regression over β = [β of logit 0, β of logit
 // 1, …, intercepts].
 type logits struct {
-	z       *mat.Dense // [n, q]: centred columns and, unless there is no intercept, ones
-	center  []float64
+	z       design // [n, q]: centred columns and, unless there is no intercept, ones
 	class   []int
 	weights []float64
 	total   float64
 	p, q    int       // columns of x and of z
 	logits  int       // 1 for two classes
 	anchor  []float64 // [q] strength of ½ (Σₖ βₖⱼ)²; see newLogits
+
+	prob, share []float64 // of loss and curvature to work in: [n, logits] and [n]
 }
 
-func newLogits(x *mat.Dense, class []int, classes int, weights []float64, cfg Config) *logits {
+func newLogits(x Rows, class []int, classes int, weights []float64, cfg Config) *logits {
 	n, p := x.Dims()
 	f := &logits{class: class, weights: weights, total: totalWeight(weights, n), p: p, q: p, logits: classes}
 	if classes == 2 {
 		f.logits = 1
 	}
-	f.center = make([]float64, p)
+	f.prob, f.share = make([]float64, n*f.logits), make([]float64, n)
+	f.z = design{x: x, center: make([]float64, p)}
 	if !cfg.NoIntercept {
-		f.q, f.center = p+1, Means(x, weights)
-	}
-	f.z = mat.NewDense(n, f.q, nil)
-	for i := range n {
-		row := f.z.RawRowView(i)
-		floats.SubTo(row[:p], x.RawRowView(i), f.center)
-		if f.q > p {
-			row[p] = 1
-		}
+		f.q, f.z = p+1, design{x: x, center: Means(x, weights), ones: true}
 	}
 	// Adding one number to all logits changes no probability, so that what the
 	// penalty leaves free has no unique optimum. A cost on the sum over the
 	// logits, zero at the answer, picks the one that sums to zero.
 	f.anchor = make([]float64, f.q)
 	if f.logits > 1 {
-		for j := range f.q {
-			if j == p || cfg.Lambda == 0 {
-				column := mat.Col(nil, j, f.z)
-				f.anchor[j] = floats.Dot(column, column) / float64(n) / float64(classes)
+		row := make([]float64, f.q)
+		for i := range n {
+			f.z.row(row, i)
+			for j, v := range row {
+				if j == p || cfg.Lambda == 0 {
+					f.anchor[j] += v * v / float64(n) / float64(classes)
+				}
 			}
 		}
 	}
@@ -167,10 +164,6 @@ func (f *logits) loss(beta, grad []float64, hess *mat.SymDense) float64 {
 	n := len(f.class)
 	pieces := parts(f.logits * f.q)
 	value, sums := make([]float64, pieces), make([][]float64, pieces)
-	var prob []float64 // [n, logits]
-	if grad != nil {
-		prob = make([]float64, n*f.logits)
-	}
 	coef := make([][]float64, f.logits) // in the order of the columns of z
 	for k := range coef {
 		coef[k] = make([]float64, f.q)
@@ -179,14 +172,15 @@ func (f *logits) loss(beta, grad []float64, hess *mat.SymDense) float64 {
 		}
 	}
 	inParts(n, pieces, func(part, low, high int) {
-		sum, p := make([]float64, f.logits*f.q), make([]float64, f.logits)
+		sum, p, row := make([]float64, f.logits*f.q), make([]float64, f.logits), make([]float64, f.q)
 		for i := low; i < high; i++ {
-			row, w := f.z.RawRowView(i), weightAt(f.weights, i)
+			f.z.row(row, i)
+			w := weightAt(f.weights, i)
 			value[part] += w * softmax(p, coef, row, f.class[i])
 			if grad == nil {
 				continue
 			}
-			copy(prob[i*f.logits:], p)
+			copy(f.prob[i*f.logits:], p)
 			for k := range p {
 				residual := p[k]
 				if k == f.class[i] && f.logits > 1 || f.logits == 1 && f.class[i] == 1 {
@@ -214,26 +208,27 @@ func (f *logits) loss(beta, grad []float64, hess *mat.SymDense) float64 {
 		}
 	}
 	if hess != nil {
-		f.curvature(prob, hess)
+		f.curvature(hess)
 	}
 	return floats.Sum(value)/f.total + f.anchorLoss(beta)
 }
 
-// curvature adds Σᵢ wᵢ pₖ (δₖₗ − pₗ) zzᵀ, block by block, to hess.
-func (f *logits) curvature(prob []float64, hess *mat.SymDense) {
-	block, weight := mat.NewSymDense(f.q, nil), make([]float64, len(f.class))
+// curvature adds Σᵢ wᵢ pₖ (δₖₗ − pₗ) zzᵀ, block by block, to hess. The
+// probabilities are those of the loss before it.
+func (f *logits) curvature(hess *mat.SymDense) {
+	block := mat.NewSymDense(f.q, nil)
 	for k := range f.logits {
 		for l := k; l < f.logits; l++ {
-			for i := range weight {
-				pk, pl := prob[i*f.logits+k], prob[i*f.logits+l]
-				weight[i] = -pk * pl
+			for i := range f.share {
+				pk, pl := f.prob[i*f.logits+k], f.prob[i*f.logits+l]
+				f.share[i] = -pk * pl
 				if k == l {
-					weight[i] = pk * (1 - pk)
+					f.share[i] = pk * (1 - pk)
 				}
-				weight[i] *= weightAt(f.weights, i) / f.total
+				f.share[i] *= weightAt(f.weights, i) / f.total
 			}
 			block.Zero()
-			AddGram(block, f.z, weight)
+			gram(block, nil, f.z, nil, f.share)
 			for a := range f.q {
 				block.SetSym(a, a, block.At(a, a)+f.anchor[a])
 				for b := range f.q {
@@ -255,7 +250,7 @@ func (f *logits) uncentre(cov *mat.SymDense) []float64 {
 	}
 	if f.q > f.p {
 		for k := range f.logits {
-			for j, c := range f.center {
+			for j, c := range f.z.center {
 				t.Set(f.at(k, f.p), f.at(k, j), -c)
 			}
 		}
@@ -295,25 +290,28 @@ func softmax(p []float64, coef [][]float64, row []float64, class int) float64 {
 // x has another number of columns than the model was fitted on.
 //
 //	returns [n][classes]
-func (m *Logistic) Predict(x *mat.Dense) [][]float64 {
+func (m *Logistic) Predict(x Rows) [][]float64 {
 	n, p := x.Dims()
 	coef := make([][]float64, len(m.Coef))
 	for k := range coef {
 		coef[k] = append(append(make([]float64, 0, p+1), m.Coef[k]...), m.Intercept[k])
 	}
-	out, row := make([][]float64, n), make([]float64, p+1)
-	row[p] = 1
-	for i := range out {
-		copy(row, x.RawRowView(i))
-		prob := make([]float64, m.Classes)
-		if m.Classes == 2 {
-			softmax(prob[1:], coef, row, 0)
-			prob[0] = 1 - prob[1]
-		} else {
-			softmax(prob, coef, row, 0)
+	out, flat := make([][]float64, n), make([]float64, n*m.Classes)
+	inParts(n, parts(p), func(_, low, high int) {
+		row := make([]float64, p+1)
+		row[p] = 1
+		for i := low; i < high; i++ {
+			copy(row, x.RawRowView(i))
+			prob := flat[i*m.Classes : (i+1)*m.Classes : (i+1)*m.Classes]
+			if m.Classes == 2 {
+				softmax(prob[1:], coef, row, 0)
+				prob[0] = 1 - prob[1]
+			} else {
+				softmax(prob, coef, row, 0)
+			}
+			out[i] = prob
 		}
-		out[i] = prob
-	}
+	})
 	return out
 }
 

@@ -3,10 +3,11 @@ package linear
 import (
 	"math"
 	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 )
 
 // parts is how many pieces rows are summed in, given the numbers that each
@@ -16,25 +17,16 @@ func parts(size int) int { return min(16, max(1, (1<<23)/max(1, size))) }
 
 // inParts calls f for each of the parts of 0..n, on all cores, and waits.
 func inParts(n, parts int, f func(part, low, high int)) {
-	gate := make(chan struct{}, runtime.GOMAXPROCS(0))
-	var wait sync.WaitGroup
-	for part := range parts {
-		low, high := part*n/parts, (part+1)*n/parts
-		if low == high {
-			continue
-		}
-		gate <- struct{}{}
-		wait.Go(func() {
+	parallel.Each(parts, runtime.GOMAXPROCS(0), func(part int) {
+		if low, high := part*n/parts, (part+1)*n/parts; low < high {
 			f(part, low, high)
-			<-gate
-		})
-	}
-	wait.Wait()
+		}
+	})
 }
 
 // Means returns the weighted mean of each column; weights nil means 1. Of a column
 // of one value it is that value exactly, so that nothing is left of it, centred.
-func Means(x *mat.Dense, weights []float64) []float64 {
+func Means(x Rows, weights []float64) []float64 {
 	n, p := x.Dims()
 	mean, total := make([]float64, p), 0.0
 	for i := range n {
@@ -44,12 +36,12 @@ func Means(x *mat.Dense, weights []float64) []float64 {
 	}
 	floats.Scale(1/total, mean)
 	for j := range mean {
-		constant := true
+		first, constant := x.RawRowView(0)[j], true
 		for i := 1; i < n && constant; i++ {
-			constant = x.At(i, j) == x.At(0, j)
+			constant = x.RawRowView(i)[j] == first
 		}
 		if constant {
-			mean[j] = x.At(0, j)
+			mean[j] = first
 		}
 	}
 	return mean
@@ -73,36 +65,34 @@ func totalWeight(weights []float64, n int) float64 {
 // same bits on any number of them.
 //
 //	x [n, p], weights [n], dst [p, p]
-func AddGram(dst *mat.SymDense, x *mat.Dense, weights []float64) {
-	gram(dst, nil, x, nil, nil, weights)
+func AddGram(dst *mat.SymDense, x Rows, weights []float64) {
+	gram(dst, nil, design{x: x}, nil, weights)
 }
 
-// gram adds Σᵢ wᵢ zᵢ zᵢᵀ to the upper triangle of dst, where zᵢ is row i of x
-// less center (nil means zero), and, if y is not nil, Σᵢ wᵢ yᵢ zᵢ to xy.
+// gram adds Σᵢ wᵢ zᵢ zᵢᵀ over the rows of z to the upper triangle of dst and, if y
+// is not nil, Σᵢ wᵢ yᵢ zᵢ to xy.
 //
 // Rows go through a block laid out by column, small enough for the second cache,
 // so that the work is dot products of contiguous numbers: gonum's fastest kernel.
 //
-//	x    [n, p]
+//	z    [n, p]
 //	dst  [p, p]
-func gram(dst *mat.SymDense, xy []float64, x *mat.Dense, center, y, weights []float64) {
+func gram(dst *mat.SymDense, xy []float64, z design, y, weights []float64) {
 	const block = 256
-	n, p := x.Dims()
+	n, p := z.dims()
 	pieces := parts(p * p)
 	sums := make([]*mat.SymDense, pieces)
 	sumsY := make([][]float64, pieces)
 	inParts(n, pieces, func(part, low, high int) {
 		sum, sumY := mat.NewSymDense(p, nil), make([]float64, p)
 		raw := sum.RawSymmetric()
-		columns, weighted, yw := make([]float64, p*block), make([]float64, block), make([]float64, block)
+		row, columns := make([]float64, p), make([]float64, p*block)
+		weighted, yw := make([]float64, block), make([]float64, block)
 		for from := low; from < high; from += block {
 			m := min(block, high-from)
 			for i := range m {
-				row := x.RawRowView(from + i)
+				z.row(row, from+i)
 				for j, v := range row {
-					if center != nil {
-						v -= center[j]
-					}
 					columns[j*block+i] = v
 				}
 			}

@@ -36,7 +36,7 @@ type Model struct {
 // Columns that repeat others are no error without a penalty: of the equally
 // good β the shortest in standardised units is returned, and the coefficients of
 // those columns have no standard errors.
-func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
+func Fit(x Rows, y, weights []float64, cfg Config) (*Model, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func Fit(x *mat.Dense, y, weights []float64, cfg Config) (*Model, error) {
 	}
 	xx, xy := mat.NewSymDense(max(p, 1), nil), make([]float64, p)
 	if p > 0 {
-		gram(xx, xy, x, center, centred, weights)
+		gram(xx, xy, design{x: x, center: center}, centred, weights)
 	}
 
 	m := &Model{Config: cfg, Rows: n, Rank: p}
@@ -180,7 +180,7 @@ func (m *Model) covariance(spread *mat.Dense, center []float64, total float64) [
 
 // Predict returns Intercept + xβ for each row of x. It panics if x has another
 // number of columns than the model was fitted on.
-func (m *Model) Predict(x *mat.Dense) []float64 {
+func (m *Model) Predict(x Rows) []float64 {
 	n, _ := x.Dims()
 	out := make([]float64, n)
 	for i := range out {

@@ -34,7 +34,7 @@ func fitClasses(ctx context.Context, cfg Config, s *state, d models.Dataset[Row,
 	k := len(cfg.Classes)
 	switch cfg.Method {
 	case Linear:
-		s.Logistic, err = linear.FitLogistic(matrix(d.X, s.Columns), d.Y, k, nil, cfg.Linear)
+		s.Logistic, err = linear.FitLogistic(linear.Table(d.X), d.Y, k, nil, cfg.Linear)
 	case SVM:
 		c := cfg.SVM
 		c.Seed = cfg.Seed
@@ -68,7 +68,7 @@ func predictClasses(ctx context.Context, _ Config, s *state, xs []Row) ([][]floa
 		}
 		return s.Logistic.Predict(z), nil
 	case s.Logistic != nil:
-		return s.Logistic.Predict(matrix(xs, s.Columns)), nil
+		return s.Logistic.Predict(linear.Table(xs)), nil
 	case s.Classifier != nil:
 		return s.Classifier.Predict(s.standard(xs)), nil
 	}

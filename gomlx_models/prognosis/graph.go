@@ -149,11 +149,7 @@ func holdOut(d models.Dataset[Row, Outcome], share float64, seed int64) (train, 
 func fitDeepSurv(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, Outcome], watching []models.Observer) error {
 	s.Width = 1
 	judge := func(held []Outcome, outputs []float32) ([]string, []float64) {
-		risk := make([]float64, len(outputs))
-		for i, v := range outputs {
-			risk[i] = float64(v)
-		}
-		c := score.Concordance(Followup(held), risk)
+		c := score.Concordance(Followup(held), widened(outputs))
 		if math.IsNaN(c) {
 			c = 0.5 // no pair to compare
 		}
@@ -163,18 +159,29 @@ func fitDeepSurv(ctx context.Context, cfg Config, s *state, d models.Dataset[Row
 	if err := trainNetwork(ctx, cfg, s, d, label, []int{2}, partialLoss, judge, "val_concordance", watching); err != nil {
 		return err
 	}
-	outputs, err := s.network.Predict(ctx, s.source(d.X, nil))
+	risk, err := s.logHazards(ctx, d.X)
 	if err != nil {
 		return err
 	}
-	risk := make([]float64, len(outputs))
-	for i, v := range outputs {
-		risk[i] = float64(v)
-	}
 	y := Followup(d.Y)
 	baseline, err := survival.Baseline(risk, y.Time, y.Event)
+	baseline = baseline.Rising()
 	s.Baseline = &baseline
 	return err
+}
+
+// logHazards returns what DeepSurv's network says of each row.
+func (s *state) logHazards(ctx context.Context, xs []Row) ([]float64, error) {
+	outputs, err := s.network.Predict(ctx, s.source(xs, nil))
+	return widened(outputs), err
+}
+
+func widened(values []float32) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out
 }
 
 func number(b bool) float32 {

@@ -236,20 +236,12 @@ func (c Config) unknown(can ...Method) error {
 
 // standard returns the rows with columns of mean 0 and deviation 1.
 func (s *state) standard(xs []Row) *mat.Dense {
-	out := matrix(xs, s.Columns)
-	for i := range xs {
-		row := out.RawRowView(i)
-		for j := range row {
-			row[j] = (row[j] - s.Mean[j]) / s.Deviation[j]
-		}
-	}
-	return out
-}
-
-func matrix(xs []Row, columns int) *mat.Dense {
-	out := mat.NewDense(len(xs), columns, nil)
+	out := mat.NewDense(len(xs), s.Columns, nil)
 	for i, x := range xs {
-		out.SetRow(i, x)
+		row := out.RawRowView(i)
+		for j, v := range x {
+			row[j] = (v - s.Mean[j]) / s.Deviation[j]
+		}
 	}
 	return out
 }

@@ -94,7 +94,7 @@ func ProportionalHazards(m *Survivor, train Dataset[Outcome]) ([]survival.Test, 
 		return nil, fmt.Errorf("prognosis: %w", err)
 	}
 	f := Followup(train.Y)
-	tests, err := m.state.Cox.Proportional(matrix(xs, len(xs[0])), f.Time, f.Event, strata, m.state.read(m.config), survival.ByEvents)
+	tests, err := m.state.Cox.Proportional(linear.Table(xs), f.Time, f.Event, strata, m.state.read(m.config), survival.ByEvents)
 	if err != nil {
 		return nil, fmt.Errorf("prognosis: %w", err)
 	}

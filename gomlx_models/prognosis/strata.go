@@ -3,10 +3,10 @@ package prognosis
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/linear"
 	"github.com/assay-ml/assay/gomlx_models/survival"
 )
 
@@ -71,11 +71,11 @@ func fitCox(cfg Config, s *state, d models.Dataset[Row, Outcome]) error {
 		return fmt.Errorf("%s is the only feature: nothing is left to have a hazard ratio", cfg.Strata)
 	}
 	y := Followup(d.Y)
-	if s.Cox, err = survival.FitCox(matrix(xs, len(xs[0])), y.Time, y.Event, strata, cfg.Cox); err != nil {
+	if s.Cox, err = survival.FitCox(linear.Table(xs), y.Time, y.Event, strata, cfg.Cox); err != nil {
 		return err
 	}
 	for _, b := range s.Cox.Baseline {
-		s.Times = append(s.Times, b.Time...)
+		s.Times = append(s.Times, b.Rising().Time...)
 	}
 	slices.Sort(s.Times)
 	s.Times = slices.Compact(s.Times)
@@ -88,22 +88,16 @@ func predictCox(_ context.Context, cfg Config, s *state, xs []Row) ([]Curve, err
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Curve, len(xs))
 	hazards := make([][]float64, len(s.Cox.Baseline)) // of each stratum, at each of the times
 	for k, b := range s.Cox.Baseline {
 		for _, t := range s.Times {
 			hazards[k] = append(hazards[k], b.At(t))
 		}
 	}
-	for i, r := range s.Cox.Risk(matrix(xs, len(xs[0]))) {
-		k := 0
-		if strata != nil {
-			k = strata[i]
+	return proportional(s.Cox.Risk(linear.Table(xs)), s.Times, func(row int) []float64 {
+		if strata == nil {
+			return hazards[0]
 		}
-		out[i] = Curve{Risk: r, Time: s.Times, Survival: make([]float64, len(s.Times))}
-		for t, h := range hazards[k] {
-			out[i].Survival[t] = math.Exp(-h * math.Exp(r))
-		}
-	}
-	return out, nil
+		return hazards[strata[row]]
+	}), nil
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sort"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
@@ -83,7 +85,6 @@ func fitSurvival(ctx context.Context, cfg Config, s *state, d models.Dataset[Row
 }
 
 func predictSurvival(ctx context.Context, cfg Config, s *state, xs []Row) ([]Curve, error) {
-	out := make([]Curve, len(xs))
 	switch {
 	case s.Forest != nil:
 		risk, err := s.Forest.Predict(xs)
@@ -94,26 +95,35 @@ func predictSurvival(ctx context.Context, cfg Config, s *state, xs []Row) ([]Cur
 		if err != nil {
 			return nil, err
 		}
+		out := make([]Curve, len(xs))
 		for i := range out {
 			out[i] = Curve{Risk: risk[i][0], Time: s.Forest.Times, Survival: curves[i]}
 		}
 		return out, nil
 	case cfg.Method == Hazard:
 		return predictHazard(ctx, s, xs)
-	}
-	if s.Cox != nil {
+	case s.Cox != nil:
 		return predictCox(ctx, cfg, s, xs)
 	}
-	risk, err := s.network.Predict(ctx, s.source(xs, nil))
+	risk, err := s.logHazards(ctx, xs)
 	if err != nil {
 		return nil, err
 	}
-	for i, log := range risk {
-		r := float64(log)
-		out[i] = Curve{Risk: r, Time: s.Baseline.Time, Survival: make([]float64, len(s.Baseline.Time))}
-		for k, h := range s.Baseline.Value {
-			out[i].Survival[k] = math.Exp(-h * math.Exp(r))
+	return proportional(risk, s.Baseline.Time, func(int) []float64 { return s.Baseline.Value }), nil
+}
+
+// proportional returns the curves of rows whose log hazard is risk, given the
+// cumulative hazard at log hazard 0 of each at those times.
+func proportional(risk, times []float64, hazard func(row int) []float64) []Curve {
+	out := make([]Curve, len(risk))
+	free := make([]float64, len(risk)*len(times))
+	parallel.Each(len(risk), runtime.GOMAXPROCS(0), func(i int) {
+		c := Curve{Risk: risk[i], Time: times, Survival: free[i*len(times) : (i+1)*len(times) : (i+1)*len(times)]}
+		ratio := math.Exp(risk[i])
+		for k, h := range hazard(i) {
+			c.Survival[k] = math.Exp(-h * ratio)
 		}
-	}
-	return out, nil
+		out[i] = c
+	})
+	return out
 }

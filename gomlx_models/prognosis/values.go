@@ -30,7 +30,7 @@ var values = task[float64, float64]{
 func fitValues(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, float64], watching []models.Observer) (err error) {
 	switch cfg.Method {
 	case Linear:
-		s.Linear, err = linear.Fit(matrix(d.X, s.Columns), d.Y, nil, cfg.Linear)
+		s.Linear, err = linear.Fit(linear.Table(d.X), d.Y, nil, cfg.Linear)
 	case SVM:
 		s.Machine, err = svm.FitRegressor(ctx, s.standard(d.X), d.Y, cfg.SVM, heard(watching))
 	case RandomFourier, Nystrom:
@@ -62,7 +62,7 @@ func predictValues(ctx context.Context, _ Config, s *state, xs []Row) ([]float64
 		}
 		return s.Linear.Predict(z), nil
 	case s.Linear != nil:
-		return s.Linear.Predict(matrix(xs, s.Columns)), nil
+		return s.Linear.Predict(linear.Table(xs)), nil
 	case s.Machine != nil:
 		return s.Machine.Decide(s.standard(xs)), nil
 	}

@@ -62,6 +62,19 @@ type Hazard struct {
 // At returns the cumulative hazard at time t.
 func (h Hazard) At(t float64) float64 { return stepAt(h.Time, h.Value, t, 0) }
 
+// Rising returns the hazard with only the times at which it rises.
+func (h Hazard) Rising() Hazard {
+	var out Hazard
+	last := 0.0
+	for i, v := range h.Value {
+		if v > last {
+			out.Time, out.Value = append(out.Time, h.Time[i]), append(out.Value, v)
+		}
+		last = v
+	}
+	return out
+}
+
 // FitCox returns the fit that maximises the partial likelihood. strata may be
 // nil; rows of different strata (0, 1, …) have baselines of their own.
 //
@@ -69,7 +82,7 @@ func (h Hazard) At(t float64) float64 { return stepAt(h.Time, h.Value, t, 0) }
 //
 // It returns linear.ErrNotConverged where a column separates those with events,
 // or repeats others, and there is no penalty.
-func FitCox(x *mat.Dense, time []float64, event []bool, strata []int, cfg CoxConfig) (*Cox, error) {
+func FitCox(x linear.Rows, time []float64, event []bool, strata []int, cfg CoxConfig) (*Cox, error) {
 	if cfg.Ties == "" {
 		cfg.Ties = Efron
 	}
@@ -111,7 +124,7 @@ type partial struct {
 	strata [][]moment
 }
 
-func newPartial(x *mat.Dense, time []float64, event []bool, strata []int, cfg CoxConfig) (*partial, error) {
+func newPartial(x linear.Rows, time []float64, event []bool, strata []int, cfg CoxConfig) (*partial, error) {
 	if err := check(time, event); err != nil {
 		return nil, err
 	}
@@ -127,6 +140,9 @@ func newPartial(x *mat.Dense, time []float64, event []bool, strata []int, cfg Co
 		return nil, fmt.Errorf("lambda is %v: it must be 0 or a positive number", cfg.Lambda)
 	case !(cfg.L1 >= 0 && cfg.L1 <= 1):
 		return nil, fmt.Errorf("l1 is %v: the share of the absolute penalty lies between 0 and 1", cfg.L1)
+	}
+	if err := linear.CheckRows(x); err != nil {
+		return nil, err
 	}
 	l := &partial{event: event, ties: cfg.Ties, center: linear.Means(x, nil), x: mat.NewDense(n, p, nil)}
 	groups := [][]int{allRows(n)}
@@ -145,14 +161,9 @@ func newPartial(x *mat.Dense, time []float64, event []bool, strata []int, cfg Co
 	for _, rows := range groups {
 		l.strata = append(l.strata, moments(time, event, rows))
 	}
-	for i, e := range event {
+	for _, e := range event {
 		if e {
 			l.events++
-		}
-		for j, v := range x.RawRowView(i) {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("row %d, column %d is %v: impute missing values first", i, j, v)
-			}
 		}
 	}
 	if l.events == 0 {
@@ -341,7 +352,7 @@ func breslow(ms []moment, theta []float64) Hazard {
 
 // Risk returns the log hazard of each row against one at the mean of all
 // columns. It panics if x has another number of columns than the model.
-func (m *Cox) Risk(x *mat.Dense) []float64 {
+func (m *Cox) Risk(x linear.Rows) []float64 {
 	n, _ := x.Dims()
 	out, middle := make([]float64, n), floats.Dot(m.Center, m.Coef)
 	for i := range out {

@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/assay-ml/assay/gomlx_models/linear"
 )
 
 // Clock is the scale of time on which a hazard ratio is looked at for a trend.
@@ -27,7 +29,7 @@ const (
 //
 // The tests correlate scaled Schoenfeld residuals with time. Grambsch and
 // Therneau, Biometrika 81 (1994), 515.
-func (m *Cox) Proportional(x *mat.Dense, time []float64, event []bool, strata []int, names []string, clock Clock) ([]Test, error) {
+func (m *Cox) Proportional(x linear.Rows, time []float64, event []bool, strata []int, names []string, clock Clock) ([]Test, error) {
 	if m.Cov == nil {
 		return nil, fmt.Errorf("the model has an absolute penalty and no covariance: fit it without to test proportional hazards")
 	}

@@ -333,6 +333,21 @@ func TestCoxWithRepeatedColumns(t *testing.T) {
 	near(t, "all", tests[p+2].Statistic, wants[p].Statistic, 1e-8)
 }
 
+func TestRising(t *testing.T) {
+	h, err := survival.Baseline([]float64{0, 0, 0, 0}, []float64{1, 2, 3, 4}, []bool{false, true, false, true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := h.Rising()
+	nearAll(t, "times", r.Time, []float64{2, 4}, 0)
+	nearAll(t, "hazards", r.Value, []float64{1.0 / 3, 1.0/3 + 1}, 1e-15)
+	for _, at := range []float64{0.5, 1, 2, 3.5, 9} {
+		if got, want := r.At(at), h.At(at); got != want {
+			t.Errorf("hazard at %v: got %v, want %v", at, got, want)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	f := func(what, want string, err error) {
 		t.Helper()

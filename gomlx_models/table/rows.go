@@ -37,10 +37,11 @@ func (f Features) Check(rows [][]float64, columns int, needing string) error {
 			return fmt.Errorf("row %d has %d columns, and the model has %d", i, len(x), columns)
 		}
 		for j, v := range x {
-			if math.IsInf(v, 0) {
+			switch {
+			case v-v == 0: // finite, as next to all are: one comparison is quicker than two calls
+			case math.IsInf(v, 0):
 				return fmt.Errorf("row %d: %s is %v", i, f.Name(j), v)
-			}
-			if math.IsNaN(v) && needing != "" {
+			case needing != "":
 				return fmt.Errorf("row %d: %s is missing, which %s does not take: impute it first", i, f.Name(j), needing)
 			}
 		}
