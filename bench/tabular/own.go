@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/assay-ml/assay/gomlx_models/linear"
@@ -115,6 +116,7 @@ func generated(name string, rows, held int) (x [][]float64, y []float64, err err
 	if err != nil {
 		return nil, nil, err
 	}
+	x = make([][]float64, 0, len(y))
 	for i := range y {
 		x = append(x, cells[i*columns:(i+1)*columns:(i+1)*columns])
 	}
@@ -129,16 +131,31 @@ func read(path string, width, rows, held int) ([]float64, error) {
 	}
 	defer f.Close()
 	out := make([]float64, (rows+held)*width)
-	if err := binary.Read(f, binary.LittleEndian, out[:rows*width]); err != nil {
+	if err := fill(out[:rows*width], f); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := f.Seek(-int64(8*held*width), io.SeekEnd); err != nil {
 		return nil, err
 	}
-	if err := binary.Read(f, binary.LittleEndian, out[rows*width:]); err != nil {
+	if err := fill(out[rows*width:], f); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return out, nil
+}
+
+// fill reads numbers without holding all their bytes, as the peers' reader does.
+func fill(dst []float64, r io.Reader) error {
+	var buffer [1 << 16]byte
+	for part := range slices.Chunk(dst, len(buffer)/8) {
+		content := buffer[:8*len(part)]
+		if _, err := io.ReadFull(r, content); err != nil {
+			return err
+		}
+		if _, err := binary.Decode(content, binary.LittleEndian, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // patients reads METABRIC with its published split.

@@ -116,8 +116,10 @@ def scikit_survival(task, _rows, _held, trees, metabric):
         from sksurv.ensemble import RandomSurvivalForest
 
         model = RandomSurvivalForest(trees, min_samples_leaf=15, n_jobs=CORES, random_state=0)
-    judge = lambda risk: concordance_index_censored(y_held["event"], y_held["time"], risk)[0]
-    return {"version": sksurv.__version__} | measure(lambda: model.fit(x, y), lambda m: m.predict(x_held), judge)
+    # Risks and curves, which is what our answers hold.
+    predict = lambda m: (m.predict(x_held), m.predict_survival_function(x_held, return_array=True))
+    judge = lambda answers: concordance_index_censored(y_held["event"], y_held["time"], answers[0])[0]
+    return {"version": sksurv.__version__} | measure(lambda: model.fit(x, y), predict, judge)
 
 
 def lifelines(_task, _rows, _held, _trees, metabric):
@@ -127,8 +129,8 @@ def lifelines(_task, _rows, _held, _trees, metabric):
     train, test = patients(metabric)
     return {"version": lifelines.__version__} | measure(
         lambda: lifelines.CoxPHFitter().fit(train, "time", "event"),
-        lambda m: m.predict_partial_hazard(test),
-        lambda risk: concordance_index(test.time, -risk, test.event))
+        lambda m: (m.predict_partial_hazard(test), m.predict_survival_function(test)),
+        lambda answers: concordance_index(test.time, -answers[0], test.event))
 
 
 if __name__ == "__main__":
