@@ -1,8 +1,6 @@
 package prognosis
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +9,8 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/fit"
 )
 
-// saved is a model as JSON. With a network, it is the configuration of what
-// package fit saves.
+// saved is a model as package fit saves it: as its state, or with a network as the
+// configuration of that.
 type saved struct {
 	Kind   string `json:"kind"`
 	Config Config `json:"config"`
@@ -36,7 +34,7 @@ func (m *Model[Y, A]) Save(w io.Writer) error {
 	if m.state.network != nil {
 		return m.state.network.Save(w, m.task.kind, out)
 	}
-	if err := json.NewEncoder(w).Encode(out); err != nil {
+	if err := fit.SaveState(w, out); err != nil {
 		return fmt.Errorf("prognosis: save: %w", err)
 	}
 	return nil
@@ -49,33 +47,22 @@ func LoadClassifier(r io.Reader) (*Classifier, error) { return load(r, classes) 
 func LoadSurvivor(r io.Reader) (*Survivor, error)     { return load(r, survivals) }
 
 func load[Y, A any](r io.Reader, task task[Y, A]) (*Model[Y, A], error) {
-	content, err := io.ReadAll(r)
+	var in saved
+	weights, err := fit.LoadState(r, task.kind, &in)
 	if err != nil {
 		return nil, fmt.Errorf("prognosis: load: %w", err)
-	}
-	var in saved
-	if bytes.HasPrefix(content, []byte("{")) {
-		if err := json.Unmarshal(content, &in); err != nil {
-			return nil, fmt.Errorf("prognosis: %w: %w", fit.ErrCorrupt, err)
-		}
-	} else {
-		weights, err := fit.Load(bytes.NewReader(content), task.kind, &in)
-		if err != nil {
-			return nil, fmt.Errorf("prognosis: %w", err)
-		}
-		if in.State == nil {
-			return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
-		}
-		n := in.Config.Network.withDefaults()
-		if in.State.network, err = fit.Restore(n.graph(in.State.Width), weights, n.Batch); err != nil {
-			return nil, fmt.Errorf("prognosis: %w", errors.Join(fit.ErrCorrupt, err))
-		}
 	}
 	if in.Kind != task.kind {
 		return nil, fmt.Errorf("prognosis: this is saved as %q, not as %q: load it with the function for its outcome", in.Kind, task.kind)
 	}
 	if in.State == nil {
 		return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
+	}
+	if weights != nil {
+		n := in.Config.Network.withDefaults()
+		if in.State.network, err = fit.Restore(n.graph(in.State.Width), weights, n.Batch); err != nil {
+			return nil, fmt.Errorf("prognosis: %w", errors.Join(fit.ErrCorrupt, err))
+		}
 	}
 	if method := in.Config.Method; (method == RandomFourier || method == Nystrom) && in.State.Map == nil || in.State.Cox != nil && in.State.Times == nil {
 		return nil, fmt.Errorf("prognosis: %w: an earlier version saved it: fit it again", fit.ErrCorrupt)

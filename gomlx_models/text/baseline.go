@@ -1,9 +1,7 @@
 package text
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -369,33 +367,19 @@ func mostProbable(p []float64) int {
 // baselineKind is what a saved baseline says it is.
 const baselineKind = "text.Baseline"
 
-// Save writes the fitted model for [LoadBaseline]: JSON, compressed by gzip,
-// whose checksum tells a damaged file.
+// Save writes the fitted model for [LoadBaseline].
 func (m *Baseline) Save(w io.Writer) error {
 	if m.fitted == nil {
 		return models.ErrNotFitted
 	}
-	zip := gzip.NewWriter(w)
-	if err := json.NewEncoder(zip).Encode(m.fitted); err != nil {
-		return err
-	}
-	return zip.Close()
+	return fit.SaveState(w, m.fitted)
 }
 
 // LoadBaseline reads a model that Save or Fit's observers kept.
 func LoadBaseline(r io.Reader) (*Baseline, error) {
-	damaged := func(err error) (*Baseline, error) { return nil, fmt.Errorf("text: %w: %w", fit.ErrCorrupt, err) }
-	zip, err := gzip.NewReader(r)
-	if err != nil {
-		return damaged(err)
-	}
-	content, err := io.ReadAll(zip)
-	if err != nil {
-		return damaged(err)
-	}
 	f := &fittedBaseline{}
-	if err := json.Unmarshal(content, f); err != nil {
-		return damaged(err)
+	if _, err := fit.LoadState(r, baselineKind, f); err != nil {
+		return nil, fmt.Errorf("text: %w", err)
 	}
 	if f.Kind != baselineKind {
 		return nil, fmt.Errorf("text: the saved model is a %s, not a %s", f.Kind, baselineKind)

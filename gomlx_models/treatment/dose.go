@@ -3,7 +3,6 @@ package treatment
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -283,7 +282,7 @@ func (m *Doser) Save(w io.Writer) error {
 	if m.state == nil {
 		return fmt.Errorf("treatment: dose: %w", models.ErrNotFitted)
 	}
-	if err := json.NewEncoder(w).Encode(savedDose{Kind: "dose", Config: m.config, State: m.state}); err != nil {
+	if err := fit.SaveState(w, savedDose{Kind: "dose", Config: m.config, State: m.state}); err != nil {
 		return fmt.Errorf("treatment: dose: save: %w", err)
 	}
 	return nil
@@ -292,8 +291,8 @@ func (m *Doser) Save(w io.Writer) error {
 // LoadDoser reads what Save of a Doser wrote.
 func LoadDoser(r io.Reader) (*Doser, error) {
 	var in savedDose
-	if err := json.NewDecoder(r).Decode(&in); err != nil {
-		return nil, fmt.Errorf("treatment: dose: %w: %w", fit.ErrCorrupt, err)
+	if _, err := fit.LoadState(r, "dose", &in); err != nil {
+		return nil, fmt.Errorf("treatment: dose: load: %w", err)
 	}
 	if in.Kind != "dose" || in.State == nil {
 		return nil, fmt.Errorf("treatment: dose: %w: it is saved as %q, not as \"dose\"", fit.ErrCorrupt, cmp.Or(in.Kind, "nothing"))

@@ -3,8 +3,10 @@ package treatment
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 
@@ -16,29 +18,45 @@ import (
 // A regressor is a model of a number that is part of another, and saved with it.
 type regressor struct{ *prognosis.Regressor }
 
-func (r regressor) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	err := r.Save(&b)
-	return b.Bytes(), err
-}
+func (r regressor) MarshalJSON() ([]byte, error) { return savedPart(r.Save) }
 
 func (r *regressor) UnmarshalJSON(b []byte) (err error) {
-	r.Regressor, err = prognosis.LoadRegressor(bytes.NewReader(b))
+	r.Regressor, err = loadPart(b, prognosis.LoadRegressor)
 	return err
 }
 
 // A classifier is likewise a model of classes.
 type classifier struct{ *prognosis.Classifier }
 
-func (c classifier) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	err := c.Save(&b)
-	return b.Bytes(), err
-}
+func (c classifier) MarshalJSON() ([]byte, error) { return savedPart(c.Save) }
 
 func (c *classifier) UnmarshalJSON(b []byte) (err error) {
-	c.Classifier, err = prognosis.LoadClassifier(bytes.NewReader(b))
+	c.Classifier, err = loadPart(b, prognosis.LoadClassifier)
 	return err
+}
+
+// savedPart returns as JSON what save writes.
+func savedPart(save func(io.Writer) error) ([]byte, error) {
+	var b bytes.Buffer
+	if err := save(&b); err != nil {
+		return nil, err
+	}
+	return json.Marshal(b.Bytes())
+}
+
+// loadPart loads what is in b as savedPart wrote it, or as it is: a part was JSON
+// among that of the whole before models were compressed.
+func loadPart[M any](b []byte, load func(io.Reader) (M, error)) (M, error) {
+	if bytes.HasPrefix(b, []byte("{")) {
+		return load(bytes.NewReader(b))
+	}
+	var part []byte
+	err := json.Unmarshal(b, &part)
+	if err != nil {
+		var none M
+		return none, err
+	}
+	return load(bytes.NewReader(part))
 }
 
 // A chooser says who gets which arm: a model, or what is known of a trial.

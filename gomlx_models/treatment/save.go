@@ -1,8 +1,6 @@
 package treatment
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +9,8 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/fit"
 )
 
-// saved is a model as JSON. With a network, it is the configuration of what
-// package fit saves.
+// saved is a model as package fit saves it: as its state, or with a network as the
+// configuration of that.
 type saved struct {
 	Kind   string `json:"kind"`
 	Config Config `json:"config"`
@@ -30,7 +28,7 @@ func (m *Model) Save(w io.Writer) error {
 	if m.state.network != nil {
 		return m.state.network.Save(w, kind, out)
 	}
-	if err := json.NewEncoder(w).Encode(out); err != nil {
+	if err := fit.SaveState(w, out); err != nil {
 		return fmt.Errorf("treatment: save: %w", err)
 	}
 	return nil
@@ -38,18 +36,10 @@ func (m *Model) Save(w io.Writer) error {
 
 // Load reads what Save wrote.
 func Load(r io.Reader) (*Model, error) {
-	content, err := io.ReadAll(r)
+	var in saved
+	weights, err := fit.LoadState(r, kind, &in)
 	if err != nil {
 		return nil, fmt.Errorf("treatment: load: %w", err)
-	}
-	var in saved
-	var weights fit.Weights
-	if bytes.HasPrefix(content, []byte("{")) {
-		if err := json.Unmarshal(content, &in); err != nil {
-			return nil, fmt.Errorf("treatment: %w: %w", fit.ErrCorrupt, err)
-		}
-	} else if weights, err = fit.Load(bytes.NewReader(content), kind, &in); err != nil {
-		return nil, fmt.Errorf("treatment: %w", err)
 	}
 	if in.Kind != kind {
 		return nil, fmt.Errorf("treatment: this is saved as %q, not as %q", in.Kind, kind)
