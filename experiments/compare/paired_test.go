@@ -1,33 +1,14 @@
 package compare
 
 import (
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
-
-// predictions are answers of a classifier of this AUC for the same 624 films,
-// whichever run asks: scores are normal with unit spread in both classes.
-func predictions(auc float64, run uint64) models.Predictions {
-	films, noise := rand.New(rand.NewPCG(11, 11)), rand.New(rand.NewPCG(run, 12))
-	shift := 2 * math.Erfinv(2*auc-1)
-	p := models.Predictions{Name: "test", Classes: []string{"normal", "pneumonia"}}
-	for i := range 624 {
-		class, score := 0, 0.9*films.NormFloat64()+0.43*noise.NormFloat64()
-		if i%8 < 5 {
-			class, score = 1, score+shift
-		}
-		prob := 1 / (1 + math.Exp(-shift*(score-shift/2)))
-		p.Group = append(p.Group, fmt.Sprintf("patient-%d", i*590/624))
-		p.Class, p.Prob = append(p.Class, class), append(p.Prob, []float64{1 - prob, prob})
-	}
-	return p
-}
 
 func TestPairedTestSaysWhetherRunsDiffer(t *testing.T) {
 	f := func(p, q models.Predictions, wants ...string) {
@@ -40,7 +21,7 @@ func TestPairedTestSaysWhetherRunsDiffer(t *testing.T) {
 			}
 		}
 	}
-	good, bad := predictions(0.96, 1), predictions(0.90, 2)
+	good, bad := modeltest.Predictions(0.96, 1), modeltest.Predictions(0.90, 2)
 	f(bad, good, "auc of second", "higher than that of first", "tell the two apart", "624 rows of 590 patients", "p = ")
 	f(good, good, "do not tell the two apart")
 	short := good

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -137,7 +138,7 @@ func record(t testing.TB, s *store.Store, i int, tr trial) store.RunID {
 		}
 		_, err = w.Artifact(t.Context(), "checkpoint.bin", "application/octet-stream", bytes.NewReader(make([]byte, 300_000)))
 		must(t, err)
-		answers, err := predictions(auc, uint64(i)).CSV()
+		answers, err := modeltest.Predictions(auc, uint64(i)).CSV()
 		must(t, err)
 		for name, text := range map[string]string{
 			"predictions/test.csv": string(answers),
@@ -188,24 +189,6 @@ func testReport(auc float64) models.Report {
 				Rows: [][]string{{"north", "310", "0.951", "0.93 – 0.97"}, {"south", "314", "0.947", "0.92 – 0.97"}}},
 		},
 	}
-}
-
-// predictions are answers of a classifier of this AUC for the same 624 films,
-// whichever run asks: scores are normal with unit spread in both classes.
-func predictions(auc float64, run uint64) models.Predictions {
-	films, noise := rand.New(rand.NewPCG(11, 11)), rand.New(rand.NewPCG(run, 12))
-	shift := 2 * math.Erfinv(2*auc-1)
-	p := models.Predictions{Name: "test", Classes: []string{"normal", "pneumonia"}}
-	for i := range 624 {
-		class, score := 0, 0.9*films.NormFloat64()+0.43*noise.NormFloat64()
-		if i%8 < 5 {
-			class, score = 1, score+shift
-		}
-		prob := 1 / (1 + math.Exp(-shift*(score-shift/2)))
-		p.Group = append(p.Group, fmt.Sprintf("patient-%d", i*590/624))
-		p.Class, p.Prob = append(p.Class, class), append(p.Prob, []float64{1 - prob, prob})
-	}
-	return p
 }
 
 func film(t testing.TB) []byte {
