@@ -135,6 +135,11 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 	n, outputs := len(x), e.Outputs
 	raw, validRaw := repeat(e.Base, n), repeat(e.Base, len(c.ValidX))
 	target, weight := repeat(make([]float64, n), outputs), repeat(make([]float64, n), outputs)
+	growths := make([]*growth, outputs)
+	for k := range growths {
+		growths[k] = newGrowth(d, &Response{Y: target[k], Weight: weight[k], Lambda: c.Lambda}, limit)
+	}
+	rows := make([]int32, 0, n)
 	random := rand.New(rand.NewPCG(uint64(c.Seed), 0))
 	report := newProgress(ctx, rounds, c.Progress)
 	best, bestRound := math.Inf(1), 0
@@ -150,21 +155,23 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 			}
 		})
 		for k := range outputs {
-			t, _ := Grow(d, c.draw(n, random), &Response{Y: target[k], Weight: weight[k], Lambda: c.Lambda}, limit, random)
+			rows = c.draw(rows[:0], n, random)
+			t, leaves := growths[k].grow(rows, random)
 			t.Output = k
 			for v := range t.Values {
 				t.Values[v] *= rate
 			}
 			e.Trees = append(e.Trees, t)
-			add := func(x [][]float64, raw [][]float64) {
-				parallel.Each(threads, threads, func(part int) {
-					for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
-						raw[i][k] += t.Values[t.Leaf(x[i])]
+			if len(rows) == n { // every row is in one of the leaves
+				for _, leaf := range leaves {
+					for _, i := range leaf.Rows {
+						raw[i][k] += t.Values[leaf.Node]
 					}
-				})
+				}
+			} else {
+				t.addTo(raw, k, x, threads)
 			}
-			add(x, raw)
-			add(c.ValidX, validRaw)
+			t.addTo(validRaw, k, c.ValidX, threads)
 		}
 		report.one()
 		if c.Valid == nil {
@@ -189,9 +196,17 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 	return e, nil
 }
 
-// draw returns the rows of the next tree, in ascending order.
-func (c BoostConfig) draw(n int, random *rand.Rand) []int32 {
-	rows := make([]int32, 0, n)
+// addTo adds the tree's answers for rows to their k-th sums.
+func (t *Tree) addTo(raw [][]float64, k int, x [][]float64, threads int) {
+	parallel.Each(threads, threads, func(part int) {
+		for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
+			raw[i][k] += t.Values[t.Leaf(x[i])]
+		}
+	})
+}
+
+// draw appends the rows of the next tree, in ascending order.
+func (c BoostConfig) draw(rows []int32, n int, random *rand.Rand) []int32 {
 	left := n
 	if c.Subsample > 0 {
 		left = max(1, int(c.Subsample*float64(n)))
@@ -207,9 +222,9 @@ func (c BoostConfig) draw(n int, random *rand.Rand) []int32 {
 
 // repeat returns n copies of row.
 func repeat(row []float64, n int) [][]float64 {
-	rows := make([][]float64, n)
+	rows, all := make([][]float64, n), slices.Repeat(row, n)
 	for i := range rows {
-		rows[i] = slices.Clone(row)
+		rows[i] = all[i*len(row) : (i+1)*len(row) : (i+1)*len(row)]
 	}
 	return rows
 }

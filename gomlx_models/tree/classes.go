@@ -83,14 +83,35 @@ func (c *Classes) fork() Criterion {
 
 func (c *Classes) scanner() scanner {
 	return &classScanner{
-		c: c, hist: make([]float64, 256*(c.Count+1)), left: make([]float64, c.Count), right: make([]float64, c.Count),
+		c: c, own: make([]float64, 256*(c.Count+1)), left: make([]float64, c.Count), right: make([]float64, c.Count),
+	}
+}
+
+// stride of the sums of a bin: the weights of the classes, and the number of rows.
+func (c *Classes) stride() int { return c.Count + 1 }
+
+func (c *Classes) add(sums []float64, d *Data, rows []int32, from, to int) {
+	width, stride := len(d.features), c.stride()
+	for _, i := range rows {
+		class, w := int(c.Class[i]), 1.0
+		if c.Weight != nil {
+			w = c.Weight[i]
+		}
+		at := from << 8
+		for _, b := range d.byRow[int(i)*width+from : int(i)*width+to] {
+			bin := sums[(at+int(b))*stride:][:stride]
+			bin[class] += w
+			bin[len(bin)-1]++
+			at += 256
+		}
 	}
 }
 
 type classScanner struct {
 	c           *Classes
-	hist        []float64 // [bin, class]; the last of a bin counts its rows
-	occupied    Set
+	own         []float64 // [bin, class]; the last of a bin counts its rows
+	hist        []float64 // own, or some that are kept
+	occupied    Set       // of own
 	left, right []float64
 }
 
@@ -101,7 +122,13 @@ func (s *classScanner) cell(bin uint8) (weight []float64, rows float64) {
 	return c[:k], c[k]
 }
 
+func (s *classScanner) turn(sums []float64) Set {
+	s.hist = sums
+	return occupied(sums, s.c.stride())
+}
+
 func (s *classScanner) load(codes []uint8) Set {
+	s.hist = s.own
 	k, stride := s.c.Count, s.c.Count+1
 	for w, word := range s.occupied {
 		for ; word != 0; word &= word - 1 {
@@ -122,11 +149,7 @@ func (s *classScanner) load(codes []uint8) Set {
 		}
 		return s.occupied
 	}
-	for b := range 256 {
-		if hist[b*stride+k] > 0 {
-			s.occupied.add(uint8(b))
-		}
-	}
+	s.occupied = occupied(hist, stride)
 	return s.occupied
 }
 

@@ -136,7 +136,8 @@ func (c Config) features(of int, drawn bool) int {
 	return max(1, int(math.Sqrt(float64(of))))
 }
 
-// grown is one tree of an ensemble with what it was grown on.
+// grown is one tree of an ensemble with what it was grown on. What is in it is
+// valid until the next tree.
 type grown struct {
 	tree   *Tree
 	leaves []Leaf
@@ -144,8 +145,9 @@ type grown struct {
 }
 
 // grow grows the trees of an ensemble, several at once. criterion makes the
-// criterion of one tree from the weights of its rows; done is told of every tree,
-// in no order and from several goroutines.
+// criterion of trees, one after another, from the weights of their rows, which
+// change from tree to tree; done is told of every tree, in no order and from
+// several goroutines.
 func (c Config) grow(ctx context.Context, d *Data, drawn bool, criterion func(weight []float64) Criterion, done func(k int, g grown)) ([]*Tree, error) {
 	limit := Limits{
 		MaxDepth: c.MaxDepth, MinLeaf: c.MinLeaf, MinSplit: c.MinSplit,
@@ -156,46 +158,52 @@ func (c Config) grow(ctx context.Context, d *Data, drawn bool, criterion func(we
 	}
 	trees := make([]*Tree, c.trees())
 	report := newProgress(ctx, len(trees), c.Progress)
-	parallel.Each(len(trees), c.threads(), func(k int) {
-		if report.stopped() {
-			return
-		}
-		random := rand.New(rand.NewPCG(uint64(c.Seed), uint64(k)))
-		g := grown{weight: c.Weight}
+	parallel.With(len(trees), c.threads(), func() func(k int) {
+		weight, rows := c.Weight, make([]int32, 0, d.Rows())
 		if c.Method == Forest {
-			g.weight = c.bootstrap(d.Rows(), random)
+			weight = make([]float64, d.Rows())
 		}
-		rows := make([]int32, 0, d.Rows())
-		for i := range d.Rows() {
-			if g.weight == nil || g.weight[i] > 0 {
-				rows = append(rows, int32(i))
+		rule := criterion(weight)
+		growth := newGrowth(d, rule, limit)
+		return func(k int) {
+			if report.stopped() {
+				return
 			}
+			random := rand.New(rand.NewPCG(uint64(c.Seed), uint64(k)))
+			if c.Method == Forest {
+				c.bootstrap(weight, random)
+			}
+			rows = rows[:0]
+			for i := range d.Rows() {
+				if weight == nil || weight[i] > 0 {
+					rows = append(rows, int32(i))
+				}
+			}
+			if h, ok := rule.(*Hazard); ok {
+				h.Order(rows)
+			}
+			g := grown{weight: weight}
+			g.tree, g.leaves = growth.grow(rows, random)
+			if c.Prune > 0 {
+				g.tree.Prune(c.Prune)
+			}
+			trees[k] = g.tree
+			done(k, g)
+			report.one()
 		}
-		rule := criterion(g.weight)
-		if h, ok := rule.(*Hazard); ok {
-			h.Order(rows)
-		}
-		g.tree, g.leaves = Grow(d, rows, rule, limit, random)
-		if c.Prune > 0 {
-			g.tree.Prune(c.Prune)
-		}
-		trees[k] = g.tree
-		done(k, g)
-		report.one()
 	})
 	return trees, report.err()
 }
 
-// bootstrap returns how much every row weighs in a sample drawn with replacement.
-func (c Config) bootstrap(n int, random *rand.Rand) []float64 {
-	weight := make([]float64, n)
-	for range n {
-		i := random.IntN(n)
+// bootstrap writes how much every row weighs in a sample drawn with replacement.
+func (c Config) bootstrap(weight []float64, random *rand.Rand) {
+	clear(weight)
+	for range weight {
+		i := random.IntN(len(weight))
 		if c.Weight == nil {
 			weight[i]++
 		} else {
 			weight[i] += c.Weight[i]
 		}
 	}
-	return weight
 }

@@ -49,30 +49,100 @@ func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
 			return nil, fmt.Errorf("row %d has %d features where the first row has %d", i, len(row), width)
 		}
 	}
-	d := &Data{rows: len(x), features: make([]feature, width)}
-	wrong := make([]error, width)
-	parallel.Each(width, threads, func(j int) {
-		if categorical != nil && categorical[j] {
-			d.features[j], wrong[j] = categoryFeature(x, j)
-		} else {
-			d.features[j], wrong[j] = numericFeature(x, j)
-		}
-	})
-	for _, err := range wrong {
-		if err != nil {
-			return nil, err
-		}
+	d := &Data{rows: len(x), features: make([]feature, width), byRow: make([]uint8, len(x)*width)}
+	bins := make([]uint8, width*len(x))
+	for j := range d.features {
+		d.features[j] = feature{bin: bins[j*len(x) : (j+1)*len(x)], categorical: categorical != nil && categorical[j], low: math.Inf(1), high: math.Inf(-1)}
 	}
-	d.byRow = make([]uint8, len(x)*width)
-	parallel.Each(threads, threads, func(part int) {
-		for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
-			row := d.byRow[i*width : (i+1)*width]
-			for j := range row {
-				row[j] = d.features[j].bin[i]
+	rulers := d.learnEdges(x, threads)
+	if err := d.fill(x, rulers, threads); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// learnEdges finds the edges of the numeric features, and returns their rulers.
+func (d *Data) learnEdges(x [][]float64, threads int) []ruler {
+	// A stride that shares no factor with a period of the data would be safer
+	// still; one that is odd is enough for tables written patient by patient.
+	stride := max(1, len(x)/sampled) | 1
+	const together = 8 // neighbours that share a cache line of a row
+	rulers := make([]ruler, len(d.features))
+	parallel.With((len(rulers)+together-1)/together, threads, func() func(int) {
+		var values [together][]float64
+		return func(group int) {
+			first := group * together
+			last := min(first+together, len(rulers))
+			for k := range values {
+				values[k] = values[k][:0]
+			}
+			for i := 0; i < len(x); i += stride {
+				for k, v := range x[i][first:last] {
+					if !math.IsNaN(v) {
+						values[k] = append(values[k], v)
+					}
+				}
+			}
+			for j := first; j < last; j++ {
+				if f := &d.features[j]; !f.categorical {
+					f.edge = edges(values[j-first])
+					rulers[j] = newRuler(f.edge)
+				}
 			}
 		}
 	})
-	return d, nil
+	return rulers
+}
+
+// fill puts the rows into their bins.
+func (d *Data) fill(x [][]float64, rulers []ruler, threads int) error {
+	const block = 64 // rows that stay in the cache while each feature takes them
+	width := len(d.features)
+	type part struct {
+		low, high []float64
+		wrong     error
+	}
+	parts := make([]part, threads)
+	parallel.Each(threads, threads, func(k int) {
+		p := part{low: slices.Repeat([]float64{math.Inf(1)}, width), high: slices.Repeat([]float64{math.Inf(-1)}, width)}
+		from, to := k*len(x)/threads, (k+1)*len(x)/threads
+		for ; from < to && p.wrong == nil; from += block {
+			end := min(from+block, to)
+			for j := range d.features {
+				f := &d.features[j]
+				bin := f.bin[from:end]
+				for i, row := range x[from:end] {
+					v := row[j]
+					b := uint8(missing)
+					switch {
+					case math.IsNaN(v):
+					case f.categorical && isCode(v):
+						b = uint8(v)
+					case f.categorical:
+						p.wrong = fmt.Errorf("row %d, feature %d: %v is not a category code from 0 to %d", from+i, j, v, maxBins-1)
+					case math.IsInf(v, 0):
+						p.wrong = fmt.Errorf("row %d, feature %d: %v is not finite", from+i, j, v)
+					default:
+						p.low[j], p.high[j] = min(p.low[j], v), max(p.high[j], v)
+						b = rulers[j].at(v)
+					}
+					bin[i] = b
+					d.byRow[(from+i)*width+j] = b
+				}
+			}
+		}
+		parts[k] = p
+	})
+	for _, p := range parts {
+		if p.wrong != nil {
+			return p.wrong
+		}
+		for j := range d.features {
+			f := &d.features[j]
+			f.low, f.high = min(f.low, p.low[j]), max(f.high, p.high[j])
+		}
+	}
+	return nil
 }
 
 // codes gathers a feature's bins of some rows. Rows far apart in a column are
@@ -100,57 +170,7 @@ func (d *Data) Rows() int { return d.rows }
 // Features returns the number of features.
 func (d *Data) Features() int { return len(d.features) }
 
-func categoryFeature(x [][]float64, j int) (feature, error) {
-	f := feature{bin: make([]uint8, len(x)), categorical: true}
-	for i, row := range x {
-		v := row[j]
-		switch {
-		case math.IsNaN(v):
-			f.bin[i] = missing
-		case isCode(v):
-			f.bin[i] = uint8(v)
-		default:
-			return f, fmt.Errorf("row %d, feature %d: %v is not a category code from 0 to %d", i, j, v, maxBins-1)
-		}
-	}
-	return f, nil
-}
-
 func isCode(v float64) bool { return v >= 0 && v < maxBins && v == math.Trunc(v) }
-
-func numericFeature(x [][]float64, j int) (feature, error) {
-	f := feature{bin: make([]uint8, len(x)), low: math.Inf(1), high: math.Inf(-1)}
-	column := make([]float64, len(x))
-	for i, row := range x {
-		column[i] = row[j]
-		if math.IsInf(row[j], 0) {
-			return f, fmt.Errorf("row %d, feature %d: %v is not finite", i, j, row[j])
-		}
-	}
-	// A stride that shares no factor with a period of the data would be safer
-	// still; one that is odd is enough for tables written patient by patient.
-	stride := max(1, len(x)/sampled) | 1
-	values := make([]float64, 0, len(x)/stride+1)
-	for i, v := range column {
-		if math.IsNaN(v) {
-			continue
-		}
-		f.low, f.high = min(f.low, v), max(f.high, v)
-		if i%stride == 0 {
-			values = append(values, v)
-		}
-	}
-	f.edge = edges(values)
-	r := newRuler(f.edge)
-	for i, v := range column {
-		if math.IsNaN(v) {
-			f.bin[i] = missing
-		} else {
-			f.bin[i] = r.at(v)
-		}
-	}
-	return f, nil
-}
 
 // binOf returns the first bin whose edge is not below v.
 func binOf(edge []float64, v float64) uint8 { return uint8(sort.SearchFloat64s(edge, v)) }

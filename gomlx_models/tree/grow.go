@@ -31,48 +31,72 @@ type Leaf struct {
 // leaves, which keep the order that rows has. random is used if features are
 // drawn or thresholds are random.
 func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (*Tree, []Leaf) {
-	draft := drafts.Get().(*Tree)
-	defer drafts.Put(draft)
-	*draft = Tree{Width: c.width(), Nodes: draft.Nodes[:0], Values: draft.Values[:0], Sets: draft.Sets[:0]}
-	g := growth{
-		data: d, criterion: c, limit: limit, random: random,
-		tree: draft, swap: make([]int32, len(rows)),
-		features: make([]int32, len(d.features)),
-	}
-	g.limit.MinLeaf = max(1, limit.MinLeaf)
-	g.limit.MinSplit = max(2, limit.MinSplit, 2*g.limit.MinLeaf)
-	if limit.MaxFeatures <= 0 || limit.MaxFeatures > len(d.features) {
-		g.limit.MaxFeatures = len(d.features)
-	}
-	for j := range g.features {
-		g.features[j] = int32(j)
-	}
-	if limit.Threads > 1 {
-		g.hands = make(chan struct{}, limit.Threads-1)
-		for range limit.Threads - 1 {
-			g.hands <- struct{}{}
-		}
-	}
-	g.look()
-	g.node(slices.Clone(rows), 0)
-	return &Tree{Width: draft.Width, Nodes: slices.Clone(draft.Nodes), Values: slices.Clone(draft.Values), Sets: append([]Set(nil), draft.Sets...)}, g.leaves
+	return newGrowth(d, c, limit).grow(slices.Clone(rows), random)
 }
 
-// drafts are trees that were grown and copied. A forest keeps its trees without
-// the room that they grew in, which would be as large again.
-var drafts = sync.Pool{New: func() any { return new(Tree) }}
-
+// growth grows trees, one after another in the same memory.
 type growth struct {
 	data      *Data
 	criterion Criterion
 	limit     Limits
 	random    *rand.Rand
-	tree      *Tree
+	tree      *Tree // as far as it is grown
 	leaves    []Leaf
 	lookers   []*looker
-	hands     chan struct{} // that are free to help, shared by all that grow one tree; nil if there are none
-	swap      []int32       // as long as the rows, for dividing them
-	features  []int32       // in the order last drawn
+	crew      *crew   // nil if there is nobody to help
+	swap      []int32 // as long as the rows, for dividing them
+	features  []int32 // in the order last drawn
+	tallier           // nil if sums are not kept
+	spare     [][]float64
+}
+
+// crew is who else is there to help with one tree.
+type crew struct {
+	hands chan struct{} // that are free
+	mu    sync.Mutex
+	idle  []*growth // of parts of the tree that are done, to be used again
+}
+
+func newGrowth(d *Data, c Criterion, limit Limits) *growth {
+	g := &growth{data: d, criterion: c, limit: limit, tree: &Tree{Width: c.width()}, features: make([]int32, len(d.features))}
+	g.limit.MinLeaf = max(1, limit.MinLeaf)
+	g.limit.MinSplit = max(2, limit.MinSplit, 2*g.limit.MinLeaf)
+	if limit.MaxFeatures <= 0 || limit.MaxFeatures > len(d.features) {
+		g.limit.MaxFeatures = len(d.features)
+	}
+	if limit.Threads > 1 {
+		g.crew = &crew{hands: make(chan struct{}, limit.Threads-1)}
+		for range limit.Threads - 1 {
+			g.crew.hands <- struct{}{}
+		}
+	}
+	g.look()
+	return g
+}
+
+// grow does what Grow does. It orders rows by leaf; the leaves returned share
+// them, and are valid until it is called again.
+func (g *growth) grow(rows []int32, random *rand.Rand) (*Tree, []Leaf) {
+	g.random = random
+	for j := range g.features {
+		g.features[j] = int32(j)
+	}
+	g.begin(len(rows))
+	var sums []float64
+	if g.keeps(len(rows), 0) {
+		sums = g.tally(rows)
+	}
+	g.node(rows, 0, sums)
+	// A copy is without the room that the tree grew in, which would be as large again.
+	t := g.tree
+	return &Tree{Width: t.Width, Nodes: slices.Clone(t.Nodes), Values: slices.Clone(t.Values), Sets: append([]Set(nil), t.Sets...)}, g.leaves
+}
+
+// begin forgets what was grown and makes room for a number of rows.
+func (g *growth) begin(rows int) {
+	g.leaves = g.leaves[:0]
+	g.swap = slices.Grow(g.swap[:0], rows)[:rows]
+	g.tree.Nodes, g.tree.Values, g.tree.Sets = g.tree.Nodes[:0], g.tree.Values[:0], g.tree.Sets[:0]
 }
 
 // looker is one goroutine's part of a growth.
@@ -80,6 +104,7 @@ type looker struct {
 	scanner
 	cutter         // nil if the scanner is none
 	lister         // likewise
+	turner         // likewise
 	codes  []uint8 // of the rows of the node
 	order  [listed]uint16
 	bins   [maxBins]uint8
@@ -92,7 +117,11 @@ func (g *growth) look() {
 		l := &looker{scanner: g.criterion.scanner()}
 		l.cutter, _ = l.scanner.(cutter)
 		l.lister, _ = l.scanner.(lister)
+		l.turner, _ = l.scanner.(turner)
 		g.lookers = append(g.lookers, l)
+	}
+	if t, ok := g.criterion.(tallier); ok && t.stride() > 0 && !g.draws() {
+		g.tallier = t
 	}
 }
 
@@ -100,7 +129,8 @@ func (g *growth) look() {
 func (g *growth) draws() bool { return g.limit.MaxFeatures < len(g.features) || g.limit.Random }
 
 // node appends the node that holds rows, and all below it, and returns its index.
-func (g *growth) node(rows []int32, depth int) int32 {
+// sums are the rows' by bin if they are kept, else nil; they are used up.
+func (g *growth) node(rows []int32, depth int, sums []float64) int32 {
 	i := len(g.tree.Nodes)
 	g.criterion.enter(rows)
 	impurity := g.criterion.impurity()
@@ -110,10 +140,11 @@ func (g *growth) node(rows []int32, depth int) int32 {
 	}
 	g.criterion.value(g.tree.Value(i))
 	var best split
-	if len(rows) >= g.limit.MinSplit && (g.limit.MaxDepth == 0 || depth < g.limit.MaxDepth) && impurity > 0 {
-		best = g.best(rows)
+	if g.mayBeSplit(len(rows), depth) && impurity > 0 {
+		best = g.best(rows, sums)
 	}
 	if best.gain <= g.limit.MinGain {
+		g.drop(sums)
 		g.leaves = append(g.leaves, Leaf{Node: i, Rows: rows})
 		return int32(i)
 	}
@@ -134,26 +165,31 @@ func (g *growth) node(rows []int32, depth int) int32 {
 		g.tree.Sets = append(g.tree.Sets, best.left)
 		n.Set = int32(len(g.tree.Sets))
 	}
-	n.Left, n.Right = g.children(rows[:left], rows[left:], depth+1)
+	n.Left, n.Right = g.children(rows[:left], rows[left:], depth+1, sums)
 	g.tree.Nodes[i] = n
 	return int32(i)
 }
 
+func (g *growth) mayBeSplit(rows, depth int) bool {
+	return rows >= g.limit.MinSplit && (g.limit.MaxDepth == 0 || depth < g.limit.MaxDepth)
+}
+
 // children appends the nodes that hold rows, with all below them. If a hand is
 // free and the rows are worth it, both sides grow at once; the tree is the same.
-func (g *growth) children(left, right []int32, depth int) (l, r int32) {
+func (g *growth) children(left, right []int32, depth int, sums []float64) (l, r int32) {
+	leftSums, rightSums := g.parted(left, right, depth, sums)
 	other := g.helped(min(len(left), len(right)), len(right))
 	if other == nil {
-		l = g.node(left, depth)
-		return l, g.node(right, depth)
+		l = g.node(left, depth, leftSums)
+		return l, g.node(right, depth, rightSums)
 	}
 	done := make(chan struct{})
 	go func() {
-		other.node(right, depth)
-		g.hands <- struct{}{}
+		other.node(right, depth, rightSums)
+		g.crew.hands <- struct{}{}
 		close(done)
 	}()
-	l = g.node(left, depth)
+	l = g.node(left, depth, leftSums)
 	<-done
 	r = int32(len(g.tree.Nodes))
 	sets := int32(len(g.tree.Sets))
@@ -171,13 +207,16 @@ func (g *growth) children(left, right []int32, depth int) (l, r int32) {
 		leaf.Node += int(r)
 		g.leaves = append(g.leaves, leaf)
 	}
+	g.crew.mu.Lock()
+	g.crew.idle = append(g.crew.idle, other)
+	g.crew.mu.Unlock()
 	return l, r
 }
 
 // helped returns a growth for another part of the tree, of so many rows, and
 // takes a hand for it; nil if that cannot be, or is not worth it.
 func (g *growth) helped(smaller, rows int) *growth {
-	if g.hands == nil || g.draws() || smaller < 1024 {
+	if g.crew == nil || g.draws() || smaller < 1024 {
 		return nil
 	}
 	c := g.criterion.fork()
@@ -185,15 +224,21 @@ func (g *growth) helped(smaller, rows int) *growth {
 		return nil
 	}
 	select {
-	case <-g.hands:
+	case <-g.crew.hands:
 	default:
 		return nil
 	}
-	other := &growth{
-		data: g.data, criterion: c, limit: g.limit, hands: g.hands, features: g.features,
-		tree: &Tree{Width: g.tree.Width}, swap: make([]int32, rows),
+	g.crew.mu.Lock()
+	var other *growth
+	if last := len(g.crew.idle) - 1; last >= 0 {
+		other, g.crew.idle = g.crew.idle[last], g.crew.idle[:last]
 	}
-	other.look()
+	g.crew.mu.Unlock()
+	if other == nil {
+		other = &growth{data: g.data, criterion: c, limit: g.limit, crew: g.crew, features: g.features, tree: &Tree{Width: g.tree.Width}}
+		other.look()
+	}
+	other.begin(rows)
 	return other
 }
 
@@ -211,8 +256,8 @@ type split struct {
 }
 
 // best returns the best split of the node last entered; of equal ones that of
-// the feature looked at first.
-func (g *growth) best(rows []int32) split {
+// the feature looked at first. sums are the rows' by bin, or nil.
+func (g *growth) best(rows []int32, sums []float64) split {
 	// Rounding must not make one perfect split better than another.
 	most := g.criterion.most() * (1 - 1e-12)
 	own := g.lookers[0]
@@ -221,46 +266,61 @@ func (g *growth) best(rows []int32) split {
 		g.bestOfDrawn(rows, most)
 		return own.best
 	}
-	if len(rows)*len(g.features) < 1<<15 || len(g.lookers) == 1 { // too little work to share
+	work := len(rows)
+	if sums != nil {
+		work = maxBins
+	}
+	if work*len(g.features) < 1<<15 { // too little to share
 		for j := range g.features {
-			if g.scan(own, int32(j), rows, 0, most); own.best.gain >= most {
+			if g.scan(own, int32(j), rows, g.sumsOf(sums, j), 0, most); own.best.gain >= most {
 				break
 			}
 		}
 		return own.best
 	}
-	var next atomic.Int64
-	look := func(l *looker) {
-		for {
-			j := int(next.Add(1)) - 1
-			if j >= len(g.features) {
-				return
-			}
-			g.scan(l, int32(j), rows, 0, most)
-		}
-	}
-	var workers sync.WaitGroup
-	var helping []*looker
-	for _, l := range g.lookers[1:] {
-		select {
-		case <-g.hands:
-			l.best = split{}
-			helping = append(helping, l)
-			workers.Go(func() {
-				look(l)
-				g.hands <- struct{}{}
-			})
-		default:
-		}
-	}
-	look(own)
-	workers.Wait()
-	for _, l := range helping {
+	helping := g.share(len(g.features), func(l *looker, j int) { g.scan(l, int32(j), rows, g.sumsOf(sums, j), 0, most) })
+	for _, l := range g.lookers[1 : 1+helping] {
 		if l.best.gain > own.best.gain || l.best.gain == own.best.gain && l.best.feature < own.best.feature {
 			own.best = l.best
 		}
 	}
 	return own.best
+}
+
+// share calls f for 0 … n-1 from as many goroutines as there are hands free, each
+// with a looker of its own, the first of the growth's. It returns the number of
+// those that helped.
+func (g *growth) share(n int, f func(l *looker, i int)) (helping int) {
+	var next atomic.Int64
+	work := func(l *looker) {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			f(l, i)
+		}
+	}
+	var workers sync.WaitGroup
+	for helping < min(len(g.lookers)-1, n-1) {
+		select {
+		case <-g.crew.hands:
+		default:
+			work(g.lookers[0])
+			workers.Wait()
+			return helping
+		}
+		helping++
+		l := g.lookers[helping]
+		l.best = split{}
+		workers.Go(func() {
+			work(l)
+			g.crew.hands <- struct{}{}
+		})
+	}
+	work(g.lookers[0])
+	workers.Wait()
+	return helping
 }
 
 // bestOfDrawn draws features until MaxFeatures of them vary in the node.
@@ -274,7 +334,7 @@ func (g *growth) bestOfDrawn(rows []int32, most float64) {
 		if g.limit.Random {
 			u = g.random.Float64()
 		}
-		if g.scan(own, g.features[k], rows, u, most) {
+		if g.scan(own, g.features[k], rows, nil, u, most) {
 			if varied++; varied == g.limit.MaxFeatures || own.best.gain >= most {
 				break
 			}
@@ -283,13 +343,16 @@ func (g *growth) bestOfDrawn(rows []int32, most float64) {
 }
 
 // scan makes the best split of rows by a feature the looker's, if it is better
-// than what that has, and reports whether the feature varies among them. u places
-// a random threshold. A gain of most or above counts as most.
-func (g *growth) scan(l *looker, j int32, rows []int32, u, most float64) (varies bool) {
+// than what that has, and reports whether the feature varies among them. sums are
+// the rows' by bin of the feature, or nil. u places a random threshold. A gain of
+// most or above counts as most.
+func (g *growth) scan(l *looker, j int32, rows []int32, sums []float64, u, most float64) (varies bool) {
 	f := &g.data.features[j]
-	l.codes = g.data.codes(l.codes, j, rows)
+	if sums == nil {
+		l.codes = g.data.codes(l.codes, j, rows)
+	}
 	switch {
-	case f.categorical:
+	case sums != nil || f.categorical:
 	case g.limit.Random && l.cutter != nil:
 		if low, high := extent(l.codes); high != missing {
 			return g.cutOf(l, j, low, high, u, most)
@@ -299,7 +362,12 @@ func (g *growth) scan(l *looker, j int32, rows []int32, u, most float64) (varies
 			return g.listOf(l, j, order, most)
 		}
 	}
-	occupied := l.load(l.codes)
+	var occupied Set
+	if sums != nil {
+		occupied = l.turn(sums)
+	} else {
+		occupied = l.load(l.codes)
+	}
 	anyMissing := occupied.Has(missing)
 	bins := l.bins[:0]
 	for w, word := range occupied {

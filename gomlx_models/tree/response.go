@@ -37,6 +37,10 @@ type Response struct {
 // A cell sums what the rows in one bin hold.
 type cell struct{ y, w, rows float64 }
 
+// cells are the sums of a feature, three numbers a bin: Σ w y, Σ w, which is not
+// kept if all weights are 1, and the number of rows.
+type cells [256 * 3]float64
+
 func (r *Response) width() int { return 1 }
 
 func (r *Response) enter(rows []int32) {
@@ -83,11 +87,35 @@ func (r *Response) impurity() float64 {
 	return max(0, r.squares/r.sumW-mean*mean)
 }
 
+// most is what a split into pure sides would gain; of few rows it is what the best
+// of all ways to part them gains, which one of the first features often finds.
+// Either side of that way holds neighbours in response (Fisher 1958).
 func (r *Response) most() float64 {
+	n := len(r.raw)
 	if r.Lambda != 0 { // shrunken means are not where the error is least
 		return math.Inf(1)
 	}
-	return r.squares - r.sumY*r.sumY/r.sumW
+	whole := r.sumY * r.sumY / r.sumW
+	if n > listed {
+		return r.squares - whole
+	}
+	var room [listed]uint8
+	order := room[:0]
+	for i := range n {
+		order = append(order, uint8(i))
+		k := i
+		for ; k > 0 && r.raw[order[k-1]] > r.raw[i]; k-- {
+			order[k] = order[k-1]
+		}
+		order[k] = uint8(i)
+	}
+	var left cell
+	best := 0.0
+	for _, i := range order[:n-1] {
+		left.y, left.w = left.y+r.y[i], left.w+r.weight[i]
+		best = max(best, r.gain(left)-whole)
+	}
+	return best
 }
 
 func (r *Response) fork() Criterion {
@@ -99,18 +127,71 @@ func (r *Response) fork() Criterion {
 
 func (r *Response) scanner() scanner { return &responseScanner{r: r} }
 
+// stride of the sums of a bin; 0 if a node's are not those of its rows.
+func (r *Response) stride() int {
+	if r.Relabel != nil || r.Mass != nil {
+		return 0
+	}
+	return 3
+}
+
+func (r *Response) add(sums []float64, d *Data, rows []int32, from, to int) {
+	width := len(d.features)
+	for _, i := range rows {
+		codes := d.byRow[int(i)*width+from : int(i)*width+to]
+		y, at := r.Y[i], from
+		if r.Weight == nil {
+			for _, b := range codes {
+				c := (*cells)(sums[at*len(cells{}):])
+				c[int(b)*3] += y
+				c[int(b)*3+2]++
+				at++
+			}
+			continue
+		}
+		w := r.Weight[i]
+		y *= w
+		for _, b := range codes {
+			c := (*cells)(sums[at*len(cells{}):])
+			c[int(b)*3] += y
+			c[int(b)*3+1] += w
+			c[int(b)*3+2]++
+			at++
+		}
+	}
+}
+
 type responseScanner struct {
 	r        *Response
-	hist     [256]cell
+	own      cells
+	hist     *cells // own, or some that are kept
 	mass     [256]float64
-	occupied Set
+	occupied Set // of own
+}
+
+func (s *responseScanner) turn(sums []float64) (occupied Set) {
+	s.hist = (*cells)(sums)
+	return s.hist.occupied()
+}
+
+func (h *cells) occupied() Set { return occupied(h[:], 3) }
+
+// at returns the sums of a bin.
+func (s *responseScanner) at(bin uint8) cell {
+	c := cell{s.hist[int(bin)*3], s.hist[int(bin)*3+1], s.hist[int(bin)*3+2]}
+	if s.r.Weight == nil {
+		c.w = c.rows
+	}
+	return c
 }
 
 func (s *responseScanner) load(codes []uint8) Set {
+	s.hist = &s.own
+	h := s.hist
 	for w, word := range s.occupied {
 		for ; word != 0; word &= word - 1 {
 			b := w<<6 + trailing(word)
-			s.hist[b] = cell{}
+			clear(h[b*3 : b*3+3])
 			if s.r.Mass != nil {
 				s.mass[b] = 0
 			}
@@ -118,20 +199,17 @@ func (s *responseScanner) load(codes []uint8) Set {
 	}
 	s.occupied = Set{}
 	y := s.r.y[:len(codes)]
-	if s.r.Weight == nil { // a row's weight is 1, and the cell's is known by its rows
+	if s.r.Weight == nil {
 		for i, b := range codes {
-			c := &s.hist[b]
-			c.y += y[i]
-			c.w++
-			c.rows++
+			h[int(b)*3] += y[i]
+			h[int(b)*3+2]++
 		}
 	} else {
 		weight := s.r.weight[:len(codes)]
 		for i, b := range codes {
-			c := &s.hist[b]
-			c.y += y[i]
-			c.w += weight[i]
-			c.rows++
+			h[int(b)*3] += y[i]
+			h[int(b)*3+1] += weight[i]
+			h[int(b)*3+2]++
 		}
 	}
 	if s.r.Mass != nil {
@@ -145,23 +223,20 @@ func (s *responseScanner) load(codes []uint8) Set {
 		}
 		return s.occupied
 	}
-	for b := range s.hist {
-		if s.hist[b].rows > 0 {
-			s.occupied.add(uint8(b))
-		}
-	}
+	s.occupied = h.occupied()
 	return s.occupied
 }
 
 func (s *responseScanner) key(bin uint8) float64 {
-	return s.hist[bin].y / (s.hist[bin].w + s.r.Lambda)
+	c := s.at(bin)
+	return c.y / (c.w + s.r.Lambda)
 }
 
 func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least int) (best int, gain float64) {
 	var left cell
 	var mass float64
 	if missingLeft {
-		left, mass = s.hist[missing], s.mass[missing]
+		left, mass = s.at(missing), s.mass[missing]
 	}
 	r := s.r
 	rows, atLeast := float64(len(r.y)), float64(least)
@@ -171,10 +246,13 @@ func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least i
 		if i+1 >= to {
 			break
 		}
-		c := &s.hist[b]
+		c := s.at(b)
 		left.y, left.w, left.rows = left.y+c.y, left.w+c.w, left.rows+c.rows
 		mass += s.mass[b]
 		if i+1 < from || left.rows < atLeast || rows-left.rows < atLeast || !r.balanced(left.rows, mass) {
+			continue
+		}
+		if !(left.w > 0 && left.w < r.sumW) { // weights so small that differences of sums are but rounding
 			continue
 		}
 		if g := r.gain(left) - whole; g > gain {

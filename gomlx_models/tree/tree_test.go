@@ -97,6 +97,65 @@ func TestSameBitsWhateverTheThreads(t *testing.T) {
 	}
 }
 
+// Sums of whole numbers are exact, in whatever order they are taken: the tree must
+// be the same whether a child's are differences or not.
+func TestKeptSumsAreThoseOfTheRows(t *testing.T) {
+	x, class, number := moons(12_000, 4)
+	d, err := NewData(x, moonKinds, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, classes := make([]int32, len(x)), make([]int32, len(x))
+	y, weight := make([]float64, len(x)), make([]float64, len(x))
+	for i := range x {
+		rows[i], classes[i], y[i], weight[i] = int32(i), int32(class[i]), math.Round(8*number[i]), float64(1+i%3)
+	}
+	for name, c := range map[string]Criterion{
+		"numbers":          &Response{Y: y},
+		"weighted numbers": &Response{Y: y, Weight: weight},
+		"classes":          &Classes{Class: classes, Count: 2},
+		"weighted classes": &Classes{Class: classes, Count: 2, Weight: weight},
+	} {
+		g := newGrowth(d, c, Limits{MaxDepth: 8})
+		kept, _ := g.grow(slices.Clone(rows), nil)
+		if len(g.spare) == 0 {
+			t.Errorf("%s: no sums were kept", name)
+		}
+		g.tallier = nil
+		want, _ := g.grow(slices.Clone(rows), nil)
+		if !reflect.DeepEqual(kept, want) {
+			t.Errorf("%s: with sums kept the tree has %d nodes, else %d, or they differ", name, len(kept.Nodes), len(want.Nodes))
+		}
+	}
+}
+
+// Of few rows, Response.most must be the gain of the best way to part them.
+func TestMostIsTheBestWayToPartRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	for n := 2; n <= listed; n++ {
+		c := &Response{}
+		rows := make([]int32, n)
+		for i := range rows {
+			rows[i] = int32(i)
+			c.Y, c.Weight = append(c.Y, math.Round(4*r.NormFloat64())), append(c.Weight, float64(1+r.IntN(3)))
+		}
+		c.enter(rows)
+		want := 0.0
+		for ways := 1; ways < 1<<n-1; ways++ {
+			var left cell
+			for i := range rows {
+				if ways>>i&1 == 1 {
+					left.y, left.w = left.y+c.y[i], left.w+c.weight[i]
+				}
+			}
+			want = max(want, c.gain(left)-c.sumY*c.sumY/c.sumW)
+		}
+		if got := c.most(); math.Abs(got-want) > 1e-12*want {
+			t.Errorf("%d rows: got %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestLearnsFromMissingValuesAndCategories(t *testing.T) {
 	x, class, number := moons(4000, 1)
 	testX, testClass, testNumber := moons(2000, 2)
@@ -692,6 +751,15 @@ func benchmarkRows(n int) (x [][]float64, class []int, number []float64) {
 	return x, class, number
 }
 
+func BenchmarkData(b *testing.B) {
+	x, _, _ := benchmarkRows(80_000)
+	for b.Loop() {
+		if _, err := NewData(x, nil, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkFit(b *testing.B) {
 	x, class, number := benchmarkRows(80_000)
 	ctx := context.Background()
@@ -705,7 +773,9 @@ func BenchmarkFit(b *testing.B) {
 		})
 	}
 	f("tree", func() error { _, err := Classify(ctx, x, class, 2, Config{Method: Single}); return err })
+	f("tree numbers", func() error { _, err := Regress(ctx, x, number, Config{Method: Single}); return err })
 	f("forest100", func() error { _, err := Classify(ctx, x, class, 2, Config{}); return err })
+	f("extra100", func() error { _, err := Classify(ctx, x, class, 2, Config{Method: Extra}); return err })
 	f("regression20", func() error { _, err := Regress(ctx, x, number, Config{Trees: 20}); return err })
 	f("boost100", func() error { _, err := BoostClasses(ctx, x, class, 2, BoostConfig{}); return err })
 }
