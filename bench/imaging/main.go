@@ -15,25 +15,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/assay-ml/assay/bench/peer"
-	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/imaging"
 )
-
-// warmUp is how many steps do not count: the first compiles.
-const warmUp = 3
 
 func main() {
 	quick := flag.Bool("quick", false, "few steps, to see whether it works")
@@ -125,41 +119,11 @@ func own(args []string) error {
 	}
 	model := imaging.New(imaging.Config{
 		Classes: []string{"no", "yes"}, HoldOut: -1,
-		Options: fit.Options{Epochs: (steps + warmUp) * batch / films, Batch: batch, Seed: 1},
+		Options: fit.Options{Epochs: 1 + (steps+peer.WarmUp)*batch/films, Batch: batch, Seed: 1},
 	})
-	watch := &stopwatch{last: time.Now()}
-	if err := model.Fit(context.Background(), train, watch); err != nil {
+	watch := peer.StartStopwatch(steps)
+	if err := model.Fit(context.Background(), train, watch); err != nil && !errors.Is(err, peer.ErrTimed) {
 		return err
 	}
-	counted := slices.Sorted(slices.Values(watch.took[warmUp:]))
-	return json.NewEncoder(os.Stdout).Encode(map[string]float64{
-		"step": counted[len(counted)/2], "cpu": (watch.used - watch.before) / float64(len(counted)), "first": watch.took[0],
-	})
-}
-
-// stopwatch times steps, in milliseconds.
-type stopwatch struct {
-	last         time.Time
-	step         int64
-	took         []float64
-	before, used float64 // processor time after the warm-up and after the last step
-}
-
-var _ models.Observer = (*stopwatch)(nil)
-
-// Step implements models.Observer.
-func (s *stopwatch) Step(step int64, _ []string, _ []float64) error {
-	if step == s.step { // the same again, with what the epoch's end knows
-		return nil
-	}
-	now := time.Now()
-	s.step, s.last, s.took = step, now, append(s.took, float64(now.Sub(s.last))/1e6)
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		return err
-	}
-	if s.used = float64(use.Utime.Nano()+use.Stime.Nano()) / 1e6; step == warmUp {
-		s.before = s.used
-	}
-	return nil
+	return json.NewEncoder(os.Stdout).Encode(watch.Figures())
 }

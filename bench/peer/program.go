@@ -76,6 +76,21 @@ func (p Program) Figures(ctx context.Context, dir string, args ...string) (Row, 
 	return row, nil
 }
 
+// Compare runs the programs one after another on a task, and returns what each did.
+func Compare(ctx context.Context, task, dir string, programs []Program, args ...string) ([]Row, error) {
+	var rows []Row
+	for _, p := range programs {
+		fmt.Fprintf(os.Stderr, "bench: %s: %s\n", task, p.Name)
+		row, err := p.Figures(ctx, dir, args...)
+		if err != nil {
+			return nil, err
+		}
+		row.Task = task
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
 // Environ puts the programs of the peer's environment before others.
 func (p Program) Environ() []string {
 	return append(os.Environ(), "PATH="+filepath.Dir(p.Command[0])+string(os.PathListSeparator)+os.Getenv("PATH"))

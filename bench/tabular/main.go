@@ -112,19 +112,15 @@ func bench(ctx context.Context, w work, only string) error {
 		for _, name := range t.peers {
 			programs = append(programs, peer.Program{Name: name, Command: []string{field.Python, field.Script, name}})
 		}
-		for _, p := range programs {
-			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", t.title, p.Name)
-			trees := w.trees
-			if t.name == "forest_numbers" {
-				trees /= 5
-			}
-			row, err := p.Figures(ctx, field.Dir, t.name, strconv.Itoa(min(t.rows, w.rows)), strconv.Itoa(w.held()), strconv.Itoa(trees), metabric)
-			if err != nil {
-				return err
-			}
-			row.Task = t.title
-			rows = append(rows, row)
+		trees := w.trees
+		if t.name == "forest_numbers" {
+			trees /= 5
 		}
+		more, err := peer.Compare(ctx, t.title, field.Dir, programs, t.name, strconv.Itoa(min(t.rows, w.rows)), strconv.Itoa(w.held()), strconv.Itoa(trees), metabric)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
 	}
 	peer.Write(os.Stdout, []peer.Column{
 		{Name: "fit", Title: "fit", Format: peer.Ms},

@@ -8,8 +8,8 @@ import (
 	"math"
 	"os"
 	"slices"
-	"time"
 
+	"github.com/assay-ml/assay/bench/peer"
 	"github.com/assay-ml/assay/gomlx_models/linear"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/score"
@@ -88,22 +88,19 @@ func own(ctx context.Context, name string, rows, held, trees int, metabric strin
 // measure fits, predicts and judges by the one number that Model.Scale makes of
 // an answer.
 func measure[Y, A any](ctx context.Context, m *prognosis.Model[Y, A], train, test prognosis.Dataset[Y], judge func([]float64, []Y) float64) (map[string]float64, error) {
-	begin := time.Now()
-	if err := m.Fit(ctx, train); err != nil {
-		return nil, err
-	}
-	fitted := time.Now()
-	answers, err := m.Predict(ctx, test.X)
+	var answers []A
+	figures, err := peer.Time(
+		func() error { return m.Fit(ctx, train) },
+		func() (err error) {
+			answers, err = m.Predict(ctx, test.X)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	done := time.Now()
-	return map[string]float64{
-		"fit": ms(fitted.Sub(begin)), "predict": ms(done.Sub(fitted)), "score": judge(m.Scale(answers), test.Y),
-	}, nil
+	figures["score"] = judge(m.Scale(answers), test.Y)
+	return figures, nil
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // generated reads what peers.py made: the first rows, and those held out, which
 // are the last.

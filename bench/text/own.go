@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/assay-ml/assay/bench/peer"
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/score"
@@ -73,39 +72,12 @@ func step(ctx context.Context, length, steps string) (map[string]float64, error)
 		noise.X, noise.Y = append(noise.X, strings.Join(note, " ")), append(noise.Y, []int{i % 2})
 	}
 	config := tutorial
-	config.MaxTokens, config.HoldOut, config.Epochs = words, -1, 1+(n+warmUp)*batch/texts
-	watch := &stopwatch{last: time.Now(), stopAfter: n + warmUp}
-	if err := text.New(config).Fit(ctx, noise, watch); err != nil && !errors.Is(err, errTimed) {
+	config.MaxTokens, config.HoldOut, config.Epochs = words, -1, 1+(n+peer.WarmUp)*batch/texts
+	watch := peer.StartStopwatch(n)
+	if err := text.New(config).Fit(ctx, noise, watch); err != nil && !errors.Is(err, peer.ErrTimed) {
 		return nil, err
 	}
-	counted := slices.Sorted(slices.Values(watch.took[warmUp:]))
-	return map[string]float64{"step": counted[len(counted)/2], "first": watch.took[0]}, nil
-}
-
-// warmUp is how many steps do not count: the first compiles.
-const warmUp = 3
-
-// stopwatch times steps, in milliseconds, and stops after so many.
-type stopwatch struct {
-	last      time.Time
-	step      int64
-	stopAfter int
-	took      []float64
-}
-
-var errTimed = errors.New("timed")
-
-// Step implements models.Observer.
-func (s *stopwatch) Step(step int64, _ []string, _ []float64) error {
-	if step == s.step { // the same again, with what the epoch's end knows
-		return nil
-	}
-	now := time.Now()
-	s.step, s.last, s.took = step, now, append(s.took, float64(now.Sub(s.last))/1e6)
-	if len(s.took) == s.stopAfter {
-		return errTimed
-	}
-	return nil
+	return watch.Figures(), nil
 }
 
 // onCorpus fits a model to the corpus in a file and judges it.
@@ -129,22 +101,20 @@ func onCorpus(ctx context.Context, path string, m models.Model[string, []int, []
 		network.ValidateOn(set("validation"))
 	}
 	test := set("test")
-	begin := time.Now()
-	if err := m.Fit(ctx, set("train")); err != nil {
-		return nil, err
-	}
-	fitted := time.Now()
-	probs, err := m.Predict(ctx, test.X)
+	var probs [][]float64
+	figures, err := peer.Time(
+		func() error { return m.Fit(ctx, set("train")) },
+		func() (err error) {
+			probs, err = m.Predict(ctx, test.X)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	done := time.Now()
 	positive, p := make([]bool, test.Len()), make([]float64, test.Len())
 	for i := range probs {
 		positive[i], p[i] = test.Y[i][0] == 1, probs[i][1]
 	}
-	return map[string]float64{
-		"fit": float64(fitted.Sub(begin)) / 1e6, "predict": float64(done.Sub(fitted)) / 1e6,
-		"auc": score.AUC(positive, p), "f1": score.Confusion(positive, p, 0.5).F1(),
-	}, nil
+	figures["auc"], figures["f1"] = score.AUC(positive, p), score.Confusion(positive, p, 0.5).F1()
+	return figures, nil
 }

@@ -63,20 +63,17 @@ func bench(ctx context.Context, rows, trees int, only string) error {
 	if err := generate(filepath.Join(field.Dir, "patients.bin"), 2*rows); err != nil {
 		return err
 	}
+	programs := []peer.Program{{Name: "assay", Command: []string{field.Self}}, {Name: "econml", Command: []string{field.Python, field.Script}}}
 	var out []peer.Row
 	for _, task := range tasks {
 		if only != "" && !slices.Contains(strings.Split(only, ","), task[0]) {
 			continue
 		}
-		for _, p := range []peer.Program{{Name: "assay", Command: []string{field.Self}}, {Name: "econml", Command: []string{field.Python, field.Script}}} {
-			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", task[1], p.Name)
-			row, err := p.Figures(ctx, field.Dir, task[0], strconv.Itoa(rows), strconv.Itoa(trees))
-			if err != nil {
-				return err
-			}
-			row.Task = task[1]
-			out = append(out, row)
+		more, err := peer.Compare(ctx, task[1], field.Dir, programs, task[0], strconv.Itoa(rows), strconv.Itoa(trees))
+		if err != nil {
+			return err
 		}
+		out = append(out, more...)
 	}
 	peer.Write(os.Stdout, []peer.Column{
 		{Name: "fit", Title: "fit", Format: peer.Ms},

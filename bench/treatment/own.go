@@ -7,8 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"time"
 
+	"github.com/assay-ml/assay/bench/peer"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/treatment"
 	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
@@ -125,17 +125,14 @@ func own(ctx context.Context, task string, rows, trees int) (map[string]float64,
 	default:
 		return nil, fmt.Errorf("there is no task %q", task)
 	}
-	begin := time.Now()
-	if err := fit(); err != nil {
-		return nil, err
-	}
-	fitted := time.Now()
-	effect, stdErr, err := predict()
+	var effect, stdErr []float64
+	figures, err := peer.Time(fit, func() (err error) {
+		effect, stdErr, err = predict()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	done := time.Now()
-	figures := map[string]float64{"fit": ms(fitted.Sub(begin)), "predict": ms(done.Sub(fitted))}
 	var squares, covered float64
 	for i, e := range effect {
 		off := e - truth[rows+i]
@@ -150,5 +147,3 @@ func own(ctx context.Context, task string, rows, trees int) (map[string]float64,
 	}
 	return figures, nil
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
