@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 )
 
 // BoostConfig describes gradient boosting: small trees, each grown on what the
@@ -57,7 +58,7 @@ func BoostClasses(ctx context.Context, x [][]float64, y []int, classes int, c Bo
 	if classes == 2 {
 		e := &Ensemble{Outputs: 1, Link: Logistic, Base: []float64{math.Log(share[1] / share[0])}}
 		return c.boost(ctx, x, e, func(i int, raw, gradient, hessian []float64) {
-			p := sigmoid(raw[0])
+			p := probability.Logistic(raw[0])
 			gradient[0], hessian[0] = p-float64(y[i]), p*(1-p)
 		})
 	}
@@ -67,7 +68,7 @@ func BoostClasses(ctx context.Context, x [][]float64, y []int, classes int, c Bo
 		e.Base = append(e.Base, math.Log(max(share[k]/total, 1e-12)))
 	}
 	return c.boost(ctx, x, e, func(i int, raw, gradient, hessian []float64) {
-		for k, p := range softmax(raw) {
+		for k, p := range probability.Softmax(slices.Clone(raw)) {
 			gradient[k], hessian[k] = p, p*(1-p)
 		}
 		gradient[y[i]]--
@@ -156,14 +157,14 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 		})
 		for k := range outputs {
 			rows = c.draw(rows[:0], n, random)
-			t, leaves := growths[k].grow(rows, random)
+			t := growths[k].grow(rows, random)
 			t.Output = k
 			for v := range t.Values {
 				t.Values[v] *= rate
 			}
 			e.Trees = append(e.Trees, t)
 			if len(rows) == n { // every row is in one of the leaves
-				for _, leaf := range leaves {
+				for _, leaf := range growths[k].leaves(rows) {
 					for _, i := range leaf.Rows {
 						raw[i][k] += t.Values[leaf.Node]
 					}

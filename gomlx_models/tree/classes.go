@@ -13,7 +13,8 @@ type Classes struct {
 	// Entropy measures impurity by −Σ p log₂ p rather than Gini's 1 − Σ p².
 	Entropy bool
 
-	class  []int32   // of the rows of the node
+	rows   int       // of the node
+	class  []int32   // of each of them, if they are loaded
 	weight []float64 // likewise
 	total  []float64 // weight of each class in the node
 	sum    float64
@@ -21,21 +22,30 @@ type Classes struct {
 
 func (c *Classes) width() int { return c.Count }
 
-func (c *Classes) enter(rows []int32) {
-	// The root is entered first, with more rows than any node below it.
-	c.class, c.weight = slices.Grow(c.class[:0], len(rows)), slices.Grow(c.weight[:0], len(rows))
+func (c *Classes) enter(rows []int32, load bool) {
+	c.rows = len(rows)
 	c.total = append(c.total[:0], make([]float64, c.Count)...)
 	for _, r := range rows {
 		w := 1.0
 		if c.Weight != nil {
 			w = c.Weight[r]
 		}
-		c.class, c.weight = append(c.class, c.Class[r]), append(c.weight, w)
 		c.total[c.Class[r]] += w
 	}
 	c.sum = 0
 	for _, w := range c.total {
 		c.sum += w
+	}
+	if !load {
+		return
+	}
+	// The root is entered first, with more rows than any node below it.
+	c.class, c.weight = slices.Grow(c.class[:0], len(rows))[:len(rows)], slices.Grow(c.weight[:0], len(rows))[:len(rows)]
+	for i, r := range rows {
+		c.class[i], c.weight[i] = c.Class[r], 1
+		if c.Weight != nil {
+			c.weight[i] = c.Weight[r]
+		}
 	}
 }
 
@@ -187,7 +197,7 @@ func (s *classScanner) scan(bins []uint8, missingLeft bool, from, to, least int)
 	if missingLeft {
 		move(missing)
 	}
-	sum, all, atLeast := s.c.sum, float64(len(s.c.class)), float64(least)
+	sum, all, atLeast := s.c.sum, float64(s.c.rows), float64(least)
 	whole := s.c.purity(s.c.total, sum)
 	gain = enough(whole)
 	for i, b := range bins {

@@ -140,7 +140,7 @@ func (c Config) features(of int, drawn bool) int {
 // valid until the next tree.
 type grown struct {
 	tree   *Tree
-	leaves []Leaf
+	leaves func() []Leaf
 	weight []float64 // of every row; 0 if out of bag
 }
 
@@ -182,8 +182,7 @@ func (c Config) grow(ctx context.Context, d *Data, drawn bool, criterion func(we
 			if h, ok := rule.(*Hazard); ok {
 				h.Order(rows)
 			}
-			g := grown{weight: weight}
-			g.tree, g.leaves = growth.grow(rows, random)
+			g := grown{tree: growth.grow(rows, random), leaves: func() []Leaf { return growth.leaves(rows) }, weight: weight}
 			if c.Prune > 0 {
 				g.tree.Prune(c.Prune)
 			}

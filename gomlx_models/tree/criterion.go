@@ -5,8 +5,9 @@ package tree
 type Criterion interface {
 	// width is the number of values of a node.
 	width() int
-	// enter turns to a node that holds rows.
-	enter(rows []int32)
+	// enter turns to a node that holds rows. load says whether scanners will
+	// load codes of them.
+	enter(rows []int32, load bool)
 	// value writes the answer of the node entered.
 	value(dst []float64)
 	// cover and impurity describe the node entered. A node of impurity 0 is

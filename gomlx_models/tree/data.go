@@ -74,7 +74,7 @@ func (d *Data) learnEdges(x [][]float64, threads int) []ruler {
 			first := group * together
 			last := min(first+together, len(rulers))
 			for k := range values {
-				values[k] = values[k][:0]
+				values[k] = slices.Grow(values[k][:0], len(x)/stride+1)
 			}
 			for i := 0; i < len(x); i += stride {
 				for k, v := range x[i][first:last] {

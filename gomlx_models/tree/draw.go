@@ -33,7 +33,7 @@ func (t *Tree) draw(i int32, l Labels, depth int) *models.Branch {
 	}
 	if !n.Leaf() && depth > 0 {
 		d.Ask = t.ask(n, l)
-		d.Children = []*models.Branch{t.draw(n.Left, l, depth-1), t.draw(n.Right, l, depth-1)}
+		d.Children = []*models.Branch{t.draw(i+1, l, depth-1), t.draw(n.Right, l, depth-1)}
 	}
 	return d
 }

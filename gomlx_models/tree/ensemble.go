@@ -2,10 +2,11 @@ package tree
 
 import (
 	"fmt"
-	"math"
 	"runtime"
+	"slices"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 )
 
 // Ensemble is trees that answer together: one tree, a forest that takes their
@@ -94,28 +95,10 @@ func (e *Ensemble) check(xs [][]float64) error {
 func (l Link) answer(raw []float64) []float64 {
 	switch l {
 	case Logistic:
-		p := sigmoid(raw[0])
+		p := probability.Logistic(raw[0])
 		return []float64{1 - p, p}
 	case Softmax:
-		return softmax(raw)
+		return probability.Softmax(slices.Clone(raw))
 	}
 	return raw
-}
-
-func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
-
-func softmax(z []float64) []float64 {
-	most := z[0]
-	for _, v := range z {
-		most = max(most, v)
-	}
-	p, sum := make([]float64, len(z)), 0.0
-	for k, v := range z {
-		p[k] = math.Exp(v - most)
-		sum += p[k]
-	}
-	for k := range p {
-		p[k] /= sum
-	}
-	return p
 }

@@ -31,7 +31,8 @@ type Leaf struct {
 // leaves, which keep the order that rows has. random is used if features are
 // drawn or thresholds are random.
 func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (*Tree, []Leaf) {
-	return newGrowth(d, c, limit).grow(slices.Clone(rows), random)
+	g, rows := newGrowth(d, c, limit), slices.Clone(rows)
+	return g.grow(rows, random), g.leaves(rows)
 }
 
 // growth grows trees, one after another in the same memory.
@@ -40,21 +41,30 @@ type growth struct {
 	criterion Criterion
 	limit     Limits
 	random    *rand.Rand
-	tree      *Tree // as far as it is grown
-	leaves    []Leaf
+	tree      *Tree   // as far as it is grown
+	held      []int32 // rows in each leaf, in the order of the leaves
 	lookers   []*looker
-	crew      *crew   // nil if there is nobody to help
+	crew      *crew
 	swap      []int32 // as long as the rows, for dividing them
 	features  []int32 // in the order last drawn
 	tallier           // nil if sums are not kept
-	spare     [][]float64
 }
 
-// crew is who else is there to help with one tree.
+// crew is what the growths of one tree share: hands that are free to help, and what
+// was used and may be used again.
 type crew struct {
-	hands chan struct{} // that are free
+	hands chan struct{}
 	mu    sync.Mutex
-	idle  []*growth // of parts of the tree that are done, to be used again
+	idle  []*growth   // of parts of the tree that are done
+	spare [][]float64 // sums of bins
+}
+
+// last takes the last of what is kept; the zero value if there is nothing.
+func last[T any](kept *[]T) (v T) {
+	if n := len(*kept); n > 0 {
+		v, *kept = (*kept)[n-1], (*kept)[:n-1]
+	}
+	return v
 }
 
 func newGrowth(d *Data, c Criterion, limit Limits) *growth {
@@ -64,19 +74,17 @@ func newGrowth(d *Data, c Criterion, limit Limits) *growth {
 	if limit.MaxFeatures <= 0 || limit.MaxFeatures > len(d.features) {
 		g.limit.MaxFeatures = len(d.features)
 	}
-	if limit.Threads > 1 {
-		g.crew = &crew{hands: make(chan struct{}, limit.Threads-1)}
-		for range limit.Threads - 1 {
-			g.crew.hands <- struct{}{}
-		}
+	helpers := max(limit.Threads, 1) - 1
+	g.crew = &crew{hands: make(chan struct{}, helpers)}
+	for range helpers {
+		g.crew.hands <- struct{}{}
 	}
 	g.look()
 	return g
 }
 
-// grow does what Grow does. It orders rows by leaf; the leaves returned share
-// them, and are valid until it is called again.
-func (g *growth) grow(rows []int32, random *rand.Rand) (*Tree, []Leaf) {
+// grow grows a tree on rows, which it orders by leaf.
+func (g *growth) grow(rows []int32, random *rand.Rand) *Tree {
 	g.random = random
 	for j := range g.features {
 		g.features[j] = int32(j)
@@ -89,12 +97,25 @@ func (g *growth) grow(rows []int32, random *rand.Rand) (*Tree, []Leaf) {
 	g.node(rows, 0, sums)
 	// A copy is without the room that the tree grew in, which would be as large again.
 	t := g.tree
-	return &Tree{Width: t.Width, Nodes: slices.Clone(t.Nodes), Values: slices.Clone(t.Values), Sets: append([]Set(nil), t.Sets...)}, g.leaves
+	return &Tree{Width: t.Width, Nodes: slices.Clone(t.Nodes), Values: slices.Clone(t.Values), Sets: append([]Set(nil), t.Sets...)}
+}
+
+// leaves returns the leaves of the tree last grown, on these rows.
+func (g *growth) leaves(rows []int32) []Leaf {
+	leaves := make([]Leaf, 0, len(g.held))
+	for i := range g.tree.Nodes {
+		if g.tree.Nodes[i].Leaf() {
+			n := g.held[len(leaves)]
+			leaves = append(leaves, Leaf{Node: i, Rows: rows[:n]})
+			rows = rows[n:]
+		}
+	}
+	return leaves
 }
 
 // begin forgets what was grown and makes room for a number of rows.
 func (g *growth) begin(rows int) {
-	g.leaves = g.leaves[:0]
+	g.held = g.held[:0]
 	g.swap = slices.Grow(g.swap[:0], rows)[:rows]
 	g.tree.Nodes, g.tree.Values, g.tree.Sets = g.tree.Nodes[:0], g.tree.Values[:0], g.tree.Sets[:0]
 }
@@ -132,24 +153,23 @@ func (g *growth) draws() bool { return g.limit.MaxFeatures < len(g.features) || 
 // sums are the rows' by bin if they are kept, else nil; they are used up.
 func (g *growth) node(rows []int32, depth int, sums []float64) int32 {
 	i := len(g.tree.Nodes)
-	g.criterion.enter(rows)
+	mayBeSplit := g.mayBeSplit(len(rows), depth)
+	g.criterion.enter(rows, mayBeSplit && sums == nil)
 	impurity := g.criterion.impurity()
-	g.tree.Nodes = append(g.tree.Nodes, Node{Feature: -1, Cover: g.criterion.cover(), Impurity: impurity})
-	for range g.tree.Width {
-		g.tree.Values = append(g.tree.Values, 0)
-	}
+	g.tree.Nodes = append(roomy(g.tree.Nodes, 1), Node{Feature: -1, Cover: g.criterion.cover(), Impurity: impurity})
+	g.tree.Values = roomy(g.tree.Values, g.tree.Width)[:len(g.tree.Values)+g.tree.Width]
 	g.criterion.value(g.tree.Value(i))
 	var best split
-	if g.mayBeSplit(len(rows), depth) && impurity > 0 {
+	if mayBeSplit && impurity > 0 {
 		best = g.best(rows, sums)
 	}
 	if best.gain <= g.limit.MinGain {
 		g.drop(sums)
-		g.leaves = append(g.leaves, Leaf{Node: i, Rows: rows})
+		g.held = append(roomy(g.held, 1), int32(len(rows)))
 		return int32(i)
 	}
 	f := &g.data.features[best.feature]
-	n := Node{Feature: best.feature, Cover: g.tree.Nodes[i].Cover, Impurity: impurity, Gain: best.gain}
+	n := Node{Feature: best.feature, Cover: g.tree.Nodes[i].Cover, Impurity: impurity}
 	n.Threshold = f.complete(&best)
 	left := g.divide(rows, best)
 	n.MissingLeft = best.missingLeft
@@ -165,23 +185,33 @@ func (g *growth) node(rows []int32, depth int, sums []float64) int32 {
 		g.tree.Sets = append(g.tree.Sets, best.left)
 		n.Set = int32(len(g.tree.Sets))
 	}
-	n.Left, n.Right = g.children(rows[:left], rows[left:], depth+1, sums)
+	n.Right = g.children(rows[:left], rows[left:], depth+1, sums)
 	g.tree.Nodes[i] = n
 	return int32(i)
+}
+
+// roomy returns s with room for n more. What has none is made twice as large: append
+// adds a quarter at a time, and leaves four times the size behind.
+func roomy[T any](s []T, n int) []T {
+	if len(s)+n > cap(s) {
+		s = slices.Grow(s, max(len(s), n, 1024))
+	}
+	return s
 }
 
 func (g *growth) mayBeSplit(rows, depth int) bool {
 	return rows >= g.limit.MinSplit && (g.limit.MaxDepth == 0 || depth < g.limit.MaxDepth)
 }
 
-// children appends the nodes that hold rows, with all below them. If a hand is
-// free and the rows are worth it, both sides grow at once; the tree is the same.
-func (g *growth) children(left, right []int32, depth int, sums []float64) (l, r int32) {
+// children appends the nodes that hold rows, with all below them, and returns the
+// index of the right one. If a hand is free and the rows are worth it, both sides
+// grow at once; the tree is the same.
+func (g *growth) children(left, right []int32, depth int, sums []float64) (r int32) {
 	leftSums, rightSums := g.parted(left, right, depth, sums)
 	other := g.helped(min(len(left), len(right)), len(right))
 	if other == nil {
-		l = g.node(left, depth, leftSums)
-		return l, g.node(right, depth, rightSums)
+		g.node(left, depth, leftSums)
+		return g.node(right, depth, rightSums)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -189,13 +219,13 @@ func (g *growth) children(left, right []int32, depth int, sums []float64) (l, r 
 		g.crew.hands <- struct{}{}
 		close(done)
 	}()
-	l = g.node(left, depth, leftSums)
+	g.node(left, depth, leftSums)
 	<-done
 	r = int32(len(g.tree.Nodes))
 	sets := int32(len(g.tree.Sets))
 	for _, n := range other.tree.Nodes {
 		if !n.Leaf() {
-			n.Left, n.Right = n.Left+r, n.Right+r
+			n.Right += r
 			if n.Set > 0 {
 				n.Set += sets
 			}
@@ -203,20 +233,17 @@ func (g *growth) children(left, right []int32, depth int, sums []float64) (l, r 
 		g.tree.Nodes = append(g.tree.Nodes, n)
 	}
 	g.tree.Values, g.tree.Sets = append(g.tree.Values, other.tree.Values...), append(g.tree.Sets, other.tree.Sets...)
-	for _, leaf := range other.leaves {
-		leaf.Node += int(r)
-		g.leaves = append(g.leaves, leaf)
-	}
+	g.held = append(g.held, other.held...)
 	g.crew.mu.Lock()
 	g.crew.idle = append(g.crew.idle, other)
 	g.crew.mu.Unlock()
-	return l, r
+	return r
 }
 
 // helped returns a growth for another part of the tree, of so many rows, and
 // takes a hand for it; nil if that cannot be, or is not worth it.
 func (g *growth) helped(smaller, rows int) *growth {
-	if g.crew == nil || g.draws() || smaller < 1024 {
+	if g.draws() || smaller < 1024 {
 		return nil
 	}
 	c := g.criterion.fork()
@@ -229,10 +256,7 @@ func (g *growth) helped(smaller, rows int) *growth {
 		return nil
 	}
 	g.crew.mu.Lock()
-	var other *growth
-	if last := len(g.crew.idle) - 1; last >= 0 {
-		other, g.crew.idle = g.crew.idle[last], g.crew.idle[:last]
-	}
+	other := last(&g.crew.idle)
 	g.crew.mu.Unlock()
 	if other == nil {
 		other = &growth{data: g.data, criterion: c, limit: g.limit, crew: g.crew, features: g.features, tree: &Tree{Width: g.tree.Width}}

@@ -44,7 +44,7 @@ func (h *Hazard) Order(rows []int32) {
 
 func (h *Hazard) width() int { return 1 }
 
-func (h *Hazard) enter(rows []int32) {
+func (h *Hazard) enter(rows []int32, _ bool) {
 	n := len(rows)
 	h.rows = rows
 	h.weight, h.excess, h.linear, h.common = h.weight[:0], h.excess[:0], h.linear[:0], h.common[:0]

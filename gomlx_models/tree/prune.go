@@ -68,7 +68,7 @@ func (p *pruning) weakest() (least float64, at []int) {
 			risk[i], leaves[i] = asLeaf, 1
 			continue
 		}
-		risk[i], leaves[i] = risk[node.Left]+risk[node.Right], leaves[node.Left]+leaves[node.Right]
+		risk[i], leaves[i] = risk[i+1]+risk[node.Right], leaves[i+1]+leaves[node.Right]
 		switch gain := (asLeaf - risk[i]) / float64(leaves[i]-1); {
 		case gain < least:
 			least, at = gain, []int{i}
@@ -96,7 +96,7 @@ func (p *pruning) cut(at []int) int {
 func (p *pruning) close(i int32) {
 	if p.open[i] {
 		p.open[i] = false
-		p.close(p.t.Nodes[i].Left)
+		p.close(i + 1)
 		p.close(p.t.Nodes[i].Right)
 	}
 }
@@ -114,7 +114,8 @@ func (p *pruning) keep(to *Tree, i int32) int32 {
 		to.Sets = append(to.Sets, p.t.Sets[n.Set-1])
 		n.Set = int32(len(to.Sets))
 	}
-	n.Left, n.Right = p.keep(to, n.Left), p.keep(to, n.Right)
+	p.keep(to, i+1)
+	n.Right = p.keep(to, n.Right)
 	to.Nodes[at] = n
 	return int32(at)
 }

@@ -28,10 +28,11 @@ type Response struct {
 	Mass    []float64
 	MinMass float64
 
-	y, weight, mass     []float64 // of the rows of the node: w y, w and the mass
+	rows                int       // of the node
+	y, weight, mass     []float64 // of each of them, if they are loaded: w y, w and the mass
 	sumY, sumW, sumMass float64
 	squares             float64
-	raw                 []float64
+	raw                 []float64 // likewise: y
 }
 
 // A cell sums what the rows in one bin hold.
@@ -43,35 +44,59 @@ type cells [256 * 3]float64
 
 func (r *Response) width() int { return 1 }
 
-func (r *Response) enter(rows []int32) {
-	r.mass = r.mass[:0]
-	// The root is entered first, with more rows than any node below it.
-	r.y, r.weight, r.raw = slices.Grow(r.y[:0], len(rows)), slices.Grow(r.weight[:0], len(rows)), slices.Grow(r.raw[:0], len(rows))
-	r.sumMass = 0
-	for _, i := range rows {
-		r.raw = append(r.raw, r.Y[i])
-		if r.Mass != nil {
-			r.mass = append(r.mass, r.Mass[i])
-			r.sumMass += r.Mass[i]
-		}
+func (r *Response) enter(rows []int32, load bool) {
+	r.rows = len(rows)
+	r.y, r.weight, r.raw, r.mass = r.y[:0], r.weight[:0], r.raw[:0], r.mass[:0]
+	r.sumY, r.sumW, r.squares, r.sumMass = 0, 0, 0, 0
+	if load || r.Relabel != nil {
+		r.load(rows)
 	}
-	if r.Relabel != nil {
-		r.Relabel(rows, r.raw)
-	}
-	r.sumY, r.sumW, r.squares = 0, 0, 0
 	same := true
+	var first float64
 	for k, i := range rows {
-		w := 1.0
+		y, w := 0.0, 1.0
+		if r.Relabel != nil {
+			y = r.raw[k]
+		} else {
+			y = r.Y[i]
+		}
 		if r.Weight != nil {
 			w = r.Weight[i]
 		}
-		y := r.raw[k]
-		same = same && y == r.raw[0]
-		r.y, r.weight = append(r.y, w*y), append(r.weight, w)
+		if k == 0 {
+			first = y
+		}
+		same = same && y == first
 		r.sumY, r.sumW, r.squares = r.sumY+w*y, r.sumW+w, r.squares+w*y*y
 	}
 	if same { // rounding must not make equal responses look impure
 		r.squares = 0
+	}
+}
+
+// load gathers what scanners need of each row.
+func (r *Response) load(rows []int32) {
+	// The root is entered first, with more rows than any node below it.
+	n := len(rows)
+	r.y, r.weight, r.raw = slices.Grow(r.y, n)[:n], slices.Grow(r.weight, n)[:n], slices.Grow(r.raw, n)[:n]
+	for k, i := range rows {
+		r.raw[k] = r.Y[i]
+	}
+	if r.Relabel != nil {
+		r.Relabel(rows, r.raw)
+	}
+	for k, i := range rows {
+		r.weight[k] = 1
+		if r.Weight != nil {
+			r.weight[k] = r.Weight[i]
+		}
+		r.y[k] = r.weight[k] * r.raw[k]
+	}
+	if r.Mass != nil {
+		for _, i := range rows {
+			r.mass = append(r.mass, r.Mass[i])
+			r.sumMass += r.Mass[i]
+		}
 	}
 }
 
@@ -91,7 +116,7 @@ func (r *Response) impurity() float64 {
 // of all ways to part them gains, which one of the first features often finds.
 // Either side of that way holds neighbours in response (Fisher 1958).
 func (r *Response) most() float64 {
-	n := len(r.raw)
+	n := r.rows
 	if r.Lambda != 0 { // shrunken means are not where the error is least
 		return math.Inf(1)
 	}
@@ -239,7 +264,7 @@ func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least i
 		left, mass = s.at(missing), s.mass[missing]
 	}
 	r := s.r
-	rows, atLeast := float64(len(r.y)), float64(least)
+	rows, atLeast := float64(r.rows), float64(least)
 	whole := r.sumY * r.sumY / (r.sumW + r.Lambda)
 	gain = enough(r.squares)
 	for i, b := range bins {
@@ -274,7 +299,7 @@ func (r *Response) balanced(rows, mass float64) bool {
 	if r.Mass == nil {
 		return true
 	}
-	others, left := r.sumMass-mass, float64(len(r.y))-rows
+	others, left := r.sumMass-mass, float64(r.rows)-rows
 	return min(mass, rows-mass, others, left-others) >= r.MinMass
 }
 

@@ -121,7 +121,7 @@ func (w *walk) node(i int32, above []step, zero, one float64, feature int32) {
 		}
 		return
 	}
-	hot, cold := n.Right, n.Left
+	hot, cold := n.Right, i+1
 	if w.tree.goesLeft(n, w.x[n.Feature]) {
 		hot, cold = cold, hot
 	}
@@ -208,7 +208,7 @@ func (d *duel) node(i int32) {
 	}
 	toward := func(left bool) int32 {
 		if left {
-			return n.Left
+			return i + 1
 		}
 		return n.Right
 	}

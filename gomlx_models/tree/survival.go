@@ -63,8 +63,9 @@ func Survive(ctx context.Context, x [][]float64, y score.Followup, c Config) (*S
 	f.Trees, err = c.grow(ctx, d, true, func(weight []float64) Criterion { return hazard(weight) }, func(k int, g grown) {
 		bag.note(k, g)
 		h := hazard(g.weight)
-		f.Curves[k] = make(map[int32]Curve, len(g.leaves))
-		for _, leaf := range g.leaves {
+		leaves := g.leaves()
+		f.Curves[k] = make(map[int32]Curve, len(leaves))
+		for _, leaf := range leaves {
 			f.Curves[k][int32(leaf.Node)] = h.curve(leaf.Rows)
 		}
 	})

@@ -39,12 +39,13 @@ func (g *growth) keeps(rows, depth int) bool {
 // tally returns the sums of rows by bin of all features.
 func (g *growth) tally(rows []int32) []float64 {
 	size, width := 256*g.stride(), len(g.features)
-	var sums []float64
-	if last := len(g.spare) - 1; last >= 0 {
-		sums, g.spare = g.spare[last], g.spare[:last]
-		clear(sums)
-	} else {
+	g.crew.mu.Lock()
+	sums := last(&g.crew.spare)
+	g.crew.mu.Unlock()
+	if sums == nil {
 		sums = make([]float64, width*size)
+	} else {
+		clear(sums)
 	}
 	// The sums of so many features stay in the cache, and their bins of a row are
 	// in one or two of its lines.
@@ -74,6 +75,10 @@ func (g *growth) parted(left, right []int32, depth int, sums []float64) (ofLeft,
 	for i, v := range small {
 		sums[i] -= v
 	}
+	if len(smaller) < few { // which are looked at row by row
+		g.drop(small)
+		small = nil
+	}
 	if len(right) < len(left) {
 		return sums, small
 	}
@@ -83,7 +88,9 @@ func (g *growth) parted(left, right []int32, depth int, sums []float64) (ofLeft,
 // drop takes sums that are no longer needed, to be used again.
 func (g *growth) drop(sums []float64) {
 	if sums != nil {
-		g.spare = append(g.spare, sums)
+		g.crew.mu.Lock()
+		g.crew.spare = append(g.crew.spare, sums)
+		g.crew.mu.Unlock()
 	}
 }
 

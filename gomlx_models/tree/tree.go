@@ -2,8 +2,8 @@ package tree
 
 import "math"
 
-// Tree is a binary decision tree. Node 0 is the root; children come after their
-// parent.
+// Tree is a binary decision tree. Node 0 is the root; the left child of a node comes
+// right after it, and its right child after all below the left one.
 type Tree struct {
 	Nodes  []Node    `json:"nodes"`
 	Sets   []Set     `json:"sets,omitempty"` // of the categories that go left
@@ -16,14 +16,12 @@ type Tree struct {
 // value is at most Threshold or, for a category, in its set.
 type Node struct {
 	Feature     int32   `json:"feature"`
-	Left        int32   `json:"left,omitempty"`
 	Right       int32   `json:"right,omitempty"`
 	Set         int32   `json:"set,omitempty"` // 1 + index into Sets; 0 for a number
 	MissingLeft bool    `json:"missing_left,omitempty"`
 	Threshold   float64 `json:"threshold,omitempty"`
 	Cover       float64 `json:"cover"`    // weight of the training rows that reached it
 	Impurity    float64 `json:"impurity"` // of those rows; 0 for criteria without one
-	Gain        float64 `json:"gain,omitempty"`
 }
 
 // Leaf reports whether the node has no children.
@@ -43,7 +41,7 @@ func (t *Tree) Leaf(x []float64) int {
 	for t.Nodes[i].Feature >= 0 {
 		n := &t.Nodes[i]
 		if t.goesLeft(n, x[n.Feature]) {
-			i = n.Left
+			i++
 		} else {
 			i = n.Right
 		}
@@ -77,7 +75,7 @@ func (t *Tree) Depth() int {
 			deepest = max(deepest, depth[i])
 			continue
 		}
-		depth[n.Left], depth[n.Right] = depth[i]+1, depth[i]+1
+		depth[i+1], depth[n.Right] = depth[i]+1, depth[i]+1
 	}
 	return deepest
 }

@@ -117,12 +117,12 @@ func TestKeptSumsAreThoseOfTheRows(t *testing.T) {
 		"weighted classes": &Classes{Class: classes, Count: 2, Weight: weight},
 	} {
 		g := newGrowth(d, c, Limits{MaxDepth: 8})
-		kept, _ := g.grow(slices.Clone(rows), nil)
-		if len(g.spare) == 0 {
+		kept := g.grow(slices.Clone(rows), nil)
+		if len(g.crew.spare) == 0 {
 			t.Errorf("%s: no sums were kept", name)
 		}
 		g.tallier = nil
-		want, _ := g.grow(slices.Clone(rows), nil)
+		want := g.grow(slices.Clone(rows), nil)
 		if !reflect.DeepEqual(kept, want) {
 			t.Errorf("%s: with sums kept the tree has %d nodes, else %d, or they differ", name, len(kept.Nodes), len(want.Nodes))
 		}
@@ -139,7 +139,7 @@ func TestMostIsTheBestWayToPartRows(t *testing.T) {
 			rows[i] = int32(i)
 			c.Y, c.Weight = append(c.Y, math.Round(4*r.NormFloat64())), append(c.Weight, float64(1+r.IntN(3)))
 		}
-		c.enter(rows)
+		c.enter(rows, true)
 		want := 0.0
 		for ways := 1; ways < 1<<n-1; ways++ {
 			var left cell
@@ -241,7 +241,7 @@ func TestHazardScanIsTheLogRankTest(t *testing.T) {
 			bin[i], rows[i] = uint8(r.IntN(5)), int32(i)
 		}
 		h.Order(rows)
-		h.enter(rows)
+		h.enter(rows, true)
 		s := h.scanner()
 		codes := make([]uint8, n)
 		for k, row := range rows {
@@ -456,12 +456,12 @@ func TestSHAPIsShapley(t *testing.T) {
 			}
 			if known[n.Feature] {
 				if tr.goesLeft(n, row[n.Feature]) {
-					return conditional(tr, n.Left, row, known, k)
+					return conditional(tr, i+1, row, known, k)
 				}
 				return conditional(tr, n.Right, row, known, k)
 			}
-			l, r := tr.Nodes[n.Left].Cover, tr.Nodes[n.Right].Cover
-			return (l*conditional(tr, n.Left, row, known, k) + r*conditional(tr, n.Right, row, known, k)) / (l + r)
+			l, r := tr.Nodes[i+1].Cover, tr.Nodes[n.Right].Cover
+			return (l*conditional(tr, i+1, row, known, k) + r*conditional(tr, n.Right, row, known, k)) / (l + r)
 		}
 		scale := 1.0
 		if e.Mean {

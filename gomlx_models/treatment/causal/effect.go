@@ -176,7 +176,7 @@ func (f *Forest) Importance() []float64 {
 			if n.Leaf() {
 				continue
 			}
-			depth[n.Left], depth[n.Right] = depth[i]+1, depth[i]+1
+			depth[i+1], depth[n.Right] = depth[i]+1, depth[i]+1
 			if depth[i] < levels {
 				splits[depth[i]][n.Feature]++
 				level[depth[i]]++

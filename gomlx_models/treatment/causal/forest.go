@@ -314,22 +314,22 @@ func fill(t *tree.Tree, x [][]float64, rows []int32, w, y []float64) *tree.Tree 
 	}
 	for i := len(t.Nodes) - 1; i >= 0; i-- { // children come after their parent
 		if n := &t.Nodes[i]; !n.Leaf() {
-			cover[i] = cover[n.Left] + cover[n.Right]
+			cover[i] = cover[i+1] + cover[n.Right]
 		}
 	}
 	out := &tree.Tree{Width: moments, Sets: t.Sets}
 	var add func(i int32) int32
 	add = func(i int32) int32 {
 		n := t.Nodes[i]
-		for !n.Leaf() && (cover[n.Left] == 0 || cover[n.Right] == 0) {
-			if i = n.Left; cover[i] == 0 {
+		for !n.Leaf() && (cover[i+1] == 0 || cover[n.Right] == 0) {
+			if i++; cover[i] == 0 {
 				i = n.Right
 			}
 			n = t.Nodes[i]
 		}
 		at := int32(len(out.Nodes))
 		// What the rows that grew the tree gained says nothing of those that fill it.
-		n.Cover, n.Impurity, n.Gain = cover[i], 0, 0
+		n.Cover, n.Impurity = cover[i], 0
 		out.Nodes, out.Values = append(out.Nodes, n), append(out.Values, make([]float64, moments)...)
 		if n.Leaf() {
 			for k, v := range sum[i] {
@@ -337,9 +337,8 @@ func fill(t *tree.Tree, x [][]float64, rows []int32, w, y []float64) *tree.Tree 
 			}
 			return at
 		}
-		left := add(n.Left)
-		right := add(n.Right)
-		out.Nodes[at].Left, out.Nodes[at].Right = left, right
+		add(i + 1)
+		out.Nodes[at].Right = add(n.Right)
 		return at
 	}
 	add(0)

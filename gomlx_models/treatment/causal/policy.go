@@ -129,7 +129,6 @@ func (s *search) grow(out *tree.Tree, rows []int, depth int) (at int32, arm int)
 		out.Values = append(out.Values, v/float64(len(rows)))
 	}
 	best := cut{feature: -1, value: slices.Max(sum)}
-	before := best.value
 	switch {
 	case depth >= 2:
 		best = s.twice(rows, best)
@@ -148,15 +147,15 @@ func (s *search) grow(out *tree.Tree, rows []int, depth int) (at int32, arm int)
 			right = append(right, i)
 		}
 	}
-	l, leftArm := s.grow(out, left, depth-1)
+	_, leftArm := s.grow(out, left, depth-1)
 	r, rightArm := s.grow(out, right, depth-1)
 	if leftArm == rightArm && leftArm >= 0 { // the question changes nothing
 		out.Nodes, out.Values = out.Nodes[:at+1], out.Values[:(int(at)+1)*s.arms]
 		return at, leftArm
 	}
 	out.Nodes[at] = tree.Node{
-		Feature: int32(best.feature), Left: l, Right: r, MissingLeft: true, Threshold: s.edge[best.feature][best.bin],
-		Cover: float64(len(rows)), Gain: (best.value - before) / float64(len(rows)),
+		Feature: int32(best.feature), Right: r, MissingLeft: true, Threshold: s.edge[best.feature][best.bin],
+		Cover: float64(len(rows)),
 	}
 	return at, -1
 }

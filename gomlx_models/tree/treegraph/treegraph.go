@@ -157,7 +157,7 @@ func (t *flat) add(k, i int, own *tree.Tree, first int32) {
 	}
 	t.feature, t.threshold = append(t.feature, n.Feature), append(t.threshold, n.Threshold)
 	t.missing, t.set = append(t.missing, missing), append(t.set, set)
-	t.child = append(t.child, first+n.Right, first+n.Left)
+	t.child = append(t.child, first+n.Right, first+int32(i)+1)
 	t.answer = append(t.answer, 0)
 }
 
