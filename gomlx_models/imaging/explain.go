@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"gonum.org/v1/gonum/floats"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 )
@@ -18,7 +19,7 @@ func (m *network) Explain(ctx context.Context, film Film) (models.Explanation, e
 	if err != nil {
 		return models.Explanation{}, err
 	}
-	return m.GradCAM(ctx, film, best(probs[0]))
+	return m.GradCAM(ctx, film, floats.MaxIdx(probs[0]))
 }
 
 // GradCAM returns where in the film the network's last convolution speaks for

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,8 +15,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"gonum.org/v1/gonum/floats"
+
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -309,7 +311,7 @@ func (f *fitted) judge(logits []float32, truth [][]bool) ([]string, []float64) {
 	if asked = classes * len(truth); !f.Multi {
 		asked = len(truth)
 		for i, p := range probs {
-			if truth[i][best(p)] {
+			if truth[i][floats.MaxIdx(p)] {
 				right++
 			}
 		}
@@ -317,42 +319,9 @@ func (f *fitted) judge(logits []float32, truth [][]bool) ([]string, []float64) {
 	return []string{"val_auc", "val_accuracy"}, []float64{auc / judged, float64(right) / float64(asked)}
 }
 
-// best returns the class of the highest probability.
-func best(p []float64) int {
-	best := 0
-	for class := range p {
-		if p[class] > p[best] {
-			best = class
-		}
-	}
-	return best
-}
-
-// probabilities turns logits [rows × classes] into probabilities: by softmax,
-// or of labels each by the logistic function.
+// probabilities turns logits [rows × classes] into probabilities of classes or labels.
 func (f *fitted) probabilities(logits []float32) [][]float64 {
-	classes := len(f.Config.Classes)
-	rows := make([][]float64, len(logits)/classes)
-	for i := range rows {
-		z := logits[i*classes : (i+1)*classes]
-		p := make([]float64, classes)
-		if f.Multi {
-			for label, v := range z {
-				p[label] = 1 / (1 + math.Exp(-float64(v)))
-			}
-		} else {
-			top, sum := slices.Max(z), 0.0
-			for class, v := range z {
-				p[class] = math.Exp(float64(v - top))
-				sum += p[class]
-			}
-			for class := range p {
-				p[class] /= sum
-			}
-		}
-		rows[i] = p
-	}
-	return rows
+	return probability.OfLogits(logits, len(f.Config.Classes), f.Multi)
 }
 
 // Predict returns the probability of each class or label for each film.

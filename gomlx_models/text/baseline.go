@@ -6,8 +6,11 @@ import (
 	"io"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 )
 
 // BaselineConfig describes TF-IDF with logistic regression. Only Classes is
@@ -232,14 +235,7 @@ func (m *Baseline) Predict(ctx context.Context, texts []string) ([][]float64, er
 
 // probabilities returns that of each class for a text of these words.
 func (f *fittedBaseline) probabilities(words []string) []float64 {
-	z := f.scores(words)
-	if !f.Config.Multilabel {
-		return softmax(z)
-	}
-	for class := range z {
-		z[class] = sigmoid(z[class])
-	}
-	return z
+	return probability.Of(f.scores(words), f.Config.Multilabel)
 }
 
 // scores returns the linear predictor of each class for a text of these words.
@@ -305,7 +301,7 @@ func (m *Baseline) Explain(ctx context.Context, text string) (models.Explanation
 	}
 	f := m.fitted
 	words := f.Terms.words(text)
-	class := mostProbable(f.probabilities(words))
+	class := floats.MaxIdx(f.probabilities(words))
 	values, base := f.parts(words, class)
 	if f.single() { // the other class has the other half
 		for i := range values {
@@ -352,16 +348,6 @@ func (m *Baseline) Weights(class, n int) ([]TermWeight, error) {
 		return 0
 	})
 	return all[:min(n, len(all))], nil
-}
-
-func mostProbable(p []float64) int {
-	best := 0
-	for class := range p {
-		if p[class] > p[best] {
-			best = class
-		}
-	}
-	return best
 }
 
 // baselineKind is what a saved baseline says it is.

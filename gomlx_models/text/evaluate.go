@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"gonum.org/v1/gonum/floats"
+
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
@@ -226,7 +228,7 @@ func confidentMistakes(probs [][]float64, set Dataset, judging Judging, most int
 	var mistakes []mistake
 	for i, p := range probs {
 		if !judging.Multilabel {
-			if said := mostProbable(p); said != set.Y[i][0] {
+			if said := floats.MaxIdx(p); said != set.Y[i][0] {
 				mistakes = append(mistakes, mistake{i, said, p[said], judging.Classes[set.Y[i][0]]})
 			}
 			continue

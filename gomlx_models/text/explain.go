@@ -9,6 +9,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"gonum.org/v1/gonum/floats"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 )
@@ -20,7 +21,7 @@ func (m *Network) Explain(ctx context.Context, text string) (models.Explanation,
 	if err != nil {
 		return models.Explanation{}, err
 	}
-	return m.IntegratedGradients(ctx, text, mostProbable(probs[0]))
+	return m.IntegratedGradients(ctx, text, floats.MaxIdx(probs[0]))
 }
 
 // The path of integrated gradients is walked in so many midpoints, so many at a time.

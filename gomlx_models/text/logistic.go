@@ -3,6 +3,8 @@ package text
 import (
 	"context"
 	"math"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 )
 
 // logistic is logistic regression on sparse rows: weights of terms and a
@@ -28,23 +30,6 @@ func (m *logistic) scores(row []entry, dst []float64) []float64 {
 		dst[k] = z
 	}
 	return dst
-}
-
-func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
-
-func softmax(z []float64) []float64 {
-	top, sum := math.Inf(-1), 0.0
-	for _, v := range z {
-		top = max(top, v)
-	}
-	for k, v := range z {
-		z[k] = math.Exp(v - top)
-		sum += z[k]
-	}
-	for k := range z {
-		z[k] /= sum
-	}
-	return z
 }
 
 // rowLoss returns −ln p of a row, p from the scores, and puts its gradient by
@@ -73,7 +58,7 @@ func (m *logistic) rowLoss(z, target, weight []float64) float64 {
 	for k, v := range z {
 		// ln(1+e^v) − target·v without overflow
 		loss += weight[k] * (max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))) - target[k]*v)
-		z[k] = weight[k] * (sigmoid(v) - target[k])
+		z[k] = weight[k] * (probability.Logistic(v) - target[k])
 	}
 	return loss
 }

@@ -9,9 +9,11 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"gonum.org/v1/gonum/floats"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -318,7 +320,7 @@ func (f *fitted) judge(outputs []float32, target [][]float64) ([]string, []float
 	}
 	for i := range probs {
 		if !f.Config.Multilabel {
-			right += target[i][mostProbable(probs[i])]
+			right += target[i][floats.MaxIdx(probs[i])]
 			continue
 		}
 		for class, v := range probs[i] {
@@ -332,23 +334,7 @@ func (f *fitted) judge(outputs []float32, target [][]float64) ([]string, []float
 
 // probabilities turns logits [rows × classes] into probabilities.
 func (f *fitted) probabilities(logits []float32) [][]float64 {
-	classes := len(f.Config.Classes)
-	rows := make([][]float64, len(logits)/classes)
-	for i := range rows {
-		z := make([]float64, classes)
-		for class := range z {
-			z[class] = float64(logits[i*classes+class])
-		}
-		if !f.Config.Multilabel {
-			rows[i] = softmax(z)
-			continue
-		}
-		for class := range z {
-			z[class] = sigmoid(z[class])
-		}
-		rows[i] = z
-	}
-	return rows
+	return probability.OfLogits(logits, len(f.Config.Classes), f.Config.Multilabel)
 }
 
 // Predict returns the probability of each class for each text.
