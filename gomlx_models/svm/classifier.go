@@ -52,11 +52,11 @@ func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, 
 	for a := range classes {
 		for b := a + 1; b < classes; b++ {
 			pair := pairing{x: x, a: of[a], b: of[b], costA: cfg.cost(a), costB: cfg.cost(b), cfg: cfg}
-			machine, err := pair.fit(ctx, pair.a, pair.b, watch)
+			machine, values, err := pair.fit(ctx, pair.a, pair.b, watch)
 			if err != nil {
 				return nil, err
 			}
-			sigmoid, err := pair.sigmoid(ctx, machine)
+			sigmoid, err := pair.sigmoid(ctx, values)
 			if err != nil {
 				return nil, err
 			}
@@ -81,10 +81,11 @@ type pairing struct {
 	cfg          Config
 }
 
-// fit returns the machine between rows as of class a and rows bs of class b.
-func (p pairing) fit(ctx context.Context, as, bs []int, watch Watch) (*Machine, error) {
+// fit returns the machine between rows as of class a and rows bs of class b, and
+// its decision values at those rows.
+func (p pairing) fit(ctx context.Context, as, bs []int, watch Watch) (*Machine, []float64, error) {
 	n := len(as) + len(bs)
-	x := pick(p.x, slices.Concat(as, bs))
+	kernel := newMatrix(pick(p.x, slices.Concat(as, bs)), p.cfg.Kernel, p.cfg.CacheMiB)
 	q := problem{target: make([]float64, n), low: make([]float64, n), high: make([]float64, n)}
 	for i := range n {
 		if i < len(as) {
@@ -93,11 +94,11 @@ func (p pairing) fit(ctx context.Context, as, bs []int, watch Watch) (*Machine, 
 			q.target[i], q.high[i] = 1, p.costB
 		}
 	}
-	s, err := q.solve(ctx, newMatrix(x, p.cfg.Kernel, p.cfg.CacheMiB), p.cfg.Tolerance, watch)
+	s, err := q.solve(ctx, kernel, p.cfg.Tolerance, watch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return newMachine(x, p.cfg.Kernel, s.beta, s.bias), nil
+	return newMachine(kernel.x, p.cfg.Kernel, s), s.values, nil
 }
 
 // pick returns the rows of x at the given places.
@@ -111,14 +112,14 @@ func pick(x *mat.Dense, at []int) *mat.Dense {
 }
 
 // sigmoid fits probabilities of b to decision values across folds, or without
-// folds to those of the machine of all rows.
-func (p pairing) sigmoid(ctx context.Context, whole *Machine) (Sigmoid, error) {
+// folds to those of the machine of all rows, which are seen.
+func (p pairing) sigmoid(ctx context.Context, seen []float64) (Sigmoid, error) {
 	if p.cfg.Folds == -1 {
-		values, positive := whole.Decide(pick(p.x, slices.Concat(p.a, p.b))), make([]bool, len(p.a)+len(p.b))
+		positive := make([]bool, len(seen))
 		for i := range p.b {
 			positive[len(p.a)+i] = true
 		}
-		return FitSigmoid(values, positive), nil
+		return FitSigmoid(seen, positive), nil
 	}
 	folds := min(p.cfg.Folds, len(p.a), len(p.b))
 	random := rand.New(rand.NewPCG(uint64(p.cfg.Seed), 0x73766d))
@@ -143,7 +144,7 @@ func (p pairing) sigmoid(ctx context.Context, whole *Machine) (Sigmoid, error) {
 		}
 		trainA, testA := cut(as)
 		trainB, testB := cut(bs)
-		machine, err := p.fit(ctx, trainA, trainB, nil)
+		machine, _, err := p.fit(ctx, trainA, trainB, nil)
 		if err != nil {
 			return Sigmoid{}, err
 		}

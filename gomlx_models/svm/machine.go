@@ -18,11 +18,12 @@ type Machine struct {
 	Bias    float64     `json:"bias"`
 }
 
-func newMachine(x *mat.Dense, kernel Kernel, beta []float64, bias float64) *Machine {
-	m := &Machine{Kernel: kernel, Bias: bias}
-	for i, b := range beta {
+// newMachine returns the machine of a solution; x is the matrix it is of.
+func newMachine(x *mat.Dense, kernel Kernel, s solution) *Machine {
+	m := &Machine{Kernel: kernel, Bias: s.bias}
+	for i, b := range s.beta {
 		if b != 0 {
-			m.Support = append(m.Support, append([]float64(nil), x.RawRowView(i)...))
+			m.Support = append(m.Support, slices.Clone(x.RawRowView(s.place[i])))
 			m.Beta = append(m.Beta, b)
 		}
 	}
@@ -89,9 +90,10 @@ func FitRegressor(ctx context.Context, x *mat.Dense, y []float64, cfg Config, wa
 		}
 		p.low[i], p.high[i] = -cfg.C, cfg.C
 	}
-	s, err := p.solve(ctx, newMatrix(x, cfg.Kernel, cfg.CacheMiB), cfg.Tolerance, watch)
+	kernel := newMatrix(mat.DenseCopyOf(x), cfg.Kernel, cfg.CacheMiB)
+	s, err := p.solve(ctx, kernel, cfg.Tolerance, watch)
 	if err != nil {
 		return nil, err
 	}
-	return newMachine(x, cfg.Kernel, s.beta, s.bias), nil
+	return newMachine(kernel.x, cfg.Kernel, s), nil
 }

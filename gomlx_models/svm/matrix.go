@@ -43,25 +43,45 @@ func (r rows) against(dst, x []float64, xx float64, from int) {
 // matrix is the kernel matrix of the rows, computed a row at a time and cached
 // in 32 bits, as libsvm does. Rows can trade places, so that the active ones
 // come first and a cached row is as short as the solver needs it.
+//
+// The cache is made once, in slots of one width that halve as fewer rows are
+// active: lines made and forgotten one by one would double the memory before it
+// is collected.
+//
+//	width            ──── line ────│ ── line ──     │ free           │
+//	narrowed, width/2 ─line─│ free  │ ─line─│ free   │ free  │ free   │
 type matrix struct {
 	rows
-	budget int // numbers that the cache may hold
-	used   int
+	cache  []float32
+	work   []float64 // of a row that is filled, before it is cached
+	width  int       // of a slot
+	narrow int       // how often the width was halved
+	free   []int
 	cached []*line
 	recent line // head of the ring of cached lines, most recently used first
 }
 
 // line is a cached start of a kernel row.
 type line struct {
-	values     []float32
+	values     []float32 // in its slot
+	slot       int
 	next, prev *line
 	at         int
 }
 
+// halvings is how often the width of a slot can be halved.
+const halvings = 6
+
+// newMatrix returns the kernel matrix of the rows of x, which it reorders.
 func newMatrix(x *mat.Dense, kernel Kernel, cacheMiB int) *matrix {
 	n, _ := x.Dims()
-	m := &matrix{rows: newRows(mat.DenseCopyOf(x), kernel), cached: make([]*line, n)}
-	m.budget = max(cacheMiB<<20/4, 2*n) // the two rows of a step must fit
+	m := &matrix{rows: newRows(x, kernel), cached: make([]*line, n), work: make([]float64, n)}
+	m.width = (n + 1<<halvings - 1) >> halvings << halvings
+	slots := min(n, max(2, cacheMiB<<20/4/m.width)) // the two rows of a step must fit
+	m.cache = make([]float32, slots*m.width)
+	for slot := range slots {
+		m.free = append(m.free, slot)
+	}
 	m.recent.next, m.recent.prev = &m.recent, &m.recent
 	return m
 }
@@ -73,58 +93,87 @@ func (m *matrix) touch(l *line) {
 	l.prev.next, l.next.prev = l, l
 }
 
-// row returns the kernel of row i with the first n rows. It is valid until rows
-// trade places or two other rows were asked for.
+// row returns the kernel of row i with the first n rows, at most as many as fit
+// a slot. It is valid until rows trade places, two other rows were asked for, or
+// the width changes.
 func (m *matrix) row(i, n int) []float32 {
 	l := m.cached[i]
 	if l == nil {
-		l = &line{at: i}
-		m.cached[i] = l
+		l = m.vacant()
+		l.at, m.cached[i] = i, l
 	} else {
 		l.unlink()
 	}
 	m.touch(l)
 	if have := len(l.values); have < n {
-		if cap(l.values) < n {
-			m.used += n - cap(l.values)
-			spare := m.evict(l, n)
-			l.values = append(spare[:0], l.values...)
-		}
 		l.values = l.values[:n]
 		m.fill(l.values[have:], i, have)
 	}
 	return l.values[:n]
 }
 
-// evict forgets lines least recently used until the cache fits its budget, and
-// returns memory for n numbers: of a forgotten line, if one is large enough.
-func (m *matrix) evict(keep *line, n int) (spare []float32) {
-	for m.used > m.budget {
-		old := m.recent.prev
-		if old == keep {
-			break
+// vacant returns an empty line: in a free slot, or the one least recently used.
+func (m *matrix) vacant() *line {
+	if last := len(m.free) - 1; last >= 0 {
+		l := &line{slot: m.free[last]}
+		m.free = m.free[:last]
+		l.values = m.slot(l.slot)[:0]
+		return l
+	}
+	l := m.recent.prev
+	l.unlink()
+	m.cached[l.at] = nil
+	l.values = l.values[:0]
+	return l
+}
+
+func (m *matrix) slot(k int) []float32 { return m.cache[k*m.width : (k+1)*m.width : (k+1)*m.width] }
+
+// fit makes slots as narrow as n values allow, or as wide as they need. Lines keep
+// what still fits; where narrow slots become one, the first of them stays.
+func (m *matrix) fit(n int) {
+	for m.narrow < halvings && n <= m.width/2 {
+		m.narrow++
+		m.width /= 2
+		for k, slot := range m.free {
+			m.free[k] = 2 * slot
+			m.free = append(m.free, 2*slot+1)
 		}
-		old.unlink()
-		m.used -= cap(old.values)
-		m.cached[old.at] = nil
-		if cap(old.values) >= n && cap(old.values) < n+n/4 {
-			spare = old.values
+		for l := m.recent.next; l != &m.recent; l = l.next {
+			l.slot *= 2
+			m.free = append(m.free, l.slot+1)
+			l.values = m.slot(l.slot)[:min(len(l.values), m.width)]
 		}
 	}
-	if spare != nil {
-		m.used += cap(spare) - n
-		return spare
+	for n > m.width {
+		m.narrow--
+		m.width *= 2
+		free := m.free[:0]
+		for _, slot := range m.free {
+			if slot%2 == 0 {
+				free = append(free, slot/2)
+			}
+		}
+		m.free = free
+		for l := m.recent.next; l != &m.recent; l = l.next {
+			if l.slot%2 == 1 {
+				l.unlink()
+				m.cached[l.at] = nil
+				continue
+			}
+			l.slot /= 2
+			l.values = m.slot(l.slot)[:len(l.values)]
+		}
 	}
-	return make([]float32, 0, n)
 }
 
 // fill computes the kernel of row i with rows from, from+1, … on all cores.
 func (m *matrix) fill(dst []float32, i, from int) {
 	x, xx := m.x.RawRowView(i), m.square[i]
 	split(len(dst), 2048, func(low, high int) {
-		var block [512]float64
-		for at := low; at < high; at += len(block) {
-			values := block[:min(len(block), high-at)]
+		const block = 512 // stays in the first cache until it is copied
+		for at := low; at < high; at += block {
+			values := m.work[at:min(at+block, high)]
 			m.against(values, x, xx, from+at)
 			for j, v := range values {
 				dst[at+j] = float32(v)

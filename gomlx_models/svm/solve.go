@@ -25,8 +25,10 @@ type problem struct {
 
 // solution is the optimum: β of each row and the bias b.
 type solution struct {
-	beta []float64
-	bias float64
+	beta   []float64
+	bias   float64
+	values []float64 // of the decision function at each row: Kβ + b
+	place  []int     // of each row in the kernel's matrix
 }
 
 // solver keeps the gradient F = target − Kβ of the active variables, which come
@@ -63,11 +65,11 @@ func (p problem) solve(ctx context.Context, kernel *matrix, tolerance float64, w
 	if err := s.run(ctx, watch); err != nil {
 		return solution{}, err
 	}
-	beta := make([]float64, n)
+	out := solution{beta: make([]float64, n), bias: s.bias(), values: make([]float64, n), place: make([]int, n)}
 	for at, v := range s.variable {
-		beta[v] = s.beta[at]
+		out.beta[v], out.values[v], out.place[v] = s.beta[at], s.target[at]-s.f[at]+out.bias, at
 	}
-	return solution{beta: beta, bias: s.bias()}, nil
+	return out, nil
 }
 
 // turn sets the slopes of a variable after its β has changed.
@@ -226,6 +228,7 @@ func (s *solver) shrink() {
 			v++
 		}
 	}
+	s.kernel.fit(s.active)
 }
 
 func (s *solver) swap(a, b int) {
@@ -250,6 +253,7 @@ func (s *solver) restore() {
 	}
 	from := s.active
 	s.active = n
+	s.kernel.fit(n)
 	if len(moved) > 0 {
 		movers := newRows(pick(s.kernel.x, moved), s.kernel.kernel)
 		split(n-from, 1, func(low, high int) {
