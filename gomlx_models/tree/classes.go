@@ -97,25 +97,41 @@ func (c *Classes) scanner() scanner {
 	}
 }
 
-// stride of the sums of a bin: the weights of the classes, and the number of rows.
-func (c *Classes) stride() int { return c.Count + 1 }
+func (c *Classes) bin() int { return c.Count + 1 }
 
-func (c *Classes) add(sums []float64, d *Data, rows []int32, from, to int) {
-	width, stride := len(d.features), c.stride()
+func (c *Classes) newSums(features int) sums {
+	return &classSums{c: c, hist: make([]float64, 256*c.bin()*features)}
+}
+
+type classSums struct {
+	c    *Classes  // or one that it is a fork of
+	hist []float64 // [feature, bin, class]; the last of a bin counts its rows
+}
+
+func (s *classSums) add(d *Data, rows []int32, from, to int) {
+	width, stride := len(d.features), s.c.bin()
 	for _, i := range rows {
-		class, w := int(c.Class[i]), 1.0
-		if c.Weight != nil {
-			w = c.Weight[i]
+		class, w := int(s.c.Class[i]), 1.0
+		if s.c.Weight != nil {
+			w = s.c.Weight[i]
 		}
 		at := from << 8
 		for _, b := range d.byRow[int(i)*width+from : int(i)*width+to] {
-			bin := sums[(at+int(b))*stride:][:stride]
+			bin := s.hist[(at+int(b))*stride:][:stride]
 			bin[class] += w
 			bin[len(bin)-1]++
 			at += 256
 		}
 	}
 }
+
+func (s *classSums) subtract(other sums) {
+	for i, v := range other.(*classSums).hist {
+		s.hist[i] -= v
+	}
+}
+
+func (s *classSums) clear() { clear(s.hist) }
 
 type classScanner struct {
 	c           *Classes
@@ -132,9 +148,21 @@ func (s *classScanner) cell(bin uint8) (weight []float64, rows float64) {
 	return c[:k], c[k]
 }
 
-func (s *classScanner) turn(sums []float64) Set {
-	s.hist = sums
-	return occupied(sums, s.c.stride())
+func (s *classScanner) turn(kept sums, feature int32) Set {
+	size := 256 * s.c.bin()
+	s.hist = kept.(*classSums).hist[int(feature)*size:][:size]
+	return s.filled()
+}
+
+// filled returns the bins that hold rows. Which do cannot be foreseen, so that
+// there is no branch.
+func (s *classScanner) filled() (set Set) {
+	stride := s.c.bin()
+	for b, at := 0, stride-1; b < 256; b, at = b+1, at+stride {
+		positive := 1 - (math.Float64bits(s.hist[at])-1)>>63
+		set[b>>6] |= positive << (b & 63)
+	}
+	return set
 }
 
 func (s *classScanner) load(codes []uint8) Set {
@@ -159,7 +187,7 @@ func (s *classScanner) load(codes []uint8) Set {
 		}
 		return s.occupied
 	}
-	s.occupied = occupied(hist, stride)
+	s.occupied = s.filled()
 	return s.occupied
 }
 

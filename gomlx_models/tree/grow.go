@@ -55,8 +55,8 @@ type growth struct {
 type crew struct {
 	hands chan struct{}
 	mu    sync.Mutex
-	idle  []*growth   // of parts of the tree that are done
-	spare [][]float64 // sums of bins
+	idle  []*growth // of parts of the tree that are done
+	spare []sums    // that were kept
 }
 
 // last takes the last of what is kept; the zero value if there is nothing.
@@ -90,11 +90,11 @@ func (g *growth) grow(rows []int32, random *rand.Rand) *Tree {
 		g.features[j] = int32(j)
 	}
 	g.begin(len(rows))
-	var sums []float64
+	var s sums
 	if g.keeps(len(rows), 0) {
-		sums = g.tally(rows)
+		s = g.tally(rows)
 	}
-	g.node(rows, 0, sums)
+	g.node(rows, 0, s)
 	// A copy is without the room that the tree grew in, which would be as large again.
 	t := g.tree
 	return &Tree{Width: t.Width, Nodes: slices.Clone(t.Nodes), Values: slices.Clone(t.Values), Sets: append([]Set(nil), t.Sets...)}
@@ -141,7 +141,7 @@ func (g *growth) look() {
 		l.turner, _ = l.scanner.(turner)
 		g.lookers = append(g.lookers, l)
 	}
-	if t, ok := g.criterion.(tallier); ok && t.stride() > 0 && !g.draws() {
+	if t, ok := g.criterion.(tallier); ok && t.bin() > 0 && !g.draws() {
 		g.tallier = t
 	}
 }
@@ -150,21 +150,21 @@ func (g *growth) look() {
 func (g *growth) draws() bool { return g.limit.MaxFeatures < len(g.features) || g.limit.Random }
 
 // node appends the node that holds rows, and all below it, and returns its index.
-// sums are the rows' by bin if they are kept, else nil; they are used up.
-func (g *growth) node(rows []int32, depth int, sums []float64) int32 {
+// s is what the rows sum to if that is kept, else nil; it is used up.
+func (g *growth) node(rows []int32, depth int, s sums) int32 {
 	i := len(g.tree.Nodes)
 	mayBeSplit := g.mayBeSplit(len(rows), depth)
-	g.criterion.enter(rows, mayBeSplit && sums == nil)
+	g.criterion.enter(rows, mayBeSplit && s == nil)
 	impurity := g.criterion.impurity()
 	g.tree.Nodes = append(roomy(g.tree.Nodes, 1), Node{Feature: -1, Cover: g.criterion.cover(), Impurity: impurity})
 	g.tree.Values = roomy(g.tree.Values, g.tree.Width)[:len(g.tree.Values)+g.tree.Width]
 	g.criterion.value(g.tree.Value(i))
 	var best split
 	if mayBeSplit && impurity > 0 {
-		best = g.best(rows, sums)
+		best = g.best(rows, s)
 	}
 	if best.gain <= g.limit.MinGain {
-		g.drop(sums)
+		g.drop(s)
 		g.held = append(roomy(g.held, 1), int32(len(rows)))
 		return int32(i)
 	}
@@ -185,7 +185,7 @@ func (g *growth) node(rows []int32, depth int, sums []float64) int32 {
 		g.tree.Sets = append(g.tree.Sets, best.left)
 		n.Set = int32(len(g.tree.Sets))
 	}
-	n.Right = g.children(rows[:left], rows[left:], depth+1, sums)
+	n.Right = g.children(rows[:left], rows[left:], depth+1, s)
 	g.tree.Nodes[i] = n
 	return int32(i)
 }
@@ -206,8 +206,8 @@ func (g *growth) mayBeSplit(rows, depth int) bool {
 // children appends the nodes that hold rows, with all below them, and returns the
 // index of the right one. If a hand is free and the rows are worth it, both sides
 // grow at once; the tree is the same.
-func (g *growth) children(left, right []int32, depth int, sums []float64) (r int32) {
-	leftSums, rightSums := g.parted(left, right, depth, sums)
+func (g *growth) children(left, right []int32, depth int, s sums) (r int32) {
+	leftSums, rightSums := g.parted(left, right, depth, s)
 	other := g.helped(min(len(left), len(right)), len(right))
 	if other == nil {
 		g.node(left, depth, leftSums)
@@ -280,8 +280,8 @@ type split struct {
 }
 
 // best returns the best split of the node last entered; of equal ones that of
-// the feature looked at first. sums are the rows' by bin, or nil.
-func (g *growth) best(rows []int32, sums []float64) split {
+// the feature looked at first. s is what the rows sum to, or nil.
+func (g *growth) best(rows []int32, s sums) split {
 	// Rounding must not make one perfect split better than another.
 	most := g.criterion.most() * (1 - 1e-12)
 	own := g.lookers[0]
@@ -291,18 +291,18 @@ func (g *growth) best(rows []int32, sums []float64) split {
 		return own.best
 	}
 	work := len(rows)
-	if sums != nil {
+	if s != nil {
 		work = maxBins
 	}
 	if work*len(g.features) < 1<<15 { // too little to share
 		for j := range g.features {
-			if g.scan(own, int32(j), rows, g.sumsOf(sums, j), 0, most); own.best.gain >= most {
+			if g.scan(own, int32(j), rows, s, 0, most); own.best.gain >= most {
 				break
 			}
 		}
 		return own.best
 	}
-	helping := g.share(len(g.features), func(l *looker, j int) { g.scan(l, int32(j), rows, g.sumsOf(sums, j), 0, most) })
+	helping := g.share(len(g.features), func(l *looker, j int) { g.scan(l, int32(j), rows, s, 0, most) })
 	for _, l := range g.lookers[1 : 1+helping] {
 		if l.best.gain > own.best.gain || l.best.gain == own.best.gain && l.best.feature < own.best.feature {
 			own.best = l.best
@@ -367,16 +367,16 @@ func (g *growth) bestOfDrawn(rows []int32, most float64) {
 }
 
 // scan makes the best split of rows by a feature the looker's, if it is better
-// than what that has, and reports whether the feature varies among them. sums are
-// the rows' by bin of the feature, or nil. u places a random threshold. A gain of
-// most or above counts as most.
-func (g *growth) scan(l *looker, j int32, rows []int32, sums []float64, u, most float64) (varies bool) {
+// than what that has, and reports whether the feature varies among them. s is what
+// the rows sum to, or nil. u places a random threshold. A gain of most or above
+// counts as most.
+func (g *growth) scan(l *looker, j int32, rows []int32, s sums, u, most float64) (varies bool) {
 	f := &g.data.features[j]
-	if sums == nil {
+	if s == nil {
 		l.codes = g.data.codes(l.codes, j, rows)
 	}
 	switch {
-	case sums != nil || f.categorical:
+	case s != nil || f.categorical:
 	case g.limit.Random && l.cutter != nil:
 		if low, high := extent(l.codes); high != missing {
 			return g.cutOf(l, j, low, high, u, most)
@@ -387,8 +387,8 @@ func (g *growth) scan(l *looker, j int32, rows []int32, sums []float64, u, most 
 		}
 	}
 	var occupied Set
-	if sums != nil {
-		occupied = l.turn(sums)
+	if s != nil {
+		occupied = l.turn(s, j)
 	} else {
 		occupied = l.load(l.codes)
 	}

@@ -35,12 +35,12 @@ type Response struct {
 	raw                 []float64 // likewise: y
 }
 
-// A cell sums what the rows in one bin hold.
-type cell struct{ y, w, rows float64 }
-
-// cells are the sums of a feature, three numbers a bin: Σ w y, Σ w, which is not
-// kept if all weights are 1, and the number of rows.
-type cells [256 * 3]float64
+// A cell sums what the rows in one bin hold: w y, w, which may be left out if all
+// weights are 1, and their number.
+type cell struct {
+	y, w float64
+	rows int
+}
 
 func (r *Response) width() int { return 1 }
 
@@ -152,71 +152,98 @@ func (r *Response) fork() Criterion {
 
 func (r *Response) scanner() scanner { return &responseScanner{r: r} }
 
-// stride of the sums of a bin; 0 if a node's are not those of its rows.
-func (r *Response) stride() int {
+func (r *Response) bin() int {
 	if r.Relabel != nil || r.Mass != nil {
 		return 0
 	}
 	return 3
 }
 
-func (r *Response) add(sums []float64, d *Data, rows []int32, from, to int) {
+func (r *Response) newSums(features int) sums {
+	return &responseSums{r: r, hist: make([][256]cell, features)}
+}
+
+type responseSums struct {
+	r    *Response // or one that it is a fork of
+	hist [][256]cell
+}
+
+func (s *responseSums) add(d *Data, rows []int32, from, to int) {
 	width := len(d.features)
+	hist := s.hist[from:to]
 	for _, i := range rows {
-		codes := d.byRow[int(i)*width+from : int(i)*width+to]
-		y, at := r.Y[i], from
-		if r.Weight == nil {
-			for _, b := range codes {
-				c := (*cells)(sums[at*len(cells{}):])
-				c[int(b)*3] += y
-				c[int(b)*3+2]++
-				at++
+		codes := d.byRow[int(i)*width+from:][:len(hist)]
+		y := s.r.Y[i]
+		if s.r.Weight == nil {
+			for j, b := range codes {
+				c := &hist[j][b]
+				c.y += y
+				c.rows++
 			}
 			continue
 		}
-		w := r.Weight[i]
+		w := s.r.Weight[i]
 		y *= w
-		for _, b := range codes {
-			c := (*cells)(sums[at*len(cells{}):])
-			c[int(b)*3] += y
-			c[int(b)*3+1] += w
-			c[int(b)*3+2]++
-			at++
+		for j, b := range codes {
+			c := &hist[j][b]
+			c.y += y
+			c.w += w
+			c.rows++
 		}
 	}
 }
 
+func (s *responseSums) subtract(other sums) {
+	for j := range s.hist {
+		less := &other.(*responseSums).hist[j]
+		for b := range less {
+			c := &s.hist[j][b]
+			c.y -= less[b].y
+			c.w -= less[b].w
+			c.rows -= less[b].rows
+		}
+	}
+}
+
+func (s *responseSums) clear() { clear(s.hist) }
+
 type responseScanner struct {
 	r        *Response
-	own      cells
-	hist     *cells // own, or some that are kept
+	own      [256]cell
+	hist     *[256]cell // own, or one that is kept
 	mass     [256]float64
 	occupied Set // of own
 }
 
-func (s *responseScanner) turn(sums []float64) (occupied Set) {
-	s.hist = (*cells)(sums)
-	return s.hist.occupied()
+func (s *responseScanner) turn(kept sums, feature int32) Set {
+	s.hist = &kept.(*responseSums).hist[feature]
+	return occupied(s.hist)
 }
 
-func (h *cells) occupied() Set { return occupied(h[:], 3) }
+// occupied returns the bins that hold rows. Which do cannot be foreseen, so that
+// there is no branch.
+func occupied(hist *[256]cell) (set Set) {
+	for b := range hist {
+		set[b>>6] |= uint64(-hist[b].rows) >> 63 << (b & 63)
+	}
+	return set
+}
 
 // at returns the sums of a bin.
 func (s *responseScanner) at(bin uint8) cell {
-	c := cell{s.hist[int(bin)*3], s.hist[int(bin)*3+1], s.hist[int(bin)*3+2]}
+	c := s.hist[bin]
 	if s.r.Weight == nil {
-		c.w = c.rows
+		c.w = float64(c.rows)
 	}
 	return c
 }
 
 func (s *responseScanner) load(codes []uint8) Set {
 	s.hist = &s.own
-	h := s.hist
 	for w, word := range s.occupied {
 		for ; word != 0; word &= word - 1 {
 			b := w<<6 + trailing(word)
-			clear(h[b*3 : b*3+3])
+			s.own[b] = cell{}
 			if s.r.Mass != nil {
 				s.mass[b] = 0
 			}
@@ -226,15 +253,17 @@ func (s *responseScanner) load(codes []uint8) Set {
 	y := s.r.y[:len(codes)]
 	if s.r.Weight == nil {
 		for i, b := range codes {
-			h[int(b)*3] += y[i]
-			h[int(b)*3+2]++
+			c := &s.own[b]
+			c.y += y[i]
+			c.rows++
 		}
 	} else {
 		weight := s.r.weight[:len(codes)]
 		for i, b := range codes {
-			h[int(b)*3] += y[i]
-			h[int(b)*3+1] += weight[i]
-			h[int(b)*3+2]++
+			c := &s.own[b]
+			c.y += y[i]
+			c.w += weight[i]
+			c.rows++
 		}
 	}
 	if s.r.Mass != nil {
@@ -246,9 +275,9 @@ func (s *responseScanner) load(codes []uint8) Set {
 		for _, b := range codes {
 			s.occupied.add(b)
 		}
-		return s.occupied
+	} else {
+		s.occupied = occupied(&s.own)
 	}
-	s.occupied = h.occupied()
 	return s.occupied
 }
 
@@ -264,7 +293,6 @@ func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least i
 		left, mass = s.at(missing), s.mass[missing]
 	}
 	r := s.r
-	rows, atLeast := float64(r.rows), float64(least)
 	whole := r.sumY * r.sumY / (r.sumW + r.Lambda)
 	gain = enough(r.squares)
 	for i, b := range bins {
@@ -274,7 +302,7 @@ func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least i
 		c := s.at(b)
 		left.y, left.w, left.rows = left.y+c.y, left.w+c.w, left.rows+c.rows
 		mass += s.mass[b]
-		if i+1 < from || left.rows < atLeast || rows-left.rows < atLeast || !r.balanced(left.rows, mass) {
+		if i+1 < from || left.rows < least || r.rows-left.rows < least || !r.balanced(left.rows, mass) {
 			continue
 		}
 		if !(left.w > 0 && left.w < r.sumW) { // weights so small that differences of sums are but rounding
@@ -295,12 +323,12 @@ func (r *Response) gain(left cell) float64 {
 }
 
 // balanced reports whether both sides hold enough of the mass and its complement.
-func (r *Response) balanced(rows, mass float64) bool {
+func (r *Response) balanced(leftRows int, mass float64) bool {
 	if r.Mass == nil {
 		return true
 	}
-	others, left := r.sumMass-mass, float64(r.rows)-rows
-	return min(mass, rows-mass, others, left-others) >= r.MinMass
+	rest := r.sumMass - mass
+	return min(mass, float64(leftRows)-mass, rest, float64(r.rows-leftRows)-rest) >= r.MinMass
 }
 
 func (s *responseScanner) list(order []uint16, least int) (best int, gain float64) {
@@ -338,7 +366,7 @@ func (s *responseScanner) cut(codes []uint8, last uint8, least int) float64 {
 			mass += r.mass[i]
 		}
 	}
-	if left.rows < float64(least) || float64(len(codes))-left.rows < float64(least) || !r.balanced(left.rows, mass) {
+	if left.rows < least || len(codes)-left.rows < least || !r.balanced(left.rows, mass) {
 		return 0
 	}
 	if g := r.gain(left) - r.sumY*r.sumY/(r.sumW+r.Lambda); g > enough(r.squares) {
