@@ -1,0 +1,52 @@
+package prognosis_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/prognosis"
+	"github.com/assay-ml/assay/gomlx_models/prognosis/sample"
+	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
+)
+
+// A model on a frame is the model of a pipeline that saw its training rows alone.
+func TestOnFrame(t *testing.T) {
+	frame, err := sample.Diabetes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := tabletest.Numbers(t, frame, "target")
+	plan := table.ForLinear()
+	plan.Drop = []string{"target"}
+	parts, err := table.Divide(frame.Rows(), []float64{0.5, 0.5}, table.SplitOptions{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, test := parts[0], parts[1]
+	cfg := prognosis.Config{Method: prognosis.Linear}
+	m := prognosis.OnFrame(frame, plan, cfg, prognosis.NewRegressor)
+	if _, err := m.Predict(t.Context(), test); !errors.Is(err, models.ErrNotFitted) {
+		t.Errorf("before Fit: got %v", err)
+	}
+	if err := m.Fit(t.Context(), models.Dataset[int, float64]{X: train, Y: take(y, train)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Predict(t.Context(), test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fold := table.Split{Train: train, Test: test}
+	if want := take(values(t, cfg, plan, frame, y, []table.Split{fold}), test); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got[:3], want[:3])
+	}
+	e, err := m.Explain(t.Context(), test[0])
+	if err != nil || e.Names[0] != "age" {
+		t.Errorf("explained as %+v, %v", e, err)
+	}
+	if _, err := m.Predict(t.Context(), []int{442}); err == nil {
+		t.Error("row 442 of 442 was predicted")
+	}
+}
