@@ -2,13 +2,17 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
@@ -32,6 +36,10 @@ func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string)
 	}
 	columns := make([]MetricColumn, len(names))
 	err = inParallel(len(names), func(n int) error {
+		series, args, err := p.series(names[n])
+		if err != nil {
+			return err
+		}
 		c := MetricColumn{names[n], nans(len(runs)), nans(len(runs)), nans(len(runs))}
 		columns[n] = c
 		return s.scanFast(ctx, func(v []driver.Value) error {
@@ -42,7 +50,7 @@ func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string)
 				}
 			}
 			return nil
-		}, `select x.run, x.last_bits, x.min, x.max from `+p.series, p.args(names[n])...)
+		}, `select x.run, x.last_bits, x.min, x.max from `+series, args...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
@@ -52,83 +60,109 @@ func (s *Store) MetricColumns(ctx context.Context, runs []RunID, names []string)
 
 // ValuesAt returns, for each name, the value that each run last logged at a
 // step; NaN where it logged none. What it has read from chunks it remembers: the
-// next call for the same step reads only the series that have grown since.
+// next call for the same step reads only the runs that have been written since.
 func (s *Store) ValuesAt(ctx context.Context, runs []RunID, names []string, step int64) ([][]float64, error) {
 	s.catchUpAll()
 	p, err := s.places(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
-	values := make([][]float64, len(names))
-	err = inParallel(len(names), func(n int) error {
-		values[n] = nans(len(runs))
-		known := s.remembered.column(names[n], step)
-		rows := map[int64]int64{} // series → run
-		var unknown []int64
-		fresh := map[int64]seriesValue{}
-		err := s.scanFast(ctx, func(v []driver.Value) error {
-			row, series := v[0].(int64), v[1].(int64)
-			now := seriesValue{count: v[2].(int64), time: v[3].(int64), value: math.NaN()}
-			if was, found := known[series]; found && was.count == now.count && was.time == now.time {
-				now.value = was.value
-			} else {
-				unknown = append(unknown, series)
-			}
-			rows[series], fresh[series] = row, now
-			return nil
-		}, `select x.run, x.id, x.count, coalesce(x.last_time, 0) from `+p.series, p.args(names[n])...)
-		if err != nil {
-			return err
-		}
-		if err := s.readValues(ctx, unknown, step, fresh); err != nil {
-			return err
-		}
-		for series, v := range fresh {
-			for _, i := range p.at[rows[series]] {
-				values[n][i] = v.value
-			}
-		}
-		s.remembered.add(names[n], step, fresh)
-		return nil
-	})
-	if err != nil {
+	byPlace := make([][]float64, len(names)) // as p.runs
+	unknown := make([]bool, len(p.runs))
+	for n, name := range names {
+		byPlace[n] = s.remembered.recall(valueColumn{name, step}, p.runs, unknown)
+	}
+	if err := s.readValues(ctx, p.runs, unknown, names, step, byPlace); err != nil {
 		return nil, fmt.Errorf("values at step %d: %w", step, err)
+	}
+	values := make([][]float64, len(names))
+	for n, name := range names {
+		s.remembered.add(valueColumn{name, step}, knownValues{p.runs, byPlace[n]})
+		values[n] = nans(len(runs))
+	}
+	for place, r := range p.runs {
+		for _, i := range p.at[r.row] {
+			for n := range names {
+				values[n][i] = byPlace[n][place]
+			}
+		}
 	}
 	return values, nil
 }
 
-// readValues sets the values of the series at the step, where there is one.
-func (s *Store) readValues(ctx context.Context, series []int64, step int64, values map[int64]seriesValue) error {
-	if len(series) == 0 {
+// readValues sets the values at a step of the runs that are unknown. It reads all
+// metrics of a run together, because they lie together in the file.
+func (s *Store) readValues(ctx context.Context, runs []runState, unknown []bool, names []string, step int64, values [][]float64) error {
+	var rows []int64
+	place := map[int64]int{} // row → index in runs
+	for i, r := range runs {
+		if unknown[i] {
+			rows = append(rows, r.row)
+			place[r.row] = i
+		}
+	}
+	if len(rows) == 0 {
 		return nil
 	}
-	list, err := json.Marshal(series)
+	ids, at, err := s.nameIDs(ctx, names)
 	if err != nil {
 		return err
 	}
-	var k codec
-	return s.scanFast(ctx, func(v []driver.Value) error {
-		value, found, err := k.valueAt(v[1].([]byte), step)
-		if found {
-			id := v[0].(int64)
-			known := values[id]
-			known.value = value // of several chunks, the last counts
-			values[id] = known
+	const some = 500 // runs a query, so that all processors have an equal part
+	parts := slices.Collect(slices.Chunk(rows, some))
+	return inParallel(len(parts), func(n int) error {
+		part, err := json.Marshal(parts[n])
+		if err != nil {
+			return err
 		}
-		return err
-	}, `select j.value, c.data from json_each(?) j cross join chunk c on c.series = j.value and c.low <= ? and c.high >= ?
-		order by j.key, c.start`, string(list), step, step)
+		var run, name, latest int64 // latest is where the last chunk of the series starts that has the step
+		var k codec
+		// Left to itself, SQLite goes through the file once for each metric. The
+		// index has this order; to have the chunks of a series in theirs, it would sort.
+		return s.scanFast(ctx, func(v []driver.Value) error {
+			value, found, err := k.valueAt(v[3].([]byte), step)
+			if err != nil || !found {
+				return err
+			}
+			start := v[2].(int64)
+			if v[0] == run && v[1] == name && start < latest {
+				return nil
+			}
+			run, name, latest = v[0].(int64), v[1].(int64), start
+			for _, n := range at[name] {
+				values[n][place[run]] = value
+			}
+			return nil
+		}, `select x.run, x.name, c.start, c.data from series x indexed by series_run cross join chunk c on c.series = x.id
+			where x.run in (select value from json_each(?)) and x.name in (select value from json_each(?)) and c.low <= ? and c.high >= ?
+			order by x.run, x.name`, string(part), ids, step, step)
+	})
+}
+
+// nameIDs returns the ids of names as a JSON list, and which of the names each
+// id is of. It leaves out names that the store does not have.
+func (s *Store) nameIDs(ctx context.Context, names []string) (list string, at map[int64][]int, err error) {
+	at = map[int64][]int{}
+	for i, name := range names {
+		var id int64
+		err := s.read.QueryRowContext(ctx, `select id from name where text = ?`, name).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return "", nil, hint(err)
+		}
+		at[id] = append(at[id], i)
+	}
+	ids, err := json.Marshal(slices.Collect(maps.Keys(at)))
+	return string(ids), at, err
 }
 
 // places is where runs are, in the store and among those asked for.
 type places struct {
-	at     map[int64][]int // row → indices
-	series string          // the SQL of the series of these runs, and perhaps others
-	first  any             // arguments of series, with the name between them
-	last   []any
+	runs []runState      // by row
+	at   map[int64][]int // row → indices
 }
-
-func (p places) args(name string) []any { return append([]any{name, p.first}, p.last...) }
 
 func (s *Store) places(ctx context.Context, runs []RunID) (places, error) {
 	asked := make(map[RunID][]int, len(runs))
@@ -140,25 +174,28 @@ func (s *Store) places(ctx context.Context, runs []RunID) (places, error) {
 		return places{}, err
 	}
 	p := places{at: make(map[int64][]int, len(runs))}
-	var rows []int64
 	err = s.scanFast(ctx, func(v []driver.Value) error {
-		row := v[0].(int64)
-		p.at[row] = asked[RunID(v[1].(string))]
-		rows = append(rows, row)
+		r := runState{v[0].(int64), RunID(v[1].(string)), v[2].(int64)}
+		p.at[r.row] = asked[r.id]
+		p.runs = append(p.runs, r)
 		return nil
-	}, `select distinct r.id, r.key from json_each(?) j cross join run r on r.key = j.value order by r.id`, string(ids))
+	}, `select distinct r.id, r.key, r.segment from json_each(?) j cross join run r on r.key = j.value order by r.id`, string(ids))
 	if err != nil {
 		return places{}, fmt.Errorf("runs: %w", err)
 	}
+	return p, nil
+}
+
+// series returns the SQL of the series of the metric and the runs, and perhaps
+// of others, and its arguments.
+func (p places) series(name string) (sql string, args []any, err error) {
+	const named = `series x where x.name = (select id from name where text = ?) and `
 	// Most of the runs in a stretch are read as one; a few are looked up.
-	const name = `series x where x.name = (select id from name where text = ?) and `
-	if n := len(rows); n > 0 && rows[n-1]-rows[0] < 8*int64(n) {
-		p.series, p.first, p.last = name+`x.run between ? and ?`, rows[0], []any{rows[n-1]}
-		return p, nil
+	if n := len(p.runs); n > 0 && p.runs[n-1].row-p.runs[0].row < 8*int64(n) {
+		return named + `x.run between ? and ?`, []any{name, p.runs[0].row, p.runs[n-1].row}, nil
 	}
-	list, err := json.Marshal(rows)
-	p.series, p.first = name+`x.run in (select value from json_each(?))`, string(list)
-	return p, err
+	list, err := json.Marshal(slices.Collect(maps.Keys(p.at)))
+	return named + `x.run in (select value from json_each(?))`, []any{name, string(list)}, err
 }
 
 func nans(n int) []float64 {

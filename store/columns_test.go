@@ -52,6 +52,12 @@ func TestColumns(t *testing.T) {
 	}
 	look(steps / 2)
 	look(steps / 2) // from what is remembered
+	some, err := s.ValuesAt(ctx, ids[3:5], names[:1], 7)
+	check(t, err)
+	if some[0][0] != -1 || some[0][1] != value(4, 7) {
+		t.Fatalf("runs 3 and 4 at step 7: %v", some[0])
+	}
+	look(steps / 2) // of which some are remembered
 	for run, w := range writers {
 		for step := steps / 2; step < steps; step++ {
 			check(t, w.Step(int64(step), []string{"loss"}, []float64{value(run, step)}))
