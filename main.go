@@ -66,9 +66,16 @@ func root() *cobra.Command {
 
 var storeFile string
 
-// openStore opens the store that the user named. For reading only, a store that
-// is not there is an error rather than an empty one.
-func openStore(readOnly bool) (*store.Store, error) {
+// access is what a command does with the store that the user named.
+type access int
+
+const (
+	toRead   access = iota // a store that is there
+	toChange               // likewise
+	toRecord               // one that is made if it is not there
+)
+
+func openStore(a access) (*store.Store, error) {
 	file := storeFile
 	if file == "" {
 		var err error
@@ -76,28 +83,31 @@ func openStore(readOnly bool) (*store.Store, error) {
 			return nil, err
 		}
 	}
-	if !readOnly {
+	if a == toRecord {
 		return store.Open(file)
 	}
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store at %s yet: record a run first, or name another with --store or ASSAY_STORE", file)
 	}
-	return store.OpenReadOnly(file)
+	if a == toRead {
+		return store.OpenReadOnly(file)
+	}
+	return store.Open(file)
 }
 
-// reading and writing make a command of what is to be done with the store that
-// the user named. writing makes a store that is not there.
+// reading and changing make a command of what is to be done with a store that is
+// there.
 func reading(do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
-	return onStore(true, do)
+	return onStore(toRead, do)
 }
 
-func writing(do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
-	return onStore(false, do)
+func changing(do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
+	return onStore(toChange, do)
 }
 
-func onStore(readOnly bool, do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
+func onStore(a access, do func(*cobra.Command, *store.Store, []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		s, err := openStore(readOnly)
+		s, err := openStore(a)
 		if err != nil {
 			return err
 		}

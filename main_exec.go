@@ -321,7 +321,7 @@ func (e *execution) runChecked(ctx context.Context, values map[string]string) er
 // runMatrix runs the notebook once for each combination of values, as children
 // of one run.
 func (e *execution) runMatrix(ctx context.Context, combinations []map[string]string, varied []string) error {
-	s, err := openStore(false)
+	s, err := openStore(toRecord)
 	if err != nil {
 		return err
 	}
@@ -334,51 +334,15 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 	if err != nil {
 		return failure{err}
 	}
-	results := make([]error, len(combinations))
-	took := make([]time.Duration, len(combinations))
-	var done sync.Mutex
-	count := int64(0)
-	err = parent.Progress(0, int64(len(combinations)))
-	turns := make(chan int)
-	var wg sync.WaitGroup
-	for range min(e.jobs, len(combinations)) {
-		wg.Go(func() {
-			for i := range turns {
-				started := time.Now()
-				label := describe(combinations[i], varied)
-				executed, problem := e.execute(ctx, combinations[i], label, []string{
-					"ASSAY_PARENT=" + string(parent.ID()), "ASSAY_STORE=" + s.Path(),
-				})
-				results[i] = errors.Join(problem, e.export(executed, label))
-				took[i] = time.Since(started)
-				done.Lock()
-				count++
-				err = errors.Join(err, parent.Progress(count, int64(len(combinations))))
-				done.Unlock()
-			}
-		})
-	}
-	for i := range combinations {
-		turns <- i
-	}
-	close(turns)
-	wg.Wait()
-
-	table := models.Table{Kind: "combinations", Title: "Executions of " + filepath.Base(e.file), Columns: slices.Concat(varied, []string{"seconds", "result"})}
+	outcomes, err := e.executeAll(ctx, s, parent, combinations, varied)
+	err = errors.Join(err, e.recordMatrix(parent, combinations, varied, outcomes))
 	failed := 0
-	for i, c := range combinations {
-		var row []string
-		for _, name := range varied {
-			row = append(row, c[name])
-		}
-		result := "done"
-		if results[i] != nil {
+	results := make([]error, len(outcomes))
+	for i, o := range outcomes {
+		if results[i] = o.err; o.err != nil {
 			failed++
-			result = results[i].Error()
 		}
-		table.Rows = append(table.Rows, append(row, fmt.Sprintf("%.1f", took[i].Seconds()), result))
 	}
-	err = errors.Join(err, e.recordMatrix(parent, combinations, varied, table))
 	message := ""
 	status := store.Finished
 	switch {
@@ -401,8 +365,59 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 	return errors.Join(results...)
 }
 
+// outcome is what came of one of several executions.
+type outcome struct {
+	err  error
+	took time.Duration
+}
+
+// executeAll runs the notebook with each combination of values, so many at once as
+// the user wants. Its error is of the record of their progress.
+func (e *execution) executeAll(ctx context.Context, s *store.Store, parent *store.Writer, combinations []map[string]string, varied []string) ([]outcome, error) {
+	outcomes := make([]outcome, len(combinations))
+	err := parent.Progress(0, int64(len(combinations)))
+	var mu sync.Mutex // guards err and done
+	done := int64(0)
+	turns := make(chan int)
+	var wg sync.WaitGroup
+	for range min(e.jobs, len(combinations)) {
+		wg.Go(func() {
+			for i := range turns {
+				started := time.Now()
+				label := describe(combinations[i], varied)
+				executed, problem := e.execute(ctx, combinations[i], label, []string{
+					"ASSAY_PARENT=" + string(parent.ID()), "ASSAY_STORE=" + s.Path(),
+				})
+				outcomes[i] = outcome{errors.Join(problem, e.export(executed, label)), time.Since(started)}
+				mu.Lock()
+				done++
+				err = errors.Join(err, parent.Progress(done, int64(len(combinations))))
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range combinations {
+		turns <- i
+	}
+	close(turns)
+	wg.Wait()
+	return outcomes, err
+}
+
 // recordMatrix records which values were tried, and what came of each.
-func (e *execution) recordMatrix(parent *store.Writer, combinations []map[string]string, varied []string, table models.Table) error {
+func (e *execution) recordMatrix(parent *store.Writer, combinations []map[string]string, varied []string, outcomes []outcome) error {
+	table := models.Table{Kind: "combinations", Title: "Executions of " + filepath.Base(e.file), Columns: slices.Concat(varied, []string{"seconds", "result"})}
+	for i, c := range combinations {
+		var row []string
+		for _, name := range varied {
+			row = append(row, c[name])
+		}
+		result := "done"
+		if outcomes[i].err != nil {
+			result = outcomes[i].err.Error()
+		}
+		table.Rows = append(table.Rows, append(row, fmt.Sprintf("%.1f", outcomes[i].took.Seconds()), result))
+	}
 	params := map[string]store.Value{}
 	for name, value := range combinations[0] {
 		params[name] = value
@@ -453,6 +468,14 @@ func (s progress) cell(p kernel.Progress) {
 		mark = "failed"
 	}
 	fmt.Fprintf(os.Stderr, "%s             %s in %.1f s\n", prefix, mark, p.Took.Seconds())
+}
+
+// truncate returns the first letters of s that fit into width.
+func truncate(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return s
 }
 
 // output passes on what a cell writes to its streams.

@@ -98,13 +98,6 @@ func kernelCommand() *cobra.Command {
 	return c
 }
 
-func truncate(s string, width int) string {
-	if r := []rune(s); len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return s
-}
-
 func newCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "new NAME [DIR]",

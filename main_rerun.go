@@ -61,22 +61,10 @@ its start. Points that come again are compared and kept once.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: changing(func(c *cobra.Command, s *store.Store, args []string) error {
 			if err := f.parse(); err != nil {
 				return err
 			}
-			there, err := openStore(true) // one that is not there is not made
-			if err != nil {
-				return err
-			}
-			if err := there.Close(); err != nil {
-				return err
-			}
-			s, err := openStore(false)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
 			if f.many {
 				return f.runMany(c.Context(), s)
 			}
@@ -88,7 +76,7 @@ its start. Points that come again are compared and kept once.`,
 				return f.runTimes(c.Context(), s, id)
 			}
 			return f.runOne(c.Context(), s, id)
-		},
+		}),
 	}
 	flags := c.Flags()
 	flags.StringArrayVarP(&f.params, "parameter", "p", nil, "vary a parameter: `name=value`")

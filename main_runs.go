@@ -30,16 +30,23 @@ func uiCommand() *cobra.Command {
 		Use:   "ui",
 		Short: "Serve the pages: experiments, runs, comparison",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, args []string) error {
-			return onStore(options.ReadOnly, func(c *cobra.Command, s *store.Store, _ []string) error {
-				options.Again = func(ctx context.Context, id store.RunID, params map[string]string, out io.Writer) (string, error) {
-					return runAgain(ctx, s, id, rerun.Options{Params: params, Out: out})
-				}
-				if err := web.Serve(c.Context(), s, options); err != nil {
-					return failure{err}
-				}
-				return nil
-			})(c, args)
+		RunE: func(c *cobra.Command, _ []string) error {
+			mode := toRecord
+			if options.ReadOnly {
+				mode = toRead
+			}
+			s, err := openStore(mode)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			options.Again = func(ctx context.Context, id store.RunID, params map[string]string, out io.Writer) (string, error) {
+				return runAgain(ctx, s, id, rerun.Options{Params: params, Out: out})
+			}
+			if err := web.Serve(c.Context(), s, options); err != nil {
+				return failure{err}
+			}
+			return nil
 		},
 	}
 	c.Flags().StringVar(&options.Addr, "addr", "127.0.0.1:7070", "`host:port` to listen on")
@@ -327,9 +334,7 @@ func runsRemoveCommand() *cobra.Command {
 		Use:   "rm RUN...",
 		Short: "Put runs in the trash, where `runs restore` finds them until `gc`",
 		Args:  cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Trash(c.Context(), id) })
-		},
+		RunE:  onRuns(func(ctx context.Context, s *store.Store, id store.RunID) error { return s.Trash(ctx, id) }),
 	}
 }
 
@@ -338,9 +343,7 @@ func runsRestoreCommand() *cobra.Command {
 		Use:   "restore RUN...",
 		Short: "Take runs out of the trash",
 		Args:  cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Restore(c.Context(), id) })
-		},
+		RunE:  onRuns(func(ctx context.Context, s *store.Store, id store.RunID) error { return s.Restore(ctx, id) }),
 	}
 }
 
@@ -350,9 +353,7 @@ func runsArchiveCommand() *cobra.Command {
 		Use:   "archive RUN...",
 		Short: "Keep runs out of listings, but for those that ask with --archived",
 		Args:  cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return onRuns(c.Context(), args, func(s *store.Store, id store.RunID) error { return s.Archive(c.Context(), id, !undo) })
-		},
+		RunE:  onRuns(func(ctx context.Context, s *store.Store, id store.RunID) error { return s.Archive(ctx, id, !undo) }),
 	}
 	c.Flags().BoolVar(&undo, "undo", false, "list them again")
 	return c
@@ -369,40 +370,41 @@ func runsTagCommand() *cobra.Command {
 					return fmt.Errorf("tag %s: write it as key=value", tag)
 				}
 			}
-			return onRuns(c.Context(), args[:1], func(s *store.Store, id store.RunID) error {
+			set := func(ctx context.Context, s *store.Store, id store.RunID) error {
 				for _, tag := range args[1:] {
 					key, value, _ := strings.Cut(tag, "=")
-					change := func() error { return s.SetTag(c.Context(), id, key, value) }
+					var err error
 					if value == "" {
-						change = func() error { return s.RemoveTag(c.Context(), id, key) }
+						err = s.RemoveTag(ctx, id, key)
+					} else {
+						err = s.SetTag(ctx, id, key, value)
 					}
-					if err := change(); err != nil {
+					if err != nil {
 						return err
 					}
 				}
 				return nil
-			})
+			}
+			return onRuns(set)(c, args[:1])
 		},
 	}
 }
 
-// onRuns changes the runs that args name, after it has found them all.
-func onRuns(ctx context.Context, args []string, change func(*store.Store, store.RunID) error) error {
-	s, err := openStore(false)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	ids, err := resolve(ctx, s, args)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := change(s, id); err != nil {
-			return failure{fmt.Errorf("run %s: %w", id, err)}
+// onRuns makes a command of a change to each of the runs that its arguments name,
+// after it has found them all.
+func onRuns(change func(context.Context, *store.Store, store.RunID) error) func(*cobra.Command, []string) error {
+	return changing(func(c *cobra.Command, s *store.Store, args []string) error {
+		ids, err := resolve(c.Context(), s, args)
+		if err != nil {
+			return err
 		}
-	}
-	return nil
+		for _, id := range ids {
+			if err := change(c.Context(), s, id); err != nil {
+				return failure{fmt.Errorf("run %s: %w", id, err)}
+			}
+		}
+		return nil
+	})
 }
 
 // resolve returns the ids of the runs that args name by id or the start of one.

@@ -51,7 +51,7 @@ func gcCommand() *cobra.Command {
 		Use:   "gc",
 		Short: "Say what is in the trash and unused; with --delete, delete it for good",
 		Args:  cobra.NoArgs,
-		RunE: writing(func(c *cobra.Command, s *store.Store, _ []string) error {
+		RunE: changing(func(c *cobra.Command, s *store.Store, _ []string) error {
 			g, err := s.GC(c.Context(), !really)
 			if err != nil {
 				return failure{err}
@@ -307,7 +307,7 @@ func importCommand() *cobra.Command {
 				if _, err := os.Stat(args[0]); err != nil {
 					return err
 				}
-				s, err := openStore(false)
+				s, err := openStore(toRecord)
 				if err != nil {
 					return err
 				}

@@ -134,7 +134,12 @@ func TestMistakesAreOneSentence(t *testing.T) {
 			}
 		}
 	}
-	f("no store", nil, []string{"runs", "ls"}, 2, "there is no store at", "record a run first")
+	for _, args := range [][]string{{"runs", "ls"}, {"runs", "rm", "k3f"}, {"runs", "tag", "k3f", "ward=2"}, {"gc"}, {"rerun", "k3f"}} {
+		f("no store", nil, args, 2, "there is no store at", "record a run first")
+	}
+	if _, err := os.Stat(store); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a command that changes a store has made one (%v)", err)
+	}
 	f("unknown flag", nil, []string{"runs", "ls", "--lmit", "3"}, 2, "--lmit")
 	f("unknown command", nil, []string{"rnus"}, 2, "rnus")
 	f("no notebook", nil, []string{"exec", filepath.Join(dir, "none.ipynb")}, 2, "none.ipynb")

@@ -17,10 +17,10 @@ import (
 // searchDepth is how many folders deep below a data folder files are looked for.
 const searchDepth = 4
 
-// Find returns the files of the set called name, from the first data folder
-// that has them all, or else its Table: those of $ASSAY_DATA, then assay's own. Files are known
-// by their names; what is in them is for the reader to check and, through
-// their SHA256, for the run to record.
+// Find returns the files of the set called name, or else its Table, from the first
+// data folder that has them: those of $ASSAY_DATA, then assay's own. Files are known
+// by their names; what is in them is for the reader to check and, through their
+// SHA256, for the run to record.
 func Find(name string) ([]File, error) {
 	set, err := Lookup(name)
 	if err != nil {
@@ -30,17 +30,20 @@ func Find(name string) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := [][]string{nil, {set.Table}}
+	choices := [][]string{nil}
 	for _, file := range set.Files {
-		names[0] = append(names[0], file.Name)
+		choices[0] = append(choices[0], file.Name)
+	}
+	if set.Table != "" {
+		choices = append(choices, []string{set.Table})
 	}
 	for _, dir := range dirs {
-		for _, names := range names {
-			paths, err := findIn(dir, names)
-			if err != nil {
-				return nil, err
-			}
-			if paths != nil {
+		there, err := filesBelow(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, names := range choices {
+			if paths := pathsOf(there, names); paths != nil {
 				return Stat(paths...)
 			}
 		}
@@ -49,9 +52,10 @@ func Find(name string) ([]File, error) {
 		name, ErrNotFound, strings.Join(dirs, ", "), name)
 }
 
-// findIn returns where dir has the files called names, nil if it lacks one.
-func findIn(dir string, names []string) ([]string, error) {
-	found := map[string]string{}
+// filesBelow returns where dir has files, by their names: the first of each. A
+// folder that is not there has none.
+func filesBelow(dir string) (map[string]string, error) {
+	there := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			return nil
@@ -66,22 +70,27 @@ func findIn(dir string, names []string) ([]string, error) {
 			}
 			return nil
 		}
-		if found[entry.Name()] == "" {
-			found[entry.Name()] = path
+		if there[entry.Name()] == "" {
+			there[entry.Name()] = path
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: %w", dir, err)
 	}
+	return there, nil
+}
+
+// pathsOf returns where the files called names are, nil if one is not there.
+func pathsOf(there map[string]string, names []string) []string {
 	var paths []string
 	for _, name := range names {
-		if found[name] == "" {
-			return nil, nil
+		if there[name] == "" {
+			return nil
 		}
-		paths = append(paths, found[name])
+		paths = append(paths, there[name])
 	}
-	return paths, nil
+	return paths
 }
 
 // Stat returns the size and digest of files, for a run to record.
