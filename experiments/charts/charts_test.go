@@ -121,6 +121,7 @@ func TestNamesStayText(t *testing.T) {
 		Estimates("e", nasty, []Estimate{{nasty, 2, 1, 3}}, EstimateOptions{X: nasty}),
 		Waterfall("w", nasty, models.Explanation{Answer: nasty, Names: []string{nasty}, Values: []float64{1}}, nil, 0),
 		Beeswarm("b", nasty, []models.Explanation{{Answer: nasty, Names: []string{nasty}, Values: []float64{1}}}, [][]float64{{1}}, 0),
+		Force("fo", nasty, []models.Explanation{{Answer: nasty, Names: []string{nasty}, Values: []float64{1}}}, []string{nasty}, 0),
 		Tree("r", nasty, &models.Branch{Ask: nasty, Answer: nasty, Value: []float64{1}, Children: []*models.Branch{{Answer: nasty, Value: []float64{0}}, {Answer: nasty, Value: []float64{2}}}}),
 		Agreement("a", nasty, []Line{{Name: nasty, X: []float64{1}, Y: []float64{2}}}),
 		{ID: "t", Title: nasty, Table: &Table{Columns: []string{nasty}, Rows: [][]string{{nasty}}}},

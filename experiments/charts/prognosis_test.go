@@ -221,6 +221,8 @@ func TestPicturesOfWhatIsMissing(t *testing.T) {
 	for _, f := range []Figure{
 		Beeswarm("b", "B", []models.Explanation{{Values: []float64{1, nan}}, {Values: []float64{2}}}, [][]float64{{1}}, 0),
 		Beeswarm("b", "B", nil, nil, 0),
+		Force("f", "F", []models.Explanation{{Values: []float64{1, nan}, Base: 1}, {Values: []float64{2}, Base: nan}}, nil, 0),
+		Force("f", "F", nil, nil, 0),
 		Waterfall("w", "W", models.Explanation{Values: []float64{nan, 1}, Base: nan}, []float64{1}, 0),
 		Estimates("e", "E", []Estimate{{"a", nan, nan, nan}, {"b", -1, -2, 1}}, EstimateOptions{Ratio: true}),
 		Survival("s", "S", "days", []Line{{Name: "nobody"}}),
