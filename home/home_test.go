@@ -35,6 +35,14 @@ func TestPlaces(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(dirs, want) {
 		t.Errorf("data folders are %q, %v; want %q", dirs, err, want)
 	}
+	films := filepath.Join(dir, "b", "image", "films")
+	if err := os.MkdirAll(films, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file, err = DataFile("image/films")
+	f("a folder of films", file, err, films)
+	file, err = DataFile("image/none")
+	f("what is nowhere", file, err, "")
 }
 
 func TestDirFollowsTheDesktopStandard(t *testing.T) {

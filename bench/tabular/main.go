@@ -19,7 +19,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,7 +90,7 @@ func bench(ctx context.Context, w work, only string) error {
 		return err
 	}
 	defer field.Close()
-	metabric, err := find("predict/surv_metabric/metabric.csv")
+	metabric, err := home.DataFile("predict/surv_metabric/metabric.csv")
 	if err != nil {
 		return err
 	}
@@ -135,21 +134,6 @@ split. In brackets: how many times as long or as much memory as assay. Measured
 with `+"`make bench`"+` on %s.
 `, w.rows, w.trees, w.held(), peer.Machine())
 	return nil
-}
-
-// find returns where a folder of data has path, "" if none has it.
-func find(path string) (string, error) {
-	folders, err := home.DataDirs()
-	if err != nil {
-		return "", err
-	}
-	for _, folder := range folders {
-		name := filepath.Join(folder, filepath.FromSlash(path))
-		if _, err := os.Stat(name); err == nil {
-			return filepath.Abs(name)
-		}
-	}
-	return "", nil
 }
 
 // child does one task and prints its figures.

@@ -4,14 +4,13 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/text"
-	"github.com/assay-ml/assay/home"
 )
 
 func tokens(s string) []string {
@@ -124,27 +123,10 @@ func TestStopWordsKeepNegations(t *testing.T) {
 	}
 }
 
-// dataFile finds a file of the test data, or skips.
-func dataFile(t testing.TB, path ...string) string {
-	t.Helper()
-	dirs, err := home.DataDirs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range dirs {
-		file := filepath.Join(append([]string{dir, "text"}, path...)...)
-		if _, err := os.Stat(file); err == nil {
-			return file
-		}
-	}
-	t.Skipf("no %s in ASSAY_DATA", filepath.Join(path...))
-	return ""
-}
-
 // TestStemConformance measures agreement with Snowball's own vocabulary.
 func TestStemConformance(t *testing.T) {
 	lines := func(name string) []string {
-		file, err := os.Open(dataFile(t, "snowball_porter", name))
+		file, err := os.Open(modeltest.Data(t, "text/snowball_porter/"+name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,38 +2,24 @@
 package tabletest
 
 import (
-	"path/filepath"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/table"
-	"github.com/assay-ml/assay/home"
 )
 
-// Open reads a table by its path in a folder of data, such as
-// "predict/surv_gbsg2/gbsg2.csv". The test is skipped if the table is on none of
-// the folders that ASSAY_DATA lists.
+// Open reads a table by its path in a data folder, such as
+// "predict/surv_gbsg2/gbsg2.csv". The test is skipped if no data folder has it.
 func Open(t testing.TB, path string) *table.Frame {
 	t.Helper()
-	folders, err := home.DataDirs()
+	frame, err := table.Open(modeltest.Data(t, path), table.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range folders {
-		matches, _ := filepath.Glob(filepath.Join(folder, filepath.FromSlash(path)))
-		if len(matches) == 0 {
-			continue
-		}
-		frame, err := table.Open(matches[0], table.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return frame
-	}
-	t.Skipf("the data set %s is in no folder that ASSAY_DATA lists", path)
-	return nil
+	return frame
 }
 
 // Numbers returns a column as numbers; a category is its place among the sorted

@@ -3,8 +3,6 @@ package sample
 import (
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -89,24 +87,21 @@ var warfarinPlaces = []string{"iwpc.csv.gz", "iwpc_warfarin/iwpc.csv.gz", "treat
 // consortium's own pharmacogenetic rule says. IWPC, New England Journal of Medicine
 // 360 (2009), 753.
 func Warfarin() (Doses, error) {
-	folders, err := home.DataDirs()
-	if err != nil {
-		return Doses{}, err
-	}
-	for _, folder := range folders {
-		for _, place := range warfarinPlaces {
-			path := filepath.Join(folder, filepath.FromSlash(place))
-			if _, err := os.Stat(path); err != nil {
-				continue
-			}
-			d, err := readWarfarin(path)
-			if err != nil {
-				return d, fmt.Errorf("sample: %s: %w", path, err)
-			}
-			return d, nil
+	for _, place := range warfarinPlaces {
+		path, err := home.DataFile(place)
+		if err != nil {
+			return Doses{}, err
 		}
+		if path == "" {
+			continue
+		}
+		d, err := readWarfarin(path)
+		if err != nil {
+			return d, fmt.Errorf("sample: %s: %w", path, err)
+		}
+		return d, nil
 	}
-	return Doses{}, fmt.Errorf("sample: the warfarin doses of the IWPC are %w: put iwpc.csv.gz into one of %s", data.ErrNotFound, strings.Join(folders, ", "))
+	return Doses{}, fmt.Errorf("sample: the warfarin doses of the IWPC are %w: put iwpc.csv.gz into a folder that ASSAY_DATA names", data.ErrNotFound)
 }
 
 func readWarfarin(path string) (Doses, error) {
