@@ -1,17 +1,16 @@
 package linear_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
 
@@ -46,18 +45,6 @@ type logits struct {
 	Coef      [][]float64
 }
 
-func load(t *testing.T) (ref reference) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	return ref
-}
-
 func near(t *testing.T, what string, got, want, relative float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= relative*math.Max(math.Abs(want), 1e-300)) {
@@ -82,7 +69,7 @@ func agree(t *testing.T, what string, got []linear.Estimate, want table) {
 }
 
 func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
-	ref := load(t)
+	ref := modeltest.Reference[reference](t)
 	x, y, names := tabletest.XY(t, "predict/diabetes_lars/diabetes.csv", "target")
 	m, err := linear.Fit(x, y, nil, linear.Config{})
 	if err != nil {
@@ -112,7 +99,7 @@ func TestLeastSquaresAgreesWithStatsmodels(t *testing.T) {
 }
 
 func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
-	ref := load(t)
+	ref := modeltest.Reference[reference](t)
 	x, y, names := tabletest.XY(t, "predict/diabetes_lars/diabetes.csv", "target")
 	x = tabletest.Standardise(x)
 	f := func(what string, cfg linear.Config, intercept float64, coef []float64) {
@@ -132,7 +119,7 @@ func TestPenalisedAgreesWithScikitLearn(t *testing.T) {
 }
 
 func TestLogisticAgreesWithStatsmodelsAndScikitLearn(t *testing.T) {
-	ref := load(t)
+	ref := modeltest.Reference[reference](t)
 	x, outcome, names := tabletest.XY(t, "predict/pima_diabetes/pima_diabetes.csv", "Outcome")
 	y := tabletest.Classes(outcome)
 	m, err := linear.FitLogistic(x, y, 2, nil, linear.Config{})

@@ -3,10 +3,10 @@ package score
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
 // reference is testdata/reference.json, which names the versions that made it.
@@ -56,18 +56,6 @@ type reference struct {
 	}
 }
 
-func readReference(t *testing.T) (ref reference) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	return ref
-}
-
 func bools(y []int) []bool {
 	b := make([]bool, len(y))
 	for i, v := range y {
@@ -106,7 +94,7 @@ func nearMetrics(t *testing.T, r models.Report, want map[string]float64) {
 var quick = Options{Resamples: -1}
 
 func TestBinaryAgreesWithScikitLearn(t *testing.T) {
-	for _, ref := range readReference(t).Binary {
+	for _, ref := range modeltest.Reference[reference](t).Binary {
 		y := bools(ref.Y)
 		o := quick
 		o.Operating.Threshold = ref.Threshold
@@ -134,7 +122,7 @@ func TestBinaryAgreesWithScikitLearn(t *testing.T) {
 }
 
 func TestDeLongAgreesWithItsDefinition(t *testing.T) {
-	refs := readReference(t)
+	refs := modeltest.Reference[reference](t)
 	y := bools(refs.Binary[0].Y)
 	for _, ref := range refs.DeLong {
 		c, err := DeLong(y, ref.A, ref.B)
@@ -148,7 +136,7 @@ func TestDeLongAgreesWithItsDefinition(t *testing.T) {
 }
 
 func TestMulticlassAgreesWithScikitLearn(t *testing.T) {
-	ref := readReference(t).Multiclass
+	ref := modeltest.Reference[reference](t).Multiclass
 	r, err := Multiclass(ref.Y, ref.P, quick)
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +157,7 @@ func TestMulticlassAgreesWithScikitLearn(t *testing.T) {
 }
 
 func TestMultilabelAgreesWithScikitLearn(t *testing.T) {
-	ref := readReference(t).Multilabel
+	ref := modeltest.Reference[reference](t).Multilabel
 	var y [][]bool
 	for _, row := range ref.Y {
 		y = append(y, bools(row))
@@ -184,7 +172,7 @@ func TestMultilabelAgreesWithScikitLearn(t *testing.T) {
 }
 
 func TestRegressionAgreesWithScikitLearn(t *testing.T) {
-	ref := readReference(t).Regression
+	ref := modeltest.Reference[reference](t).Regression
 	r, err := Regression(ref.Y, ref.P, quick)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +184,7 @@ func TestRegressionAgreesWithScikitLearn(t *testing.T) {
 }
 
 func TestSurvivalAgreesWithScikitSurvival(t *testing.T) {
-	for _, ref := range readReference(t).Survival {
+	for _, ref := range modeltest.Reference[reference](t).Survival {
 		train, test := Followup{ref.TrainTime, ref.TrainEvent}, Followup{ref.Time, ref.Event}
 		near(t, "Concordance", Concordance(test, ref.Risk), ref.Harrell, 1e-12)
 		uno, err := UnoC(train, test, ref.Risk, ref.At[len(ref.At)-1])

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/assay-ml/assay/gomlx_models/linear"
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/survival"
 	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
@@ -72,14 +72,7 @@ func (c cohort) column(name string) []int {
 
 func load(t *testing.T, name string) (reference, cohort) {
 	t.Helper()
-	b, err := os.ReadFile("testdata/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var refs map[string]json.RawMessage
-	if err := json.Unmarshal(b, &refs); err != nil {
-		t.Fatal(err)
-	}
+	refs := modeltest.Reference[map[string]json.RawMessage](t)
 	var ref reference
 	if err := json.Unmarshal(refs[name], &ref); err != nil {
 		t.Fatal(err)

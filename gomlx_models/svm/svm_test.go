@@ -2,16 +2,15 @@ package svm_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/svm"
 	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
@@ -23,25 +22,13 @@ type reference struct {
 	Grades         [][]float64
 }
 
-func load(t *testing.T) (ref reference) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	return ref
-}
-
 func first(x *mat.Dense, n int) *mat.Dense {
 	_, p := x.Dims()
 	return mat.DenseCopyOf(x.Slice(0, n, 0, p))
 }
 
 func TestClassifierAgreesWithLibsvm(t *testing.T) {
-	ref := load(t)
+	ref := modeltest.Reference[reference](t)
 	x, y, _ := tabletest.XY(t, "predict/breast_cancer_wdbc/breast_cancer.csv", "target")
 	x = tabletest.Standardise(x)
 	f := func(name string, cfg svm.Config) {
@@ -64,7 +51,7 @@ func TestClassifierAgreesWithLibsvm(t *testing.T) {
 }
 
 func TestRegressorAgreesWithLibsvm(t *testing.T) {
-	ref := load(t)
+	ref := modeltest.Reference[reference](t)
 	x, y, _ := tabletest.XY(t, "predict/diabetes_lars/diabetes.csv", "target")
 	x = tabletest.Standardise(x)
 	f := func(name string, cfg svm.Config) {
@@ -85,7 +72,7 @@ func TestRegressorAgreesWithLibsvm(t *testing.T) {
 }
 
 func TestThreeClassesAgreeWithLibsvm(t *testing.T) {
-	ref := load(t)
+	ref := modeltest.Reference[reference](t)
 	x, y, _ := tabletest.XY(t, "predict/surv_gbsg2/gbsg2.csv", "tgrade", "age", "pnodes", "progrec", "estrec", "tsize")
 	x = tabletest.Standardise(x)
 	c, err := svm.FitClassifier(context.Background(), x, tabletest.Classes(y), 3, svm.Config{Tolerance: 1e-8}, nil)

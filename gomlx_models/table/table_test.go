@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
 func open(t *testing.T, path string, o Options) *Frame {
@@ -116,15 +118,7 @@ func TestReadingMistakesAreNamed(t *testing.T) {
 // reference is testdata/reference.json, made by reference.py beside it.
 func reference(t *testing.T) map[string]json.RawMessage {
 	t.Helper()
-	b, err := os.ReadFile("testdata/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ref map[string]json.RawMessage
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	return ref
+	return modeltest.Reference[map[string]json.RawMessage](t)
 }
 
 func TestFeaturesAreScikitLearns(t *testing.T) {

@@ -3,7 +3,6 @@ package tree
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"math"
 	"os"
 	"path"
@@ -27,18 +26,6 @@ type reference struct {
 		Leaves []int
 	}
 	Scores map[string]float64
-}
-
-func readReference(t *testing.T) (ref reference) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/reference.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	return ref
 }
 
 // readSet returns a data set's columns but for the outcome, and the outcome.
@@ -96,7 +83,7 @@ func predict(t *testing.T, e *Ensemble, x [][]float64, output int) []float64 {
 // With at most 255 distinct values a feature, bins lose nothing: the trees are
 // scikit-learn's.
 func TestShallowTreesAreScikitLearns(t *testing.T) {
-	ref := readReference(t)
+	ref := modeltest.Reference[reference](t)
 	f := func(e *Ensemble, err error, x [][]float64, output, leaves int, want []float64) {
 		t.Helper()
 		if err != nil {
@@ -123,7 +110,7 @@ func TestShallowTreesAreScikitLearns(t *testing.T) {
 }
 
 func TestPruningIsScikitLearns(t *testing.T) {
-	ref := readReference(t)
+	ref := modeltest.Reference[reference](t)
 	x, y := readSet(t, "pima_diabetes", "pima_diabetes.csv", "Outcome", ref.Gini.Columns)
 	e, err := Classify(context.Background(), x, whole(y), 2, Config{Method: Single, MaxDepth: 5, MinLeaf: 10})
 	if err != nil {
@@ -150,7 +137,7 @@ func TestPruningIsScikitLearns(t *testing.T) {
 // Forests differ by their random numbers: the mean over folds must be no worse
 // than scikit-learn's by more than such means scatter.
 func TestForestsScoreAsScikitLearns(t *testing.T) {
-	ref := readReference(t)
+	ref := modeltest.Reference[reference](t)
 	ctx := context.Background()
 	folds := func(x [][]float64, y []float64, fit func(x [][]float64, y []float64) (*Ensemble, error), judge func(y, p []float64) float64) (mean float64) {
 		for k := range 5 {
