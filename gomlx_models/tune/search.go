@@ -27,12 +27,12 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	models "github.com/assay-ml/assay/gomlx_models"
-	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
 
@@ -53,9 +53,9 @@ type Search[X, Y, A, C any] struct {
 	Seed     int64          // of the folds, which all candidates share
 	Threads  int            // candidates tried at once; 0 means as many as there are cores
 
-	// Record, if not nil, is called for each candidate, several at once, and calls
-	// try for its validation: a cell makes a run of it. Observers are told the
-	// score of each fold. An error of try is not the end of the search; another
+	// Record, if not nil, is called for each candidate, in their order but several
+	// at once, and calls try for its validation: a cell makes a run of it. Observers
+	// are told the score of each fold. An error of try is not the end of the search; another
 	// that Record returns is.
 	Record func(ctx context.Context, candidate Candidate[C], try func(context.Context, ...models.Observer) (models.Report, error)) error
 }
@@ -104,27 +104,38 @@ func (s Search[X, Y, A, C]) best(ctx context.Context, train models.Dataset[X, Y]
 	}
 	results = make([]Result[C], len(s.Candidates))
 	recorded := make([]error, len(s.Candidates))
-	parallel.Each(len(s.Candidates), threads, func(i int) {
+	busy := make(chan struct{}, threads)
+	var all sync.WaitGroup
+	for i := range results {
 		r := &results[i]
 		r.Candidate = s.Candidates[i]
-		tried := false
+		tried := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(tried) })
 		try := func(ctx context.Context, watching ...models.Observer) (models.Report, error) {
-			tried = true
+			begin()
 			r.Scores, r.Err = s.validate(ctx, r.Config, train, folds, watching)
 			return s.report(r, train)
 		}
-		if record == nil {
-			_, _ = try(ctx) // the result holds its error
-			return
-		}
-		err := record(ctx, r.Candidate, try)
-		if err == nil && !tried {
-			err = errors.New("Record did not call try")
-		}
-		if err != nil && (r.Err == nil || !errors.Is(err, r.Err)) {
-			recorded[i] = fmt.Errorf("%s: %w", r.Name, err)
-		}
-	})
+		busy <- struct{}{}
+		all.Go(func() {
+			defer func() { begin(); <-busy }()
+			if record == nil {
+				_, _ = try(ctx) // the result holds its error
+				return
+			}
+			err := record(ctx, r.Candidate, try)
+			if err == nil && r.Scores == nil && r.Err == nil {
+				err = errors.New("Record did not call try")
+			}
+			if err != nil && (r.Err == nil || !errors.Is(err, r.Err)) {
+				recorded[i] = fmt.Errorf("%s: %w", r.Name, err)
+			}
+		})
+		// The next begins when this one has, so that runs begin in the order of the
+		// candidates: a rerun knows them by it.
+		<-tried
+	}
+	all.Wait()
 	if err := errors.Join(append(recorded, ctx.Err())...); err != nil {
 		return best, results, err
 	}

@@ -84,7 +84,11 @@ func TestBest(t *testing.T) {
 	s, d := diabetes(t)
 	var mu sync.Mutex
 	told := map[string]int{}
+	var begun []string
 	s.Record = func(ctx context.Context, c tune.Candidate[config], try func(context.Context, ...models.Observer) (models.Report, error)) error {
+		mu.Lock()
+		begun = append(begun, c.Name)
+		mu.Unlock()
 		steps := 0
 		report, err := try(ctx, observer(func(names []string) error {
 			steps++
@@ -109,7 +113,10 @@ func TestBest(t *testing.T) {
 	if strings.HasPrefix(best.Name, "lambda 100") || results[0].Mean < 0.45 || results[5].Mean > 0.05 {
 		t.Errorf("best is %s of %+v", best.Name, results)
 	}
-	for _, r := range results {
+	for i, r := range results {
+		if begun[i] != r.Name {
+			t.Errorf("run %d is of %s, candidate %d is %s", i, begun[i], i, r.Name)
+		}
 		if told[r.Name] != 5 || len(r.Scores) != 5 {
 			t.Errorf("%s: %d folds told, scores %v", r.Name, told[r.Name], r.Scores)
 		}
