@@ -246,14 +246,7 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (Garbage, error) {
 // says ErrNotFound. Blobs that no other run has are left to GC.
 func (s *Store) Delete(ctx context.Context, id RunID) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		result, err := tx.Exec(`delete from run as r where key = ? and not `+keep, id)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return ErrNotFound
+		return execFound(tx, `delete from run as r where key = ? and not `+keep, id)
 	})
 	if err != nil {
 		return fmt.Errorf("run %s in the trash: %w", id, err)

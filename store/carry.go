@@ -15,16 +15,13 @@ func (w *Writer) Interval(metric string, low, high float64) error {
 		return fmt.Errorf("run %s: %w", w.id, err)
 	}
 	return w.transact(context.Background(), func(tx *sql.Tx) error {
-		result, err := tx.Exec(`
+		err := execFound(tx, `
 			update series set low = ?, high = ?
 			where run = ? and name = (select id from name where text = ?)`, real(low), real(high), w.row, metric)
 		if err != nil {
-			return err
+			return fmt.Errorf("metric %s: %w", metric, err)
 		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return fmt.Errorf("metric %s: %w", metric, ErrNotFound)
+		return nil
 	})
 }
 

@@ -97,11 +97,8 @@ func foldSeries(tx *sql.Tx, k *codec, run int64, name string, c columns) (int64,
 	}
 	full := count / chunkSize * chunkSize // where the points behind the last full chunk start
 	if count-full+int64(c.len()) >= chunkSize || pieces >= maxPieces {
-		var all columns
-		if err := readTail(tx, k, &all, id, full); err != nil {
-			return 0, err
-		}
-		if _, err := tx.Exec(`delete from chunk where series = ? and start >= ?`, id, full); err != nil {
+		all, err := takeTail(tx, k, id, full)
+		if err != nil {
 			return 0, err
 		}
 		all.steps = append(all.steps, c.steps...)
@@ -191,23 +188,32 @@ func float(v sql.NullFloat64) float64 {
 	return v.Float64
 }
 
-// readTail adds the points of a series from ordinal full on.
-func readTail(tx *sql.Tx, k *codec, dst *columns, series, full int64) error {
+// readTail returns the points of a series from ordinal full on.
+func readTail(tx *sql.Tx, k *codec, series, full int64) (tail columns, err error) {
 	rows, err := tx.Query(`select data from chunk where series = ? and start >= ? order by start`, series, full)
 	if err != nil {
-		return err
+		return tail, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var data sql.RawBytes
 		if err := rows.Scan(&data); err != nil {
-			return err
+			return tail, err
 		}
-		if err := k.readChunk(dst, data); err != nil {
-			return fmt.Errorf("series %d: %w", series, err)
+		if err := k.readChunk(&tail, data); err != nil {
+			return tail, fmt.Errorf("series %d: %w", series, err)
 		}
 	}
-	return rows.Err()
+	return tail, rows.Err()
+}
+
+// takeTail is readTail, and deletes the chunks that it has read.
+func takeTail(tx *sql.Tx, k *codec, series, full int64) (columns, error) {
+	tail, err := readTail(tx, k, series, full)
+	if err == nil {
+		_, err = tx.Exec(`delete from chunk where series = ? and start >= ?`, series, full)
+	}
+	return tail, err
 }
 
 // writeChunks writes points, the first of which has the ordinal start, a
@@ -287,11 +293,8 @@ func sealRun(tx *sql.Tx, k *codec, run int64) error {
 		return err
 	}
 	for _, t := range tails {
-		var all columns
-		if err := readTail(tx, k, &all, t.series, t.full); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`delete from chunk where series = ? and start >= ?`, t.series, t.full); err != nil {
+		all, err := takeTail(tx, k, t.series, t.full)
+		if err != nil {
 			return err
 		}
 		if err := insertChunk(tx, k, t.series, t.full, all); err != nil {

@@ -417,14 +417,7 @@ func (s *Store) Restore(ctx context.Context, id RunID) error {
 // SetExperimentNote sets an experiment's note.
 func (s *Store) SetExperimentNote(ctx context.Context, name, note string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		result, err := tx.Exec(`update experiment set note = ? where name = ?`, note, name)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return ErrNotFound
+		return execFound(tx, `update experiment set note = ? where name = ?`, note, name)
 	})
 	if err != nil {
 		return fmt.Errorf("experiment %s: %w", name, err)

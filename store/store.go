@@ -166,6 +166,18 @@ func (s *Store) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return hint(tx.Commit())
 }
 
+// execFound executes a statement. If it has changed no row it says ErrNotFound.
+func execFound(tx *sql.Tx, query string, args ...any) error {
+	result, err := tx.Exec(query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return ErrNotFound
+}
+
 // dsn returns the data source name for path. Pragmas go in it so that every
 // connection of a pool has them.
 func dsn(path string, options ...string) string {

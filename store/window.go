@@ -23,10 +23,10 @@ type Bucket struct {
 // Window returns the points of a series with steps from through to, cut into at
 // most so many buckets, and not less than an eighth of that if there are as many
 // points, of about the same number of points. Every point in the window is in
-// exactly one bucket. Where there are few points a bucket is one
-// point; where there are many it is made of blocks that were summed up when they
-// were written, so that the time it takes hardly depends on the number of points.
-// math.MinInt64 and math.MaxInt64 mean the whole series.
+// exactly one bucket. Where there are few points a bucket is one point; where
+// there are many it is made of blocks that were summed up when they were written,
+// so that the time it takes hardly depends on the number of points. math.MinInt64
+// and math.MaxInt64 mean the whole series.
 func (s *Store) Window(ctx context.Context, id RunID, name string, from, to int64, buckets int) ([]Bucket, error) {
 	if buckets < 1 {
 		return nil, fmt.Errorf("run %s: metric %s: a window needs at least one bucket", id, name)
@@ -178,8 +178,8 @@ func (w *walk) visitBlock(start int64, points func(columns)) error {
 }
 
 func (w *walk) visitTail(full int64, points func(columns)) error {
-	var tail columns
-	if err := readTail(w.tx, &w.codec, &tail, w.series, full); err != nil {
+	tail, err := readTail(w.tx, &w.codec, w.series, full)
+	if err != nil {
 		return err
 	}
 	w.filter(tail, points)
