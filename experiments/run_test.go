@@ -98,6 +98,9 @@ func TestTrackRecordsARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if found, err := experiments.Find(ctx, string(run.ID[:9])); err != nil || found.ID != past.ID {
+		t.Errorf("found %v, %v by the start of its id, want run %s", found, err, past.ID)
+	}
 	artifact, err := past.Open(ctx, "model.assay")
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,10 +51,7 @@ func (t tool) pinned(root string) (string, error) {
 // built returns the version of the tool in the bin folder, or "".
 func (t tool) built(root string) string {
 	info, err := buildinfo.ReadFile(filepath.Join(root, "bin", t.name))
-	if err != nil || info.Path != t.path {
-		return ""
-	}
-	if info.Main.Path != t.module {
+	if err != nil || info.Path != t.path || info.Main.Path != t.module {
 		return ""
 	}
 	return info.Main.Version
@@ -69,7 +67,7 @@ func (t tool) install(ctx context.Context, o Options) (string, error) {
 		return want, nil
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return "", fmt.Errorf("Go is not on the PATH: install it from https://go.dev/dl")
+		return "", errors.New("Go is not on the PATH: install it from https://go.dev/dl")
 	}
 	fmt.Fprintf(o.Out, "  … building %s %s\n", t.name, want)
 	out, err := goCommand(ctx, o.Root, "build", "-modfile="+t.modfile, "-o", filepath.Join("bin", t.name), t.path).CombinedOutput()

@@ -25,25 +25,28 @@ import (
 	"strings"
 )
 
-// Dir is the environment variable that names the folder in which values are
+// What follows, and the JSON of keptValue, package kernel knows too, which imports
+// nothing from here: it is for programs of any version of this package.
+
+// dirVariable is the environment variable that names the folder in which values are
 // kept. A program without it keeps none.
-const Dir = "ASSAY_CARRY"
+const dirVariable = "ASSAY_CARRY"
 
-// IndexFile is the file in that folder that says, as JSON, what Out kept: a map
-// of Kept by name.
-const IndexFile = "index.json"
+// indexFile is the file in that folder that says, as JSON, what Out kept: a map
+// of keptValue by name.
+const indexFile = "index.json"
 
-// FilePrefix starts the names of the files that hold values: a name alone may be
+// filePrefix starts the names of the files that hold values: a name alone may be
 // one that some systems do not allow.
-const FilePrefix = "v_"
+const filePrefix = "v_"
 
-// Most is the size of the largest encoding of a value that is kept. It becomes a
+// mostBytes is the size of the largest encoding of a value that is kept. It becomes a
 // part of the program that uses the value.
-const Most = 64 << 20
+const mostBytes = 64 << 20
 
-// Kept is what is known of a value that a cell had at its end.
-type Kept struct {
-	Type   Type   `json:"type"`
+// keptValue is what is known of a value that a cell had at its end.
+type keptValue struct {
+	Type   goType `json:"type"`
 	Saved  bool   `json:"saved,omitempty"`  // in its own encoding
 	Size   int    `json:"size"`             // of the encoding
 	Reason string `json:"reason,omitempty"` // why it is not kept; "" if it is
@@ -51,14 +54,14 @@ type Kept struct {
 
 // Out keeps values: arguments are a name and a pointer, in turn.
 func Out(values ...any) {
-	dir := os.Getenv(Dir)
+	dir := os.Getenv(dirVariable)
 	if dir == "" {
 		return
 	}
-	index := map[string]Kept{}
+	index := map[string]keptValue{}
 	for i := 0; i+1 < len(values); i += 2 {
 		name := values[i].(string)
-		kept, err := keep(filepath.Join(dir, FilePrefix+name), reflect.ValueOf(values[i+1]).Elem())
+		kept, err := keep(filepath.Join(dir, filePrefix+name), reflect.ValueOf(values[i+1]).Elem())
 		if err != nil {
 			kept.Reason = err.Error()
 		}
@@ -66,7 +69,7 @@ func Out(values ...any) {
 	}
 	b, err := json.Marshal(index)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, IndexFile), b, 0o600)
+		err = os.WriteFile(filepath.Join(dir, indexFile), b, 0o600)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the values of this cell are not kept for others:", err)
@@ -74,17 +77,17 @@ func Out(values ...any) {
 }
 
 // keep writes a value into file.
-func keep(file string, v reflect.Value) (kept Kept, err error) {
+func keep(file string, v reflect.Value) (kept keptValue, err error) {
 	var b bytes.Buffer
 	w := &limited{&b}
 	saver, saves := v.Interface().(interface{ Save(io.Writer) error })
 	kept.Saved = saves && v.Kind() == reflect.Pointer && !v.IsNil() && v.Type().Elem().PkgPath() != "main"
 	if kept.Saved {
 		t := v.Type().Elem()
-		kept.Type = Type{Expression: t.Name(), Imports: map[string]string{"": t.PkgPath()}}
+		kept.Type = goType{Expression: t.Name(), Imports: map[string]string{"": t.PkgPath()}}
 		err = saver.Save(w)
-	} else if kept.Type, err = Describe(v.Type()); err == nil {
-		if err = Encodable(v.Type()); err == nil && size(v, Most) > Most { // gob would first encode all of it
+	} else if kept.Type, err = describe(v.Type()); err == nil {
+		if err = Encodable(v.Type()); err == nil && size(v, mostBytes) > mostBytes { // gob would first encode all of it
 			err = errTooLarge
 		}
 		if err == nil {
@@ -102,7 +105,7 @@ func keep(file string, v reflect.Value) (kept Kept, err error) {
 	return kept, os.Rename(file+".new", file)
 }
 
-var errTooLarge = fmt.Errorf("it is larger than %d MiB, which package experiments/cache is for", Most>>20)
+var errTooLarge = fmt.Errorf("it is larger than %d MiB, which package experiments/cache is for", mostBytes>>20)
 
 // size returns about how many bytes of memory a value takes, and stops counting
 // when it is more than most.
@@ -145,11 +148,11 @@ func size(v reflect.Value, most int) (n int) {
 	return n
 }
 
-// limited refuses what is larger than Most.
+// limited refuses what is larger than mostBytes.
 type limited struct{ b *bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.b.Len()+len(p) > Most {
+	if l.b.Len()+len(p) > mostBytes {
 		return 0, errTooLarge
 	}
 	return l.b.Write(p)

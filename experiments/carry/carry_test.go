@@ -33,7 +33,7 @@ type Ring struct{ Next *Ring }
 func TestDescribe(t *testing.T) {
 	f := func(value any, want string) {
 		t.Helper()
-		d, err := Describe(reflect.TypeOf(value))
+		d, err := describe(reflect.TypeOf(value))
 		got := d.Expression
 		if err != nil {
 			got = err.Error()
@@ -105,20 +105,20 @@ func TestOutAndIn(t *testing.T) {
 	lines, none := &keptLines{[]string{"a", "b"}}, &keptLines{}
 	frame := table.Frame{Columns: []table.Column{table.NumberColumn("age", []float64{36})}}
 	Out("numbers", &numbers) // without a folder it keeps nothing
-	t.Setenv(Dir, dir)
-	large := make([]byte, Most+1)
+	t.Setenv(dirVariable, dir)
+	large := make([]byte, mostBytes+1)
 	Out("numbers", &numbers, "lines", &lines, "none", &none, "frame", &frame, "large", &large)
 
-	b, err := os.ReadFile(filepath.Join(dir, IndexFile))
+	b, err := os.ReadFile(filepath.Join(dir, indexFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	index := map[string]Kept{}
+	index := map[string]keptValue{}
 	if err := json.Unmarshal(b, &index); err != nil {
 		t.Fatal(err)
 	}
 	data := func(name string) string {
-		b, err := os.ReadFile(filepath.Join(dir, FilePrefix+name))
+		b, err := os.ReadFile(filepath.Join(dir, filePrefix+name))
 		if err != nil || index[name].Size != len(b) || index[name].Reason != "" {
 			t.Errorf("%s: %v, %d bytes, %+v", name, err, len(b), index[name])
 		}
@@ -150,7 +150,7 @@ func TestOutAndIn(t *testing.T) {
 func TestSize(t *testing.T) {
 	f := func(value any, from, to int) {
 		t.Helper()
-		if got := size(reflect.ValueOf(value), Most); got < from || got > to {
+		if got := size(reflect.ValueOf(value), mostBytes); got < from || got > to {
 			t.Errorf("%T takes %d bytes, want %d to %d", value, got, from, to)
 		}
 	}
@@ -167,7 +167,7 @@ func TestSize(t *testing.T) {
 	for i := range large {
 		large[i] = whole
 	}
-	f(large, Most, Most+4<<20) // it does not look at all of it
+	f(large, mostBytes, mostBytes+4<<20) // it does not look at all of it
 }
 
 func BenchmarkEncode(b *testing.B) {

@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// Type is a type as the source of another program can write it. Of a value in its
+// goType is a type as the source of another program can write it. Of a value in its
 // own encoding it is the name alone, and Imports has the package under "".
-type Type struct {
+type goType struct {
 	// Expression is the type with the names of packages that Imports gives.
 	Expression string `json:"expression"`
 	// Imports are paths of packages by the names in Expression.
@@ -24,15 +24,15 @@ type Type struct {
 	Own []string `json:"own,omitempty"`
 }
 
-// Describe returns t as source. It is an error if another program cannot name
-// it; the Type is then as people read it.
-func Describe(t reflect.Type) (Type, error) {
+// describe returns t as source. It is an error if another program cannot name
+// it; the goType is then as people read it.
+func describe(t reflect.Type) (goType, error) {
 	d := describer{imports: map[string]string{}}
 	expression, err := d.describe(t)
 	if err != nil {
-		return Type{Expression: t.String()}, err
+		return goType{Expression: t.String()}, err
 	}
-	return Type{Expression: expression, Imports: d.imports, Own: d.own}, nil
+	return goType{Expression: expression, Imports: d.imports, Own: d.own}, nil
 }
 
 type describer struct {
