@@ -14,6 +14,8 @@ package models
 import (
 	"context"
 	"errors"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // ErrNotFitted is returned by Predict, Explain and Save of a model that has
@@ -62,14 +64,7 @@ func (d Dataset[X, Y]) Len() int { return len(d.X) }
 
 // Take returns the set of some of the rows, in their order.
 func (d Dataset[X, Y]) Take(rows []int) Dataset[X, Y] {
-	part := Dataset[X, Y]{Name: d.Name, X: make([]X, len(rows)), Y: make([]Y, len(rows))}
-	for i, r := range rows {
-		part.X[i], part.Y[i] = d.X[r], d.Y[r]
-		if d.Group != nil {
-			part.Group = append(part.Group, d.Group[r])
-		}
-	}
-	return part
+	return Dataset[X, Y]{Name: d.Name, X: pick.Rows(d.X, rows), Y: pick.Rows(d.Y, rows), Group: pick.Rows(d.Group, rows)}
 }
 
 // File is a file that data was read from.

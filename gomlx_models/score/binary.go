@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Binary judges probabilities of the positive class.
@@ -111,7 +112,7 @@ type ranked struct {
 
 func rank(positive []bool, score []float64) ranked {
 	mustMatch(len(positive), len(score))
-	r := ranked{order: all(len(score)), last: make([]bool, len(score)), positive: make([]bool, len(score))}
+	r := ranked{order: pick.All(len(score)), last: make([]bool, len(score)), positive: make([]bool, len(score))}
 	slices.SortStableFunc(r.order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
 	for k, i := range r.order {
 		r.positive[k] = positive[i]
@@ -146,7 +147,7 @@ func (r ranked) areas(w []float64) (auc, ap float64) {
 
 func binaryMeasure(positive []bool, prob []float64, threshold float64, bins int) measure {
 	on := func(rows []int) statistic {
-		positive, prob := pick(positive, rows), pick(prob, rows)
+		positive, prob := pick.Rows(positive, rows), pick.Rows(prob, rows)
 		order, bin := rank(positive, prob), newCalibration(positive, prob, bins)
 		squared, log := make([]float64, len(rows)), make([]float64, len(rows))
 		for i, p := range prob {

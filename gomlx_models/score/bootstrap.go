@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
+	"github.com/assay-ml/assay/gomlx_models/internal/quantile"
 )
 
 // A measure is a set of scores that can be taken on any part of the rows.
@@ -60,7 +62,7 @@ func spread(drawn []float64) (low, high, p float64) {
 	below := sort.Search(len(v), func(i int) bool { return v[i] > 0 })
 	above := len(v) - sort.SearchFloat64s(v, 0)
 	p = min(1, 2*float64(1+min(below, above))/float64(len(v)+1))
-	return quantile(v, 0.025), quantile(v, 0.975), p
+	return quantile.Of(v, 0.025), quantile.Of(v, 0.975), p
 }
 
 // bootstrap returns stat's values on each of n resamples of the patients. Every
@@ -120,8 +122,8 @@ func (o Options) method() string {
 // report is what all builders share: the scores, the subgroups and the method.
 func (o Options) report(n int, m measure) models.Report {
 	return models.Report{
-		Name: o.Name, Rows: n, Groups: len(o.patients(all(n))), Method: o.method(),
-		Metrics: m.take(all(n), o),
+		Name: o.Name, Rows: n, Groups: len(o.patients(pick.All(n))), Method: o.method(),
+		Metrics: m.take(pick.All(n), o),
 	}
 }
 
@@ -168,17 +170,6 @@ func cell(m models.Metric) string {
 		return fmt.Sprintf("%.3f", float64(m.Value))
 	}
 	return fmt.Sprintf("%.3f (%.3f–%.3f)", float64(m.Value), float64(m.Low), float64(m.High))
-}
-
-// quantile interpolates linearly between the order statistics of sorted, as
-// numpy does.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }
 
 func ones(n int) []float64 {

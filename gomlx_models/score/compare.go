@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Comparison is a test of the difference between two models on the same rows.
@@ -155,7 +156,7 @@ func CompareRegression(observed, a, b []float64, o Options) (models.Report, erro
 
 // compare reports the differences of two measures of n rows.
 func (o Options) compare(n int, a, b measure) models.Report {
-	rows := all(n)
+	rows := pick.All(n)
 	scores := len(a.names)
 	onA, onB := a.on(rows), b.on(rows)
 	valueA, valueB := make([]float64, scores), make([]float64, scores)

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // curvePoints is the most points a report keeps of one ROC or PR curve: more
@@ -143,7 +144,7 @@ func thin(kind, label string, x, y []float64) models.Curve {
 		for k := range keep {
 			keep[k] = k * (n - 1) / (curvePoints - 1)
 		}
-		x, y = pick(x, keep), pick(y, keep)
+		x, y = pick.Rows(x, keep), pick.Rows(y, keep)
 	}
 	return models.Curve{Kind: kind, Label: label, X: numbers(x), Y: numbers(y)}
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Followup is what was observed of each patient: how long they were watched, and
@@ -34,12 +36,12 @@ func (f Followup) check(name string) error {
 }
 
 func (f Followup) rows(rows []int) Followup {
-	return Followup{Time: pick(f.Time, rows), Event: pick(f.Event, rows)}
+	return Followup{Time: pick.Rows(f.Time, rows), Event: pick.Rows(f.Event, rows)}
 }
 
 // byTime returns the rows in order of time.
 func (f Followup) byTime() []int {
-	order := all(len(f.Time))
+	order := pick.All(len(f.Time))
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(f.Time[a], f.Time[b]) })
 	return order
 }

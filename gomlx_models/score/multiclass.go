@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Multiclass judges probabilities of classes of which exactly one is true:
@@ -75,7 +76,7 @@ func (o Options) classMeasure(class []int, prob [][]float64) (m measure, truth [
 			"log_loss", "brier", "ece",
 		},
 		on: func(rows []int) statistic {
-			return classStatistic(pick(class, rows), pick(truth, rows), pick(prob, rows), o.bins())
+			return classStatistic(pick.Rows(class, rows), pick.Rows(truth, rows), pick.Rows(prob, rows), o.bins())
 		},
 	}, truth, nil
 }
@@ -124,7 +125,9 @@ func (o Options) labelMeasure(label [][]bool, prob [][]float64, at float64) (mea
 			"auc_macro", "auc_micro", "average_precision_macro", "average_precision_micro", "f1_macro", "f1_micro",
 			"exact", "hamming_loss", "brier", "log_loss", "ece",
 		},
-		on: func(rows []int) statistic { return labelStatistic(pick(label, rows), pick(prob, rows), at, o.bins()) },
+		on: func(rows []int) statistic {
+			return labelStatistic(pick.Rows(label, rows), pick.Rows(prob, rows), at, o.bins())
+		},
 	}, nil
 }
 
@@ -153,7 +156,7 @@ func (o Options) width(prob [][]float64) (int, error) {
 func (o Options) perClass(r *models.Report, truth [][]bool, prob [][]float64, threshold float64) {
 	show := []string{"auc", "average_precision", "sensitivity", "specificity", "ppv", "f1", "brier"}
 	t := models.Table{Kind: "classes", Title: "Every class against the rest", Columns: append([]string{"class", "rows"}, show...)}
-	rows := all(len(prob))
+	rows := pick.All(len(prob))
 	for c := range prob[0] {
 		positive, p := column(truth, c), column(prob, c)
 		judged := models.Report{Metrics: binaryMeasure(positive, p, threshold, o.bins()).take(rows, o)}

@@ -113,23 +113,6 @@ func mustMatch(n, m int) {
 	}
 }
 
-// all returns 0 … n-1.
-func all(n int) []int {
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
-	}
-	return rows
-}
-
-func pick[T any](from []T, rows []int) []T {
-	to := make([]T, len(rows))
-	for i, r := range rows {
-		to[i] = from[r]
-	}
-	return to
-}
-
 func numbers(x []float64) []models.Number {
 	n := make([]models.Number, len(x))
 	for i, v := range x {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/quantile"
 )
 
 // Permutation returns, for each feature, how much worse a model scores when that
@@ -54,7 +55,7 @@ func Permutation(xs [][]float64, names []string, value func(xs [][]float64) (flo
 		lost = sorted(lost)
 		importance[f] = models.Metric{
 			Name: name, Value: models.Number(mean(lost)),
-			Low: models.Number(quantile(lost, 0.025)), High: models.Number(quantile(lost, 0.975)),
+			Low: models.Number(quantile.Of(lost, 0.025)), High: models.Number(quantile.Of(lost, 0.975)),
 		}
 	}
 	return importance, nil

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Regression judges predictions of a number. The report holds r2, mae, rmse and
@@ -38,7 +39,7 @@ func regressionMeasure(observed, predicted []float64, o Options) (measure, error
 	return measure{
 		names: []string{"r2", "mae", "rmse", "bias"},
 		on: func(rows []int) statistic {
-			observed, predicted := pick(observed, rows), pick(predicted, rows)
+			observed, predicted := pick.Rows(observed, rows), pick.Rows(predicted, rows)
 			return func(w, dst []float64) { copy(dst, errors4(observed, predicted, w)) }
 		},
 	}, nil

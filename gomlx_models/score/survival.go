@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Forecast is what a survival model says of each row. Either part may be nil.
@@ -52,9 +53,9 @@ func Survival(train, test Followup, f Forecast, o Options) (models.Report, error
 		m.names = append(m.names, "brier_integrated")
 	}
 	m.on = func(rows []int) statistic {
-		part := Forecast{Risk: pick(f.Risk, rows), At: f.At}
+		part := Forecast{Risk: pick.Rows(f.Risk, rows), At: f.At}
 		if f.Survival != nil {
-			part.Survival = pick(f.Survival, rows)
+			part.Survival = pick.Rows(f.Survival, rows)
 		}
 		return survivalStatistic(g, test.rows(rows), part)
 	}
@@ -326,14 +327,14 @@ func overTime(at, y []float64) float64 {
 // share is one minus Kaplan-Meier, so censored rows count while they are watched.
 func CalibrationAt(f Followup, survival []float64, horizon float64, groups int) (predicted, observed []float64, n []int) {
 	mustMatch(len(f.Time), len(survival))
-	order := all(len(survival))
+	order := pick.All(len(survival))
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(survival[b], survival[a]) })
 	groups = min(groups, len(order))
 	for k := range groups {
 		rows := order[k*len(order)/groups : (k+1)*len(order)/groups]
 		part := f.rows(rows)
 		free := part.productLimit(part.byTime(), ones(len(rows)), false)
-		predicted = append(predicted, 1-mean(pick(survival, rows)))
+		predicted = append(predicted, 1-mean(pick.Rows(survival, rows)))
 		observed = append(observed, 1-free.at(horizon))
 		n = append(n, len(rows))
 	}

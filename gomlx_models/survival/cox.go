@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/linear"
 )
 
@@ -145,7 +146,7 @@ func newPartial(x linear.Rows, time []float64, event []bool, strata []int, cfg C
 		return nil, err
 	}
 	l := &partial{event: event, ties: cfg.Ties, center: linear.Means(x, nil), x: mat.NewDense(n, p, nil)}
-	groups := [][]int{allRows(n)}
+	groups := [][]int{pick.All(n)}
 	if strata != nil {
 		groups = nil
 		for i, s := range strata {
@@ -329,7 +330,7 @@ func Baseline(risk, time []float64, event []bool) (Hazard, error) {
 	for i, r := range risk {
 		theta[i] = math.Exp(r)
 	}
-	return breslow(moments(time, event, allRows(len(time))), theta), nil
+	return breslow(moments(time, event, pick.All(len(time))), theta), nil
 }
 
 func breslow(ms []moment, theta []float64) Hazard {

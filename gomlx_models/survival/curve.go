@@ -3,6 +3,8 @@ package survival
 import (
 	"math"
 	"sort"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // z95 is the 97.5 % quantile of the normal distribution.
@@ -34,7 +36,7 @@ func KaplanMeier(time []float64, event []bool) (*Curve, error) {
 		return nil, err
 	}
 	logS, greenwood := 0.0, 0.0
-	return newCurve(moments(time, event, allRows(len(time))), 1, func(n, d float64) (value, low, high float64) {
+	return newCurve(moments(time, event, pick.All(len(time))), 1, func(n, d float64) (value, low, high float64) {
 		logS += math.Log1p(-d / n)
 		greenwood += d / (n * (n - d))
 		switch {
@@ -59,7 +61,7 @@ func NelsonAalen(time []float64, event []bool) (*Curve, error) {
 		return nil, err
 	}
 	hazard, variance := 0.0, 0.0
-	return newCurve(moments(time, event, allRows(len(time))), 0, func(n, d float64) (value, low, high float64) {
+	return newCurve(moments(time, event, pick.All(len(time))), 0, func(n, d float64) (value, low, high float64) {
 		hazard += d / n
 		variance += d / (n * n)
 		if hazard == 0 {

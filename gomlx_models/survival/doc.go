@@ -61,11 +61,3 @@ func moments(time []float64, event []bool, rows []int) []moment {
 	}
 	return out
 }
-
-func allRows(n int) []int {
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
-	}
-	return rows
-}

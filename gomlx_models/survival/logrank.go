@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Test is a χ² test.
@@ -51,7 +53,7 @@ func LogRank(time []float64, event []bool, group []int) (test Test, observed, ex
 	}
 	observed, expected = make([]float64, k), make([]float64, k)
 	variance := mat.NewSymDense(k, nil)
-	for _, m := range moments(time, event, allRows(len(time))) {
+	for _, m := range moments(time, event, pick.All(len(time))) {
 		n, d := float64(m.risk), float64(m.events)
 		for a := range k {
 			expected[a] += d * risk[a] / n

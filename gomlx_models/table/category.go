@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 const (
@@ -206,7 +208,7 @@ func (p *Pipeline) crossFit(x [][]float64, train *Frame, target []float64, group
 		for _, split := range splits {
 			s := *p.categoryStep(name)
 			others := c.take(split.Train)
-			s.learnMeans(&others, pick(target, split.Train))
+			s.learnMeans(&others, pick.Rows(target, split.Train))
 			for _, i := range split.Test {
 				x[i][feature] = s.mean(s.level(c, i))
 			}

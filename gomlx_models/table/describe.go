@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/quantile"
 )
 
 // Describe shows what each column was taken for: its kind, how many values are
@@ -26,7 +27,7 @@ func (f *Frame) Describe() models.Table {
 			known := sortedKnown(c.Numbers)
 			missing -= len(known)
 			if len(known) > 0 {
-				values = fmt.Sprintf("%.4g to %.4g, median %.4g", known[0], known[len(known)-1], quantile(known, 0.5))
+				values = fmt.Sprintf("%.4g to %.4g, median %.4g", known[0], known[len(known)-1], quantile.Of(known, 0.5))
 			}
 			distinct = len(slices.Compact(known))
 		} else {
@@ -157,7 +158,7 @@ func (c *Column) tableOne(parts [][]int) [][]string {
 				return "–", math.NaN(), math.NaN()
 			}
 			mean, variance := moments(known)
-			return fmt.Sprintf("%.4g [%.4g, %.4g]", quantile(known, 0.5), quantile(known, 0.25), quantile(known, 0.75)), mean, variance
+			return fmt.Sprintf("%.4g [%.4g, %.4g]", quantile.Of(known, 0.5), quantile.Of(known, 0.25), quantile.Of(known, 0.75)), mean, variance
 		})}
 	}
 	var lines [][]string
@@ -201,14 +202,4 @@ func moments(x []float64) (mean, variance float64) {
 		variance += (v - mean) * (v - mean)
 	}
 	return mean, variance / float64(max(1, len(x)-1))
-}
-
-// quantile interpolates linearly between the order statistics of sorted.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/quantile"
 )
 
 // Pipeline turns frames into features as it learnt from training rows. All of it
@@ -239,7 +241,7 @@ func learnNumber(c *Column, plan NumberPlan) (numberStep, error) {
 	}
 	switch plan.Impute {
 	case Median:
-		s.Fill = quantile(known, 0.5)
+		s.Fill = quantile.Of(known, 0.5)
 	case Neighbour: // of a row that shares no value with any other
 		s.Fill, _ = moments(known)
 	case Mode:
@@ -273,7 +275,7 @@ func (s *numberStep) learnScale(values []float64) {
 		// scikit-learn and most papers divide by n here.
 		s.Centre, s.Spread = mean, math.Sqrt(variance*float64(len(known)-1)/float64(len(known)))
 	case Robust:
-		s.Centre, s.Spread = quantile(known, 0.5), quantile(known, 0.75)-quantile(known, 0.25)
+		s.Centre, s.Spread = quantile.Of(known, 0.5), quantile.Of(known, 0.75)-quantile.Of(known, 0.25)
 	case MinMax:
 		s.Centre, s.Spread = known[0], known[len(known)-1]-known[0]
 	}

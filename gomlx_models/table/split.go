@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
 // Split says which rows a model learns from and which judge it.
@@ -182,13 +184,13 @@ func Nested(n, outer, inner int, o SplitOptions) ([]NestedSplit, error) {
 	}
 	nested := make([]NestedSplit, len(splits))
 	for i, s := range splits {
-		within := SplitOptions{Group: pick(o.Group, s.Train), Stratify: pick(o.Stratify, s.Train), Seed: o.Seed}
+		within := SplitOptions{Group: pick.Rows(o.Group, s.Train), Stratify: pick.Rows(o.Stratify, s.Train), Seed: o.Seed}
 		folds, err := KFold(len(s.Train), inner, within)
 		if err != nil {
 			return nil, fmt.Errorf("inner folds: %w", err)
 		}
 		for j, f := range folds {
-			folds[j] = Split{Train: pick(s.Train, f.Train), Test: pick(s.Train, f.Test)}
+			folds[j] = Split{Train: pick.Rows(s.Train, f.Train), Test: pick.Rows(s.Train, f.Test)}
 		}
 		nested[i] = NestedSplit{Split: s, Inner: folds}
 	}
@@ -235,16 +237,4 @@ func ByTime(time []float64, share float64, group []string) (Split, error) {
 		return Split{}, errors.New("every patient seen late was seen early too: there is nobody new to test on")
 	}
 	return s, nil
-}
-
-// pick returns some values; nil stays nil.
-func pick[T any](from []T, rows []int) []T {
-	if from == nil {
-		return nil
-	}
-	to := make([]T, len(rows))
-	for i, r := range rows {
-		to[i] = from[r]
-	}
-	return to
 }

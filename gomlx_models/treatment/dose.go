@@ -10,6 +10,7 @@ import (
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
@@ -155,7 +156,7 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 		done++
 		return model, tell(watching, "models", done, c.Folds+1)
 	}
-	whole, err := learn(all(train.Len()))
+	whole, err := learn(pick.All(train.Len()))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 		if err != nil {
 			return nil, err
 		}
-		predicted, err := model.Predict(ctx, pick(train.X, fold.Test))
+		predicted, err := model.Predict(ctx, pick.Rows(train.X, fold.Test))
 		if err != nil {
 			return nil, err
 		}

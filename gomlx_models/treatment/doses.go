@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
@@ -186,7 +187,7 @@ func TuneDoses(ctx context.Context, train models.Dataset[Row, float64], candidat
 			if m.state, err = m.fit(ctx, train.Take(fold.Train), nil, false); err != nil {
 				return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %s: %w", candidate.Name, err)
 			}
-			answers, err := m.Predict(ctx, pick(train.X, fold.Test))
+			answers, err := m.Predict(ctx, pick.Rows(train.X, fold.Test))
 			if err != nil {
 				return DoseCandidate{}, t, fmt.Errorf("treatment: tune: %s: %w", candidate.Name, err)
 			}

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -78,14 +79,14 @@ func (s *Scores) judge(o Judging) (*judged, error) {
 		j.notes = append(j.notes, fmt.Sprintf("%d of %d patients are left out: they had a chance of some arm below %v, and nobody comparable got it.", left, n, cmp.Or(o.Overlap, 0.05)))
 	}
 	if o.Group != nil {
-		j.o.Group = pick(o.Group, j.rows)
+		j.o.Group = pick.Rows(o.Group, j.rows)
 	}
 	j.o.Subgroups = nil
 	for _, g := range o.Subgroups {
 		if len(g.Of) != n {
 			return nil, fmt.Errorf("there are %d rows but %d labels in subgroup %q", n, len(g.Of), g.Name)
 		}
-		j.o.Subgroups = append(j.o.Subgroups, score.Subgroup{Name: g.Name, Of: pick(g.Of, j.rows)})
+		j.o.Subgroups = append(j.o.Subgroups, score.Subgroup{Name: g.Name, Of: pick.Rows(g.Of, j.rows)})
 	}
 	mean := make([]float64, len(s.Arms))
 	for _, r := range j.rows {
@@ -528,7 +529,7 @@ func slope(order []gainer, weight []float64) float64 {
 
 // uplift returns the uplift curve of an arm with a band, and that of chance.
 func (j *judged) uplift(answers []Answer, k int) []models.Curve {
-	order := j.order(answers, k, all(len(j.rows)))
+	order := j.order(answers, k, pick.All(len(j.rows)))
 	n := float64(len(order))
 	model := models.Curve{Kind: "uplift", Label: j.Arms[k] + " to those who gain most"}
 	add := func(share, gain, stdErr float64) {
@@ -551,7 +552,7 @@ func (j *judged) uplift(answers []Answer, k int) []models.Curve {
 // calibration compares predicted and estimated effects in groups of equal size by
 // prediction.
 func (j *judged) calibration(answers []Answer, k int) models.Curve {
-	order := j.order(answers, k, all(len(j.rows)))
+	order := j.order(answers, k, pick.All(len(j.rows)))
 	slices.Reverse(order)
 	groups := cmp.Or(j.o.Bins, 10)
 	c := models.Curve{Kind: "effect calibration", Label: j.Arms[k] + " against " + j.Arms[0]}

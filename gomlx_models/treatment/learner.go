@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
 )
 
@@ -38,7 +39,7 @@ func withArm(x Row, arm, arms int) Row {
 // other would have had, which it has not seen: no row is judged by a model that
 // learnt from it.
 func (f *fitting) crossed(s *state) error {
-	rows := all(f.d.Len())
+	rows := pick.All(f.d.Len())
 	ms, err := f.outcomes(rows)
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func (f *fitting) robust(s *state) error {
 		for i, r := range rows {
 			y[i] = scores[r][k] - scores[r][0]
 		}
-		m, err := f.regress(f.cfg.Effect, pick(f.d.X, rows), y)
+		m, err := f.regress(f.cfg.Effect, pick.Rows(f.d.X, rows), y)
 		if err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (f *fitting) robust(s *state) error {
 
 // first fits a model of the outcome under the first arm, to which effects are added.
 func (f *fitting) first(s *state) error {
-	x, y := f.arm(all(f.d.Len()), 0)
+	x, y := f.arm(pick.All(f.d.Len()), 0)
 	m, err := f.regress(f.cfg.Outcome, x, y)
 	s.Outcome = []regressor{m}
 	return err
@@ -167,7 +168,7 @@ func (f *fitting) rule(s *state) error {
 	if err != nil {
 		return err
 	}
-	x, scores := pick(f.d.X, rows), pick(doublyRobust(f.d.Y, propensity, outcome), rows)
+	x, scores := pick.Rows(f.d.X, rows), pick.Rows(doublyRobust(f.d.Y, propensity, outcome), rows)
 	worth := scores
 	if f.cfg.LowerIsBetter {
 		worth = make([][]float64, len(scores))

@@ -12,6 +12,7 @@ import (
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/table"
 	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
 	"github.com/assay-ml/assay/gomlx_models/tree"
@@ -188,7 +189,7 @@ func (f *fitting) fit() (*state, error) {
 	case SLearner:
 		err = f.single(s)
 	case TLearner:
-		s.Outcome, err = f.outcomes(all(f.d.Len()))
+		s.Outcome, err = f.outcomes(pick.All(f.d.Len()))
 	case XLearner:
 		err = f.crossed(s)
 	case DRLearner:
@@ -206,7 +207,7 @@ func (f *fitting) fit() (*state, error) {
 	if f.cfg.Method == TARNet { // whose steps are its own
 		f.watching = nil
 	}
-	s.Chooser, err = f.choose(all(f.d.Len()))
+	s.Chooser, err = f.choose(pick.All(f.d.Len()))
 	return s, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
@@ -143,7 +144,7 @@ func (f *fitting) choose(rows []int) (*chooser, error) {
 	if f.cfg.Known != nil {
 		return &chooser{Known: f.cfg.Known}, f.one()
 	}
-	x, y := pick(f.d.X, rows), make([]int, len(rows))
+	x, y := pick.Rows(f.d.X, rows), make([]int, len(rows))
 	for i, r := range rows {
 		y[i] = f.d.Y[r].Arm
 	}
@@ -200,7 +201,7 @@ func (f *fitting) crossfit() (propensity, outcome [][]float64, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		x := pick(f.d.X, fold.Test)
+		x := pick.Rows(f.d.X, fold.Test)
 		chances, err := c.of(f.ctx, x)
 		if err != nil {
 			return nil, nil, err
@@ -258,22 +259,6 @@ func comparable(propensity [][]float64, least float64) (rows []int) {
 		if slices.Min(p) >= least {
 			rows = append(rows, i)
 		}
-	}
-	return rows
-}
-
-func pick[T any](from []T, rows []int) []T {
-	to := make([]T, len(rows))
-	for i, r := range rows {
-		to[i] = from[r]
-	}
-	return to
-}
-
-func all(n int) []int {
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
 	}
 	return rows
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/table"
 	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
@@ -53,10 +54,10 @@ func doseResponse(ctx context.Context, d models.Dataset[Row, Dosed], n Nuisance,
 		out := make([]float64, len(y))
 		for _, fold := range folds {
 			m := prognosis.NewRegressor(n.Outcome)
-			if err := m.Fit(ctx, prognosis.Dataset[float64]{X: pick(d.X, fold.Train), Y: pick(y, fold.Train)}); err != nil {
+			if err := m.Fit(ctx, prognosis.Dataset[float64]{X: pick.Rows(d.X, fold.Train), Y: pick.Rows(y, fold.Train)}); err != nil {
 				return nil, err
 			}
-			expected, err := m.Predict(ctx, pick(d.X, fold.Test))
+			expected, err := m.Predict(ctx, pick.Rows(d.X, fold.Test))
 			if err != nil {
 				return nil, err
 			}

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/linear"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
 	"github.com/assay-ml/assay/gomlx_models/score"
@@ -105,7 +106,7 @@ func TestACTG175(t *testing.T) {
 	if err := s.Schema.Check(s.Frame); err != nil {
 		t.Fatal(err)
 	}
-	_, d, _, err := s.Features(table.Plan{}, all(s.Rows()), nil)
+	_, d, _, err := s.Features(table.Plan{}, pick.All(s.Rows()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,14 +164,6 @@ func TestACTG175(t *testing.T) {
 	if gain.Value < 0 && !strings.Contains(verdict, "loses") && !strings.Contains(verdict, "looks worse") {
 		t.Errorf("the policy gains %v, and the report says %q", gain.Value, verdict)
 	}
-}
-
-func all(n int) []int {
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
-	}
-	return rows
 }
 
 // The smallest change that changes the recommendation is found, over columns that

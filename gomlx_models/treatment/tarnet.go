@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/gomlx_models/fit"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
 
@@ -138,7 +139,7 @@ func (f *fitting) train(s *state) (*fit.Network, error) {
 		return nil, err
 	}
 	labelled := func(rows []int) fit.Rows {
-		out := fit.Rows{X: s.rows32(pick(f.d.X, rows))}
+		out := fit.Rows{X: s.rows32(pick.Rows(f.d.X, rows))}
 		for _, r := range rows {
 			y := f.d.Y[r]
 			label := make([]float32, 1+len(f.cfg.Arms))

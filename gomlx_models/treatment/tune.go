@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/table"
 )
 
@@ -80,7 +81,7 @@ func CrossPredict(ctx context.Context, d Dataset, folds []table.Split, learn fun
 		if err != nil {
 			return nil, fmt.Errorf("fold %d: %w", i+1, err)
 		}
-		answers, err := m.Predict(ctx, pick(d.X, fold.Test))
+		answers, err := m.Predict(ctx, pick.Rows(d.X, fold.Test))
 		if err != nil {
 			return nil, fmt.Errorf("fold %d: %w", i+1, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -60,7 +61,7 @@ func Regress(ctx context.Context, x [][]float64, y []float64, c Config) (*Ensemb
 		return e, err
 	}
 	rows, answer := e.OOB.judged()
-	e.OOB.Score = score.R2(pick(y, rows), answer)
+	e.OOB.Score = score.R2(pick.Rows(y, rows), answer)
 	return e, nil
 }
 
@@ -133,12 +134,4 @@ func (o *OutOfBag) judged() (rows []int, answer []float64) {
 		}
 	}
 	return rows, answer
-}
-
-func pick[T any](from []T, rows []int) []T {
-	to := make([]T, len(rows))
-	for i, r := range rows {
-		to[i] = from[r]
-	}
-	return to
 }

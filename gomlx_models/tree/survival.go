@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
@@ -74,7 +75,7 @@ func Survive(ctx context.Context, x [][]float64, y score.Followup, c Config) (*S
 	}
 	if f.OOB = bag.outOf(&f.Ensemble, x); f.OOB != nil {
 		rows, risk := f.OOB.judged()
-		f.OOB.Score = score.Concordance(score.Followup{Time: pick(y.Time, rows), Event: pick(y.Event, rows)}, risk)
+		f.OOB.Score = score.Concordance(score.Followup{Time: pick.Rows(y.Time, rows), Event: pick.Rows(y.Event, rows)}, risk)
 	}
 	return f, nil
 }

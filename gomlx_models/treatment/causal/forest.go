@@ -254,10 +254,10 @@ func (c Config) patients(n int) [][]int32 {
 // draw returns the rows of tree k that choose splits and those that fill leaves.
 // The trees of a bag draw from the same half of the patients.
 func (c Config) draw(patients [][]int32, k int) (growing, filling []int32) {
-	half := pick(len(patients), len(patients)/2, rand.New(rand.NewPCG(uint64(c.Seed), 1<<33+uint64(k/c.Bag))))
+	half := rand.New(rand.NewPCG(uint64(c.Seed), 1<<33+uint64(k/c.Bag))).Perm(len(patients))[:len(patients)/2]
 	random := rand.New(rand.NewPCG(uint64(c.Seed), uint64(k)))
 	n := min(len(half), max(2, int(c.Share*float64(len(patients)))))
-	for i, at := range pick(len(half), n, random) {
+	for i, at := range random.Perm(len(half))[:n] {
 		if i < n/2 {
 			growing = append(growing, patients[half[at]]...)
 		} else {
@@ -265,12 +265,6 @@ func (c Config) draw(patients [][]int32, k int) (growing, filling []int32) {
 		}
 	}
 	return growing, filling
-}
-
-// pick returns k of 0 … n−1 in random order.
-func pick(n, k int, random *rand.Rand) []int {
-	all := random.Perm(n)
-	return all[:k]
 }
 
 // gradients writes for each row of a node how much it alone would change the

@@ -9,6 +9,7 @@ import (
 	"sort"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
+	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/tree"
 )
 
@@ -54,11 +55,7 @@ func Policy(x, scores [][]float64, cfg PolicyConfig) (*tree.Tree, error) {
 	}
 	s.divide(cfg.Candidates)
 	out := &tree.Tree{Width: s.arms}
-	rows := make([]int, len(x))
-	for i := range rows {
-		rows[i] = i
-	}
-	s.grow(out, rows, cfg.Depth)
+	s.grow(out, pick.All(len(x)), cfg.Depth)
 	return out, nil
 }
 
