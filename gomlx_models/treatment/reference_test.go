@@ -69,14 +69,8 @@ func TestDoublyRobustAgreesWithPeers(t *testing.T) {
 	cfg := treatment.Config{Method: treatment.DRLearner, Arms: arms, Seed: 1, Overlap: 1e-6}
 	cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
 	cfg.Propensity = prognosis.Config{Method: prognosis.Linear, Linear: linear.Config{Lambda: 1e-6}}
-	m := treatment.New(cfg)
-	if err := m.Fit(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
-	answers, err := m.Predict(t.Context(), d.X)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := fitted(t, cfg, d)
+	answers := predict(t, m, d.X)
 	var ours, theirs []float64
 	var squares float64
 	for i, a := range answers {

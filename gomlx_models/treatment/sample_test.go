@@ -49,14 +49,8 @@ func TestSimulatedTruth(t *testing.T) {
 		s, p, train, test, held := study(t, sample.Simulation{Rows: 4000, Trial: trial, Seed: 2})
 		// A linear model of the choice cannot say that nobody below 40 got the drug.
 		nuisance := treatment.Nuisance{Known: s.Known, Propensity: prognosis.Config{Method: prognosis.Boosting, Boost: tree.BoostConfig{MinLeaf: 20}}}
-		m := treatment.New(treatment.Config{Method: treatment.CausalForest, Arms: s.Arms, Pipeline: p, Seed: 1, Nuisance: nuisance, Forest: causal.Config{Share: 0.5, MinLeaf: 2, Correct: true}})
-		if err := m.Fit(t.Context(), train); err != nil {
-			t.Fatal(err)
-		}
-		answers, err := m.Predict(t.Context(), test.X)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := fitted(t, treatment.Config{Method: treatment.CausalForest, Arms: s.Arms, Pipeline: p, Seed: 1, Nuisance: nuisance, Forest: causal.Config{Share: 0.5, MinLeaf: 2, Correct: true}}, train)
+		answers := predict(t, m, test.X)
 		scores, err := treatment.Score(t.Context(), test, s.Arms, nuisance, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -170,10 +164,7 @@ func TestACTG175(t *testing.T) {
 // can change, and is none where none does.
 func TestCounterfactual(t *testing.T) {
 	d, _ := cohort(1000, 21)
-	m := treatment.New(treatment.Config{Method: treatment.PolicyTree, Arms: arms, Features: names, Policy: causal.PolicyConfig{Depth: 1}})
-	if err := m.Fit(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
+	m := fitted(t, treatment.Config{Method: treatment.PolicyTree, Arms: arms, Features: names, Policy: causal.PolicyConfig{Depth: 1}}, d)
 	changes, then, err := m.Counterfactual(t.Context(), treatment.Row{0, 0, 0}, []treatment.Action{{Column: 2}, {Column: 1, Low: -2, High: 2}})
 	if err != nil {
 		t.Fatal(err)

@@ -56,6 +56,24 @@ func needsBackend(t *testing.T) {
 	}
 }
 
+func fitted(t *testing.T, cfg treatment.Config, d treatment.Dataset) *treatment.Model {
+	t.Helper()
+	m := treatment.New(cfg)
+	if err := m.Fit(t.Context(), d); err != nil {
+		t.Fatalf("%s: %v", cfg.Method, err)
+	}
+	return m
+}
+
+func predict(t *testing.T, m *treatment.Model, xs []treatment.Row) []treatment.Answer {
+	t.Helper()
+	answers, err := m.Predict(t.Context(), xs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answers
+}
+
 // methods are all of them.
 var methods = []treatment.Method{
 	treatment.SLearner, treatment.TLearner, treatment.XLearner, treatment.DRLearner,
@@ -126,14 +144,8 @@ func TestLearnersBeatTheNaiveDifference(t *testing.T) {
 				needsBackend(t)
 			}
 			cfg := treatment.Config{Method: method, Arms: arms, Features: names, Seed: 1}
-			m := treatment.New(cfg)
-			if err := m.Fit(t.Context(), d); err != nil {
-				t.Fatal(err)
-			}
-			answers, err := m.Predict(t.Context(), test.X)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m := fitted(t, cfg, d)
+			answers := predict(t, m, test.X)
 			var mean, trueMean, right, recommended, covered float64
 			for i, a := range answers {
 				mean += a.Effect[1] / 500
@@ -166,15 +178,9 @@ func TestExplanationsAddUp(t *testing.T) {
 			if method == treatment.TARNet {
 				needsBackend(t)
 			}
-			m := treatment.New(small(method, 1))
-			if err := m.Fit(t.Context(), d); err != nil {
-				t.Fatal(err)
-			}
+			m := fitted(t, small(method, 1), d)
 			for _, x := range d.X[:5] {
-				answers, err := m.Predict(t.Context(), []treatment.Row{x})
-				if err != nil {
-					t.Fatal(err)
-				}
+				answers := predict(t, m, []treatment.Row{x})
 				e, err := m.Explain(t.Context(), x)
 				if err != nil {
 					t.Fatal(err)
@@ -204,16 +210,10 @@ func TestAbstains(t *testing.T) {
 	}
 	cfg := small(treatment.TLearner, 1)
 	cfg.Propensity = prognosis.Config{Method: prognosis.Forest, Trees: tree.Config{Trees: 50, MinLeaf: 5}}
-	m := treatment.New(cfg)
-	if err := m.Fit(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
+	m := fitted(t, cfg, d)
 	f := func(x treatment.Row, arm int, says string) {
 		t.Helper()
-		answers, err := m.Predict(t.Context(), []treatment.Row{x})
-		if err != nil {
-			t.Fatal(err)
-		}
+		answers := predict(t, m, []treatment.Row{x})
 		if a := answers[0]; a.Arm != arm || !strings.Contains(a.Reason, says) {
 			t.Errorf("%v: got arm %d, %q; want %d and %q", x, a.Arm, a.Reason, arm, says)
 		}
@@ -222,10 +222,7 @@ func TestAbstains(t *testing.T) {
 	f(treatment.Row{0, 1.6, 0}, treatment.None, "too few got drug (0.0 %)")
 	f(treatment.Row{0, 17, 0}, treatment.None, "age is 17, and was between")
 	cfg.Method = treatment.DRLearner
-	m = treatment.New(cfg)
-	if err := m.Fit(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
+	m = fitted(t, cfg, d)
 	if trimmed, of := m.Trimmed(); of != 800 || trimmed < 50 || trimmed > 200 {
 		t.Errorf("%d of %d rows are trimmed, want about the 130 who never get the drug", trimmed, of)
 	}
@@ -241,14 +238,8 @@ func TestResamples(t *testing.T) {
 	for i := range d.Y { // one effect of 2 for all, which a linear model can say
 		d.Y[i].Value += float64(d.Y[i].Arm) * (2 - (truth[i][1] - truth[i][0]))
 	}
-	m := treatment.New(cfg)
-	if err := m.Fit(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
-	answers, err := m.Predict(t.Context(), d.X)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := fitted(t, cfg, d)
+	answers := predict(t, m, d.X)
 	covered := 0.0
 	for _, a := range answers {
 		low, high, ok := a.Interval(1)
@@ -281,14 +272,8 @@ func TestNetworkResamples(t *testing.T) {
 	d, _ := cohort(200, 6)
 	cfg := small(treatment.TARNet, 1)
 	cfg.Network.Epochs, cfg.Resamples = 2, 2
-	m := treatment.New(cfg)
-	if err := m.Fit(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
-	answers, err := m.Predict(t.Context(), d.X)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := fitted(t, cfg, d)
+	answers := predict(t, m, d.X)
 	for i, a := range answers {
 		if !(a.StdErr[1] > 0) || a.StdErr[0] != 0 {
 			t.Fatalf("row %d: effect %v ± %v", i, a.Effect, a.StdErr)
@@ -330,14 +315,8 @@ func TestArms(t *testing.T) {
 		cfg := small(method, 1)
 		cfg.Arms, cfg.Features, cfg.LowerIsBetter = []string{"none", "a", "b"}, []string{"x", "y"}, true
 		cfg.Known = []float64{1. / 3, 1. / 3, 1. / 3}
-		m := treatment.New(cfg)
-		if err := m.Fit(t.Context(), d); err != nil {
-			t.Fatalf("%s: %v", method, err)
-		}
-		answers, err := m.Predict(t.Context(), []treatment.Row{{1, 0}, {-1, 0}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := fitted(t, cfg, d)
+		answers := predict(t, m, []treatment.Row{{1, 0}, {-1, 0}})
 		if answers[0].Arm != 1 || answers[1].Arm != 2 {
 			t.Errorf("%s: got arms %d and %d, want 1 and 2: %q", method, answers[0].Arm, answers[1].Arm, answers[0].Reason)
 		}
