@@ -200,8 +200,11 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 // addTo adds the tree's answers for rows to their k-th sums.
 func (t *Tree) addTo(raw [][]float64, k int, x [][]float64, threads int) {
 	parallel.Each(threads, threads, func(part int) {
-		for i := part * len(x) / threads; i < (part+1)*len(x)/threads; i++ {
-			raw[i][k] += t.Values[t.Leaf(x[i])]
+		from, to := part*len(x)/threads, (part+1)*len(x)/threads
+		leaves := make([]int32, to-from)
+		t.fall(x[from:to], leaves)
+		for i, leaf := range leaves {
+			raw[from+i][k] += t.Values[leaf]
 		}
 	})
 }

@@ -48,9 +48,11 @@ func (e *Ensemble) Raw(x []float64) []float64 { return e.raw([][]float64{x})[0] 
 // for many rows answers several times faster.
 func (e *Ensemble) raw(xs [][]float64) [][]float64 {
 	sums := repeat(make([]float64, e.Outputs), len(xs))
+	leaves := make([]int32, len(xs))
 	for _, t := range e.Trees {
-		for i, x := range xs {
-			for k, v := range t.Value(t.Leaf(x)) {
+		t.fall(xs, leaves)
+		for i, leaf := range leaves {
+			for k, v := range t.Value(int(leaf)) {
 				sums[i][t.Output+k] += v
 			}
 		}
@@ -72,12 +74,15 @@ func (e *Ensemble) Predict(xs [][]float64) ([][]float64, error) {
 	if err := e.check(xs); err != nil {
 		return nil, err
 	}
-	const block = 1024
+	// As many rows as stay in the cache: each part reads all trees once.
+	const most = 4096
+	threads := runtime.GOMAXPROCS(0)
+	parts := threads * ((len(xs) + threads*most - 1) / (threads * most))
 	answers := make([][]float64, len(xs))
-	parallel.Each((len(xs)+block-1)/block, runtime.GOMAXPROCS(0), func(b int) {
-		end := min(len(xs), (b+1)*block)
-		for i, raw := range e.raw(xs[b*block : end]) {
-			answers[b*block+i] = e.Link.answer(raw)
+	parallel.Each(parts, threads, func(part int) {
+		from, to := part*len(xs)/parts, (part+1)*len(xs)/parts
+		for i, raw := range e.raw(xs[from:to]) {
+			answers[from+i] = e.Link.answer(raw)
 		}
 	})
 	return answers, nil

@@ -49,6 +49,47 @@ func (t *Tree) Leaf(x []float64) int {
 	return int(i)
 }
 
+// fall writes the leaf that each row falls into. Several rows step down in turn:
+// while one waits for its next node, the others need not.
+func (t *Tree) fall(xs [][]float64, leaf []int32) {
+	const together = 8
+	nodes := t.Nodes
+	for ; len(xs) >= together; xs, leaf = xs[together:], leaf[together:] {
+		at := (*[together]int32)(leaf)
+		*at = [together]int32{}
+		for moved := true; moved; {
+			moved = false
+			for k, i := range at {
+				n := &nodes[i]
+				if n.Feature < 0 {
+					continue
+				}
+				v := xs[k][n.Feature]
+				next := n.Right
+				if v <= n.Threshold { // as good as chance, and so no branch: one assignment
+					next = i + 1
+				}
+				if n.Set != 0 || v != v {
+					next = t.step(i, v)
+				}
+				at[k] = next
+				moved = true
+			}
+		}
+	}
+	for k, x := range xs {
+		leaf[k] = int32(t.Leaf(x))
+	}
+}
+
+// step returns the child of node i that value v of its feature leads to.
+func (t *Tree) step(i int32, v float64) int32 {
+	if n := &t.Nodes[i]; !t.goesLeft(n, v) {
+		return n.Right
+	}
+	return i + 1
+}
+
 func (t *Tree) goesLeft(n *Node, v float64) bool {
 	switch {
 	case n.Set == 0 && v <= n.Threshold:

@@ -586,6 +586,24 @@ func TestManyClasses(t *testing.T) {
 	}
 }
 
+func TestRowsFallTogetherAsAlone(t *testing.T) {
+	x, class, _ := moons(500, 1)
+	e, err := Classify(context.Background(), x, class, 2, Config{Trees: 5, Categorical: moonKinds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	test, _, _ := moons(203, 2) // not a multiple of the rows that fall together
+	leaves := make([]int32, len(test))
+	for k, tr := range e.Trees {
+		tr.fall(test, leaves)
+		for i, leaf := range leaves {
+			if want := tr.Leaf(test[i]); int(leaf) != want {
+				t.Fatalf("tree %d, row %d: fell into leaf %d, want %d", k, i, leaf, want)
+			}
+		}
+	}
+}
+
 func TestSavedEnsemblesAnswerAlike(t *testing.T) {
 	x, _, number := moons(300, 1)
 	f, err := Survive(context.Background(), x, followup(number), Config{Trees: 5, Categorical: moonKinds})
@@ -755,6 +773,19 @@ func BenchmarkData(b *testing.B) {
 	x, _, _ := benchmarkRows(80_000)
 	for b.Loop() {
 		if _, err := NewData(x, nil, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPredict(b *testing.B) {
+	x, class, _ := benchmarkRows(20_000)
+	e, err := Classify(context.Background(), x, class, 2, Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := e.Predict(x); err != nil {
 			b.Fatal(err)
 		}
 	}
