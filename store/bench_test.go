@@ -109,24 +109,18 @@ func crowd(tb testing.TB, s *Store, runs, perSeries int) {
 	check(tb, w.End(Finished, ""))
 	check(tb, s.transact(context.Background(), func(tx *sql.Tx) error {
 		var k codec
+		used := []string{"arm", "site"}
 		for i := range 20 {
-			tx.Exec(internName, fmt.Sprintf("param_%d", i))
-			tx.Exec(internName, fmt.Sprintf("metric_%d", i))
+			used = append(used, fmt.Sprintf("param_%d", i), fmt.Sprintf("metric_%d", i))
 		}
-		tx.Exec(internName, "arm")
-		tx.Exec(internName, "site")
 		names := map[string]int64{}
-		rows, err := tx.Query(`select text, id from name`)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var text string
+		for _, name := range used {
 			var id int64
-			rows.Scan(&text, &id)
-			names[text] = id
+			if err := tx.QueryRow(`insert into name (text) values (?) returning id`, name).Scan(&id); err != nil {
+				return err
+			}
+			names[name] = id
 		}
-		rows.Close()
 		for i := range runs {
 			at := time.Now().Add(-time.Duration(runs-i) * time.Minute)
 			result, err := tx.Exec(`insert into run (key, experiment, name, status, started, ended, host, pid, boot, birth, last_step, points, origin, env)
@@ -134,7 +128,10 @@ func crowd(tb testing.TB, s *Store, runs, perSeries int) {
 			if err != nil {
 				return err
 			}
-			run, _ := result.LastInsertId()
+			run, err := result.LastInsertId()
+			if err != nil {
+				return err
+			}
 			for p := range 20 {
 				if _, err := tx.Exec(`insert into param (run, name, kind, value) values (?, ?, 'f', ?)`, run, names[fmt.Sprintf("param_%d", p)], rng.Float64()); err != nil {
 					return err
