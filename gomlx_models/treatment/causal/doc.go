@@ -7,6 +7,9 @@
 //	effects := forest.Effects(test)                    // value and standard error
 //	rule, err := causal.Policy(x, scores, causal.PolicyConfig{Depth: 2})
 //
+// A forest blurs an effect that is steep or has corners, and its intervals know
+// nothing of that: Config.Correct makes up for most of it.
+//
 // It is plain Go on package tree: what the treatment was given for, and whether
 // two patients can be compared at all, is the business of package treatment.
 package causal
