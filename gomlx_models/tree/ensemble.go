@@ -74,18 +74,24 @@ func (e *Ensemble) Predict(xs [][]float64) ([][]float64, error) {
 	if err := e.check(xs); err != nil {
 		return nil, err
 	}
-	// As many rows as stay in the cache: each part reads all trees once.
-	const most = 4096
-	threads := runtime.GOMAXPROCS(0)
-	parts := threads * ((len(xs) + threads*most - 1) / (threads * most))
 	answers := make([][]float64, len(xs))
-	parallel.Each(parts, threads, func(part int) {
-		from, to := part*len(xs)/parts, (part+1)*len(xs)/parts
+	eachPart(len(xs), func(from, to int) {
 		for i, raw := range e.raw(xs[from:to]) {
 			answers[from+i] = e.Link.answer(raw)
 		}
 	})
 	return answers, nil
+}
+
+// eachPart divides rows among all processors, in parts that go through all trees
+// together: as many rows as stay in the cache, since each part reads the trees anew.
+func eachPart(rows int, f func(from, to int)) {
+	const most = 4096
+	threads := runtime.GOMAXPROCS(0)
+	parts := threads * ((rows + threads*most - 1) / (threads * most))
+	parallel.Each(parts, threads, func(part int) {
+		f(part*rows/parts, (part+1)*rows/parts)
+	})
 }
 
 func (e *Ensemble) check(xs [][]float64) error {

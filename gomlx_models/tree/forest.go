@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 
 	"gonum.org/v1/gonum/floats"
 
-	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
 )
@@ -105,22 +103,26 @@ func (b *bag) outOf(e *Ensemble, x [][]float64) *OutOfBag {
 	if b.seen == nil {
 		return nil
 	}
-	o := &OutOfBag{Answer: make([][]float64, len(x))}
-	parallel.Each(len(x), runtime.GOMAXPROCS(0), func(i int) {
-		sum, trees := make([]float64, e.Outputs), 0.0
+	o := &OutOfBag{Answer: repeat(make([]float64, e.Outputs), len(x))}
+	eachPart(len(x), func(from, to int) {
+		leaves, trees := make([]int32, to-from), make([]float64, to-from)
 		for k, t := range e.Trees {
-			if b.seen[k][i] {
-				continue
-			}
-			trees++
-			for j, v := range t.Value(t.Leaf(x[i])) {
-				sum[j] += v
+			t.fall(x[from:to], leaves)
+			for i, leaf := range leaves {
+				if b.seen[k][from+i] {
+					continue
+				}
+				trees[i]++
+				for j, v := range t.Value(int(leaf)) {
+					o.Answer[from+i][j] += v
+				}
 			}
 		}
-		for j := range sum {
-			sum[j] /= trees
+		for i, n := range trees {
+			for j := range o.Answer[from+i] {
+				o.Answer[from+i][j] /= n // no tree: 0 of 0 is NaN
+			}
 		}
-		o.Answer[i] = sum
 	})
 	return o
 }
