@@ -3,7 +3,22 @@
 // the standard errors, tests and intervals that a paper reports.
 //
 // It is plain Go on gonum's matrices, knows nothing of tables or networks, and
-// is what prognosis, survival and treatment build on.
+// is what prognosis, survival and treatment build on. Sums of products over the
+// rows are made in blocks on all cores, and what is left, as small as the columns
+// are many, is solved by gonum's Cholesky. BenchmarkWays compares that with
+// gonum's LAPACK (QR of the rows) and with sums made by GoMLX on XLA, which keep
+// neither standard errors nor centred columns. Milliseconds on two cores:
+//
+//	                 least squares           logistic
+//	rows × columns   here  LAPACK  GoMLX     here  GoMLX
+//	 1,000 × 10       0.1     0.1    0.5        3      1
+//	10,000 × 50         7      13     16       56     88
+//	80,000 × 50        83     677    113      634    755
+//	20,000 × 200      208     756    142     1506   1097
+//	10,000 × 500      717    1820    396     2157   4153
+//
+// XLA's product of matrices is up to 1.8 times as quick from 200 columns on. That
+// is not worth a plugin and a second copy of the rows, so that there is one way.
 //
 //	model, err := linear.Fit(x, y, nil, linear.Config{})
 //	for _, e := range model.Estimates([]string{"age", "bmi"}) {
