@@ -28,8 +28,8 @@ type Data struct {
 // feature is one column: of each row the bin, and what the bins mean.
 type feature struct {
 	bin         []uint8
-	edge        []float64 // numeric: x ≤ edge[b] is in bin b or below; one fewer than bins
-	low, high   float64   // numeric: range of the values
+	ruler               // numeric: of the edges of the bins
+	low, high   float64 // numeric: range of the values
 	categorical bool
 }
 
@@ -54,25 +54,25 @@ func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
 	for j := range d.features {
 		d.features[j] = feature{bin: bins[j*len(x) : (j+1)*len(x)], categorical: categorical != nil && categorical[j], low: math.Inf(1), high: math.Inf(-1)}
 	}
-	rulers := d.learnEdges(x, threads)
-	if err := d.fill(x, rulers, threads); err != nil {
+	d.learnEdges(x, threads)
+	if err := d.fill(x, threads); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// learnEdges finds the edges of the numeric features, and returns their rulers.
-func (d *Data) learnEdges(x [][]float64, threads int) []ruler {
+// learnEdges finds the edges of the numeric features.
+func (d *Data) learnEdges(x [][]float64, threads int) {
 	// A stride that shares no factor with a period of the data would be safer
 	// still; one that is odd is enough for tables written patient by patient.
 	stride := max(1, len(x)/sampled) | 1
 	const together = 8 // neighbours that share a cache line of a row
-	rulers := make([]ruler, len(d.features))
-	parallel.With((len(rulers)+together-1)/together, threads, func() func(int) {
+	width := len(d.features)
+	parallel.With((width+together-1)/together, threads, func() func(int) {
 		var values [together][]float64
 		return func(group int) {
 			first := group * together
-			last := min(first+together, len(rulers))
+			last := min(first+together, width)
 			for k := range values {
 				values[k] = slices.Grow(values[k][:0], len(x)/stride+1)
 			}
@@ -85,17 +85,15 @@ func (d *Data) learnEdges(x [][]float64, threads int) []ruler {
 			}
 			for j := first; j < last; j++ {
 				if f := &d.features[j]; !f.categorical {
-					f.edge = edges(values[j-first])
-					rulers[j] = newRuler(f.edge)
+					f.ruler = newRuler(edges(values[j-first]))
 				}
 			}
 		}
 	})
-	return rulers
 }
 
 // fill puts the rows into their bins.
-func (d *Data) fill(x [][]float64, rulers []ruler, threads int) error {
+func (d *Data) fill(x [][]float64, threads int) error {
 	const block = 64 // rows that stay in the cache while each feature takes them
 	width := len(d.features)
 	type part struct {
@@ -124,7 +122,7 @@ func (d *Data) fill(x [][]float64, rulers []ruler, threads int) error {
 						p.wrong = fmt.Errorf("row %d, feature %d: %v is not finite", from+i, j, v)
 					default:
 						p.low[j], p.high[j] = min(p.low[j], v), max(p.high[j], v)
-						b = rulers[j].at(v)
+						b = f.at(v)
 					}
 					bin[i] = b
 					d.byRow[(from+i)*width+j] = b
@@ -178,9 +176,9 @@ func binOf(edge []float64, v float64) uint8 { return uint8(sort.SearchFloat64s(e
 // A ruler finds bins faster than a search does: it cuts the range of the edges
 // into many short pieces and knows the bin that each begins in.
 type ruler struct {
-	edge       []float64
-	low, scale float64
-	bin        []uint8 // of the start of each piece
+	edge         []float64 // x ≤ edge[b] is in bin b or below; one fewer than bins
+	start, scale float64
+	first        []uint8 // bin of each piece
 }
 
 func newRuler(edge []float64) ruler {
@@ -189,25 +187,25 @@ func newRuler(edge []float64) ruler {
 	if len(edge) < 2 {
 		return r
 	}
-	r.low = edge[0]
-	r.scale = pieces / (edge[len(edge)-1] - r.low)
+	r.start = edge[0]
+	r.scale = pieces / (edge[len(edge)-1] - r.start)
 	if math.IsInf(r.scale, 0) || r.scale == 0 { // the range over- or underflows
 		return r
 	}
-	r.bin = make([]uint8, pieces+1)
+	r.first = make([]uint8, pieces+1)
 	b := 0
-	for p := range r.bin {
+	for p := range r.first {
 		for b < len(edge) && r.piece(edge[b]) < p {
 			b++
 		}
-		r.bin[p] = uint8(b)
+		r.first[p] = uint8(b)
 	}
 	return r
 }
 
 // piece never falls as v rises, so no edge before that of the piece's first bin
 // can reach v.
-func (r *ruler) piece(v float64) int { return int((v - r.low) * r.scale) }
+func (r *ruler) piece(v float64) int { return int((v - r.start) * r.scale) }
 
 func (r *ruler) at(v float64) uint8 {
 	n := len(r.edge)
@@ -216,10 +214,10 @@ func (r *ruler) at(v float64) uint8 {
 		return 0
 	case v > r.edge[n-1]:
 		return uint8(n)
-	case r.bin == nil:
+	case r.first == nil:
 		return binOf(r.edge, v)
 	}
-	b := r.bin[min(r.piece(v), len(r.bin)-1)]
+	b := r.first[min(r.piece(v), len(r.first)-1)]
 	for r.edge[b] < v {
 		b++
 	}

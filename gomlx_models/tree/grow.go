@@ -514,7 +514,7 @@ func (f *feature) drawn(low, high uint8, u float64) uint8 {
 	if int(high) < len(f.edge) {
 		to = f.edge[high]
 	}
-	at := binOf(f.edge, from+u*(to-from))
+	at := f.at(from + u*(to-from))
 	return min(max(at, low+1)-1, high-1)
 }
 
