@@ -107,6 +107,46 @@ func TestMedMNISTErrorsAreSentences(t *testing.T) {
 	}
 }
 
+// ChestMNIST's films show several findings, or none.
+func TestMedMNISTFindings(t *testing.T) {
+	arrays := medMNISTArrays()
+	for _, split := range []string{"train", "val", "test"} {
+		arrays[split+"_labels"] = npy("|u1", "2, 3", []byte{1, 0, 1, 0, 0, 0})
+	}
+	labels := []string{"atelectasis", "edema", "nodule"}
+	d, err := MedMNISTFindings(npz(t, arrays), labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Validation.Y; len(got) != 2 || !slices.Equal(got[0], []bool{true, false, true}) || slices.Contains(got[1], true) {
+		t.Errorf("findings are %v", got)
+	}
+	arrays["test_labels"] = npy("|u1", "2, 3", []byte{1, 0, 1, 0, 2, 0})
+	if _, err := MedMNISTFindings(npz(t, arrays), labels); err == nil || !strings.Contains(err.Error(), "2 as label edema") {
+		t.Errorf("a label that is neither 0 nor 1: got error %v", err)
+	}
+}
+
+func TestFromImage(t *testing.T) {
+	f := func(m image.Image, channels int, values ...uint8) {
+		t.Helper()
+		p, err := FromImage("film", m).Pixels()
+		if err != nil || p.Channels != channels || !slices.Equal(p.Values, values) {
+			t.Errorf("%T: got %+v, %v, want %d channels of %d", m, p, err, channels, values)
+		}
+	}
+	grey := image.NewGray(image.Rect(0, 0, 3, 2))
+	copy(grey.Pix, []uint8{1, 2, 3, 4, 5, 6})
+	f(grey, 1, 1, 2, 3, 4, 5, 6)
+	f(grey.SubImage(image.Rect(1, 0, 3, 2)), 1, 2, 3, 5, 6)
+	deep := image.NewGray16(image.Rect(0, 0, 1, 1))
+	deep.SetGray16(0, 0, color.Gray16{Y: 0x1234})
+	f(deep, 1, 0x12)
+	colour := image.NewRGBA(image.Rect(0, 0, 1, 1))
+	colour.SetRGBA(0, 0, color.RGBA{10, 20, 30, 255})
+	f(colour, 3, 10, 20, 30)
+}
+
 func FuzzReadNPY(f *testing.F) {
 	for _, content := range medMNISTArrays() {
 		f.Add(content)
