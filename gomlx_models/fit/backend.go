@@ -28,6 +28,10 @@ import (
 // Plugins are looked for in the folders of PJRT_PLUGIN_LIBRARY_PATH, then in
 // plugins in assay's data folder, then where GoMLX's installer puts them.
 // Nothing is ever downloaded: without a plugin the error says what to run.
+//
+// Opening XLA adds to XLA_FLAGS, for this process and its children, what makes
+// its CPU compiler use oneDNN, where the plugin has it. A flag that is set
+// there already stays as it is.
 func Backend() (compute.Backend, error) { return openBackend() }
 
 var openBackend = sync.OnceValues(func() (compute.Backend, error) {
@@ -56,6 +60,9 @@ func newBackend(choice string) (compute.Backend, error) {
 	xla.EnableAutoInstall(false)
 	if err := os.Setenv(xla.NoAutoInstallEnv, "1"); err != nil {
 		return nil, err
+	}
+	if err := addFlags(file); err != nil {
+		return nil, fmt.Errorf("XLA plugin: %w", err)
 	}
 	if options != "" {
 		options = "," + options

@@ -244,6 +244,11 @@ type scheduled struct {
 
 // UpdateGraph implements optimizer.Interface.
 func (s scheduled) UpdateGraph(scope *model.Scope, g *Graph, loss *Node) {
+	s.update(scope, g, loss)
+	inPlace(scope.Store(), g)
+}
+
+func (s scheduled) update(scope *model.Scope, g *Graph, loss *Node) {
 	step := ConvertDType(optimizer.GetGlobalStepVar(scope).NodeValue(g), loss.DType()) // done before this one
 	rate := Scalar(g, loss.DType(), s.LearningRate)
 	if s.Warmup > 0 {

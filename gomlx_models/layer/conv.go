@@ -63,21 +63,26 @@ func (conv Conv) native(x, kernel *Node) *Node {
 	return c.NoPadding().Done()
 }
 
-// The ways below were timed at batch 32 on two cores (AMD EPYC, AVX-512), in
-// milliseconds of both cores together, the layers of the tutorial network:
+// largeMap is from how many output pixels on the kernel's gradient by rows wins
+// over the native one, which XLA makes a convolution with a window as large as
+// the map. With few channels it always wins. Timed at batch 32 with oneDNN (see
+// fit.Backend), milliseconds of processor time on an AMD EPYC with AVX-512, the
+// layers of the tutorial network:
 //
-//	                          values           to the kernel    to the input
-//	                          native patches   native rows      native spread
-//	28×28×1   → 26×26×32         0.3     1.3      1.9   1.0        –      –
-//	13×13×32  → 11×11×64         2.1     2.5      2.2   5.7      3.3    2.0
-//	 5× 5×64  →  3× 3×128        0.8     0.7      0.8   1.0      1.7    0.7
-//	112×112×3 → 110×110×32      69      39       38    21        –      –
-//	 55×55×32 → 53×53×64        44      84      126    68       46     55
-//	 26×26×64 → 24×24×128       30      49       54    72       44     42
+//	                          values   to the kernel   to the input
+//	                                   native   rows
+//	28×28×1   → 26×26×32        0.3      0.6    0.3         –
+//	13×13×32  → 11×11×64        1.5      1.8    2.3        1.6
+//	 5× 5×64  →  3× 3×128       0.3      0.6    1.2        0.6
+//	112×112×3 → 110×110×32     12         –    18           –
+//	55×55×32  → 53×53×64       31         –    66          34
+//	26×26×64  → 24×24×128      25        38    43          28
+//	224×224×3 → 222×222×32     47       346    81           –
+//	111×111×32 → 109×109×64   135       999   290         142
+//	54×54×64  → 52×52×128     118       745   212         117
 const (
-	patchChannels = 4   // up to how many input channels, but for one, patches win
-	rowChannels   = 32  // up to how many input channels rows win on large maps
-	largeMap      = 400 // pixels of an output that is large in this sense
+	fewChannels = 4
+	largeMap    = 1000
 )
 
 // onCPU convolves with stride 1.
@@ -87,105 +92,45 @@ func (conv Conv) onCPU(x, kernel *Node) *Node {
 		x = Pad(x, ScalarZero(x.Graph(), x.DType()), PadAxis{}, around, around, PadAxis{})
 		conv.Same = false
 	}
+	d := x.Shape().Dimensions
+	if d[3] > fewChannels && (d[1]-conv.Kernel+1)*(d[2]-conv.Kernel+1) < largeMap {
+		return conv.native(x, kernel)
+	}
 	// GoMLX has gradients by hand for identities only. The one after the
-	// convolution learns the gradient of the output, dy, and the ones before
-	// answer with the gradients of the inputs; what GoMLX derives in between
+	// convolution learns the gradient of the output, dy, and the one before
+	// answers with the gradient of the kernel; what GoMLX derives in between
 	// is used by nothing, and XLA drops it.
 	var dy *Node
-	in, weights := x, kernel
-	x = IdentityWithCustomGradient(in, func(_, native *Node) *Node {
-		if _, large := conv.output(in); large {
-			return native
-		}
-		return conv.spread(in, weights, dy)
-	})
-	kernel = IdentityWithCustomGradient(weights, func(_, native *Node) *Node {
-		if channels, large := conv.output(in); channels > 1 && (!large || channels > rowChannels) {
-			return native
-		}
-		return conv.rows(in, dy)
-	})
-	var y *Node
-	if channels, _ := conv.output(in); channels > 1 && channels <= patchChannels {
-		y = conv.patches(x, kernel)
-	} else {
-		y = conv.native(x, kernel)
-	}
-	return IdentityWithCustomGradient(y, func(_, v *Node) *Node {
+	kernel = IdentityWithCustomGradient(kernel, func(_, _ *Node) *Node { return conv.rows(x, dy) })
+	return IdentityWithCustomGradient(conv.native(x, kernel), func(_, v *Node) *Node {
 		dy = v
 		return v
 	})
 }
 
-// output returns the input's channels, and whether the output is a large map.
-func (conv Conv) output(x *Node) (channels int, large bool) {
-	d := x.Shape().Dimensions
-	return d[3], (d[1]-conv.Kernel+1)*(d[2]-conv.Kernel+1) >= largeMap
-}
-
-// taps returns, for one row of the kernel, the inputs under it at every output
-// pixel.
-//
-//	x       [batch, height, width, channels]
-//	returns [batch, height', width', kernel × channels]
-func (conv Conv) taps(x *Node, row int) *Node {
-	d, k := x.Shape().Dimensions, conv.Kernel
-	h, w := d[1]-k+1, d[2]-k+1
-	taps := make([]*Node, k)
-	for column := range taps {
-		taps[column] = Slice(x, AxisRange(), AxisRange(row, row+h), AxisRange(column, column+w), AxisRange())
-	}
-	return Concatenate(taps, -1)
-}
-
-// patches convolves by one matrix product of all taps with the kernel: XLA's own
-// convolution cannot fill its vectors with few channels.
-func (conv Conv) patches(x, kernel *Node) *Node {
-	k := conv.Kernel
-	rows := make([]*Node, k)
-	for row := range rows {
-		rows[row] = conv.taps(x, row)
-	}
-	d := kernel.Shape().Dimensions
-	return Einsum("bhwp,pc->bhwc", Concatenate(rows, -1), Reshape(kernel, k*k*d[2], d[3]))
-}
-
 // rows returns the gradient of the kernel: for each of its rows and each film
-// one matrix product, summed over films.
+// one matrix product, summed over films. Its left side are the inputs that a row
+// of the kernel meets, one column an output pixel: cut from channels that lie
+// apart, runs of neighbours are copied, not single numbers.
 //
 //	x       [batch, height, width, channels]
 //	dy      [batch, height', width', channels out]
 //	returns [kernel, kernel, channels, channels out]
 func (conv Conv) rows(x, dy *Node) *Node {
-	k := conv.Kernel
+	k, d := conv.Kernel, dy.Shape().Dimensions
+	channels, pixels := x.Shape().Dimensions[3], d[1]*d[2]
+	x = TransposeAllAxes(x, 0, 3, 1, 2) // [batch, channels, height, width]
+	dy = Reshape(dy, d[0], pixels, conv.Channels)
 	rows := make([]*Node, k)
 	for row := range rows {
-		rows[row] = ReduceSum(Einsum("bhwp,bhwc->bpc", conv.taps(x, row), dy), 0)
-	}
-	return Reshape(Concatenate(rows, 0), k, k, x.Shape().Dimensions[3], conv.Channels)
-}
-
-// spread returns the gradient of the input: one matrix product gives what each
-// output pixel sends to each tap, which are then added up where they came from.
-//
-//	kernel  [kernel, kernel, channels, channels out]
-//	dy      [batch, height', width', channels out]
-//	returns [batch, height, width, channels]
-func (conv Conv) spread(x, kernel, dy *Node) *Node {
-	k, channels := conv.Kernel, x.Shape().Dimensions[3]
-	sent := Einsum("bhwc,pc->bhwp", dy, Reshape(kernel, k*k*channels, conv.Channels))
-	zero := ScalarZero(x.Graph(), x.DType())
-	var sum *Node
-	for tap := range k * k {
-		part := Slice(sent, AxisRange(), AxisRange(), AxisRange(), AxisRange(tap*channels, (tap+1)*channels))
-		part = Pad(part, zero, PadAxis{}, PadAxis{Start: tap / k, End: k - 1 - tap/k}, PadAxis{Start: tap % k, End: k - 1 - tap%k}, PadAxis{})
-		if sum == nil {
-			sum = part
-		} else {
-			sum = Add(sum, part)
+		taps := make([]*Node, k)
+		for column := range taps {
+			taps[column] = Slice(x, AxisRange(), AxisRange(), AxisRange(row, row+d[1]), AxisRange(column, column+d[2]))
 		}
+		met := Reshape(Concatenate(taps, 1), d[0], k*channels, pixels)
+		rows[row] = ReduceSum(Einsum("bpn,bnc->bpc", met, dy), 0)
 	}
-	return sum
+	return Reshape(Concatenate(rows, 0), k, k, channels, conv.Channels)
 }
 
 // runsOnCPU reports whether g runs on XLA's CPU plugin.
