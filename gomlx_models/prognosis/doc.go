@@ -93,13 +93,23 @@ type Config struct {
 	Strata string `json:"strata,omitempty"`
 }
 
-// Network describes the networks of DeepSurv and Hazard.
+// Network describes the networks of DeepSurv and Hazard. Rows are few for a
+// network, so that it is held back: weights decay strongly, and the moving average
+// of them is kept. Five folds of the training rows of METABRIC, of GBSG2 and of
+// 2,500 patients of SUPPORT2 chose by how much (mean concordance):
+//
+//	                        METABRIC  GBSG2  SUPPORT2
+//	Cox                        0.636  0.676     0.708
+//	DeepSurv                   0.637  0.649     0.706
+//	DeepSurv, not held back    0.622  0.650     0.695
+//	Hazard                     0.644  0.666     0.713
+//	Hazard, not held back      0.617  0.624     0.687
 type Network struct {
-	Hidden     []int   `json:"hidden,omitempty"`     // widths; nil means 32, 32
-	Dropout    float64 `json:"dropout,omitempty"`    // share of units left out in training
-	Intervals  int     `json:"intervals,omitempty"`  // of Hazard; 0 means 20
-	Validation float64 `json:"validation,omitempty"` // share of patients held out to choose the epoch; 0 means 0.2
-	fit.Options
+	Hidden      []int   `json:"hidden,omitempty"`     // widths; nil means 32, 32
+	Dropout     float64 `json:"dropout,omitempty"`    // share of units left out in training
+	Intervals   int     `json:"intervals,omitempty"`  // of Hazard; 0 means 20
+	Validation  float64 `json:"validation,omitempty"` // share of patients held out to choose the epoch; 0 means 0.2
+	fit.Options         // zero values: 100 epochs of batches of 128, weight decay 2 and average 0.99 (-1 for none), patience 15
 }
 
 func (n Network) withDefaults() Network {
@@ -112,7 +122,23 @@ func (n Network) withDefaults() Network {
 	if n.Validation == 0 {
 		n.Validation = 0.2
 	}
-	n.Options = n.Options.WithRowDefaults()
+	if n.Options.Epochs == 0 {
+		n.Options.Epochs = 100
+	}
+	if n.Options.Batch == 0 {
+		n.Options.Batch = 128
+	}
+	if n.Options.Patience == 0 {
+		n.Options.Patience = 15
+	}
+	for value, standard := range map[*float64]float64{&n.Options.WeightDecay: 2, &n.Options.Average: 0.99} {
+		switch *value {
+		case 0:
+			*value = standard
+		case -1:
+			*value = 0
+		}
+	}
 	return n
 }
 

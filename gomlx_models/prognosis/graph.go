@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers"
@@ -16,13 +16,17 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/survival"
+	"github.com/assay-ml/assay/gomlx_models/table"
 )
 
-// graph is the network of both survival models.
+// graph is the network of both survival models. base, if not nil, is what it
+// answers before it has learnt: weights then need not hold what is true of all
+// patients, and can decay.
 //
 //	x       [batch, columns], standardised
+//	base    [outputs]
 //	returns [batch, outputs]
-func (n Network) graph(outputs int) fit.GraphFn {
+func (n Network) graph(outputs int, base []float64) fit.GraphFn {
 	return func(scope *model.Scope, inputs []*Node) *Node {
 		h := inputs[0]
 		for i, width := range n.Hidden {
@@ -32,7 +36,11 @@ func (n Network) graph(outputs int) fit.GraphFn {
 				h = layers.DropoutStatic(layer, h, n.Dropout)
 			}
 		}
-		return layers.Dense(scope.In("out"), h, true, outputs)
+		h = layers.Dense(scope.In("out"), h, true, outputs) // [batch, outputs]
+		if base == nil {
+			return h
+		}
+		return Add(h, ConvertDType(Const(h.Graph(), [][]float64{base}), h.DType()))
 	}
 }
 
@@ -83,16 +91,21 @@ func (s *state) source(xs []Row, labels [][]float32, shape ...int) fit.Rows {
 	return out
 }
 
-// trainNetwork holds patients out and trains on the rest. judge may be nil.
+// trainNetwork holds patients out, with their share of events, and trains on the
+// rest. judge may be nil.
 func trainNetwork(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, Outcome], label func(Outcome) []float32, shape []int,
-	loss func(labels, outputs []*Node) *Node, judge func(held []Outcome, outputs []float32) ([]string, []float64), monitor string, watching []models.Observer) error {
+	loss func(labels, outputs []*Node) *Node, judge func(held []Outcome, outputs []float32) ([]string, []float64), watching []models.Observer) error {
 	n := cfg.Network.withDefaults()
 	if err := n.check(); err != nil {
 		return err
 	}
-	train, held := holdOut(d, n.Validation, cfg.Seed)
-	if train.Len() == 0 || held.Len() == 0 {
-		return fmt.Errorf("%d rows are too few to hold some out", d.Len())
+	events := make([]string, d.Len())
+	for i, y := range d.Y {
+		events[i] = strconv.FormatBool(y.Event)
+	}
+	parts, err := table.Divide(d.Len(), []float64{1 - n.Validation, n.Validation}, table.SplitOptions{Group: d.Group, Stratify: events, Seed: cfg.Seed})
+	if err != nil {
+		return fmt.Errorf("rows held out to choose the epoch: %w", err)
 	}
 	labelled := func(d models.Dataset[Row, Outcome]) fit.Rows {
 		var labels [][]float32
@@ -101,49 +114,14 @@ func trainNetwork(ctx context.Context, cfg Config, s *state, d models.Dataset[Ro
 		}
 		return s.source(d.X, labels, shape...)
 	}
-	job := fit.Job{Graph: n.graph(s.Width), Loss: loss, Train: labelled(train), Validation: labelled(held), Options: n.Options}
+	held := d.Take(parts[1])
+	job := fit.Job{Graph: n.graph(s.Width, s.Base), Loss: loss, Train: labelled(d.Take(parts[0])), Validation: labelled(held), Options: n.Options}
 	job.Seed = cfg.Seed
-	if job.Monitor == "" {
-		job.Monitor = monitor
-	}
 	if judge != nil {
 		job.Judge = func(outputs []float32) ([]string, []float64) { return judge(held.Y, outputs) }
 	}
-	var err error
 	s.network, err = fit.Train(ctx, job, watching...)
 	return err
-}
-
-// holdOut divides rows, keeping patients together.
-func holdOut(d models.Dataset[Row, Outcome], share float64, seed int64) (train, held models.Dataset[Row, Outcome]) {
-	group := func(i int) string {
-		if d.Group == nil {
-			return fmt.Sprint(i)
-		}
-		return d.Group[i]
-	}
-	var patients []string
-	seen := map[string]bool{}
-	for i := range d.X {
-		if g := group(i); !seen[g] {
-			seen[g] = true
-			patients = append(patients, g)
-		}
-	}
-	random := rand.New(rand.NewPCG(uint64(seed), 0x686f6c64))
-	random.Shuffle(len(patients), func(i, j int) { patients[i], patients[j] = patients[j], patients[i] })
-	out := map[string]bool{}
-	for _, p := range patients[:int(math.Round(share*float64(len(patients))))] {
-		out[p] = true
-	}
-	for i := range d.X {
-		to := &train
-		if out[group(i)] {
-			to = &held
-		}
-		to.X, to.Y = append(to.X, d.X[i]), append(to.Y, d.Y[i])
-	}
-	return train, held
 }
 
 func fitDeepSurv(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, Outcome], watching []models.Observer) error {
@@ -156,7 +134,7 @@ func fitDeepSurv(ctx context.Context, cfg Config, s *state, d models.Dataset[Row
 		return []string{"val_concordance"}, []float64{c}
 	}
 	label := func(y Outcome) []float32 { return []float32{float32(y.Time), number(y.Event)} }
-	if err := trainNetwork(ctx, cfg, s, d, label, []int{2}, partialLoss, judge, "val_concordance", watching); err != nil {
+	if err := trainNetwork(ctx, cfg, s, d, label, []int{2}, partialLoss, judge, watching); err != nil {
 		return err
 	}
 	risk, err := s.logHazards(ctx, d.X)
@@ -193,16 +171,16 @@ func number(b bool) float32 {
 
 func fitHazard(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, Outcome], watching []models.Observer) error {
 	// Intervals hold about as many events each, and end at times of events.
-	var events []float64
+	var times []float64
 	for _, y := range d.Y {
 		if y.Event {
-			events = append(events, y.Time)
+			times = append(times, y.Time)
 		}
 	}
-	slices.Sort(events)
+	slices.Sort(times)
 	intervals := cfg.Network.withDefaults().Intervals
 	for k := 1; k <= intervals; k++ {
-		end := events[max(0, k*len(events)/intervals-1)]
+		end := times[max(0, k*len(times)/intervals-1)]
 		if len(s.Times) == 0 || end > s.Times[len(s.Times)-1] {
 			s.Times = append(s.Times, end)
 		}
@@ -225,7 +203,20 @@ func fitHazard(ctx context.Context, cfg Config, s *state, d models.Dataset[Row, 
 		}
 		return out
 	}
-	return trainNetwork(ctx, cfg, s, d, label, []int{2, s.Width}, hazardLoss, nil, "val_loss", watching)
+	events, atRisk := make([]float64, s.Width), make([]float64, s.Width)
+	for _, y := range d.Y {
+		for k, v := range label(y) {
+			if k < s.Width {
+				atRisk[k] += float64(v)
+			} else {
+				events[k-s.Width] += float64(v)
+			}
+		}
+	}
+	for k, e := range events { // half a patient more of each kind keeps it finite
+		s.Base = append(s.Base, math.Log((e+0.5)/(atRisk[k]-e+0.5)))
+	}
+	return trainNetwork(ctx, cfg, s, d, label, []int{2, s.Width}, hazardLoss, nil, watching)
 }
 
 // predictHazard returns curves with a step at the end of each interval. Risk is

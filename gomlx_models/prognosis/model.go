@@ -83,6 +83,7 @@ type state struct {
 	Strata     []float64            `json:"strata,omitempty"`   // of Cox: the values of the feature that divides rows, ascending
 	Times      []float64            `json:"times,omitempty"`    // of the survival curves
 	Width      int                  `json:"width,omitempty"`    // outputs of the network
+	Base       []float64            `json:"base,omitempty"`     // of Hazard: log odds of the hazard in each interval, of all patients
 
 	Members [][]byte    `json:"members,omitempty"` // of Mean, each as Save writes it; nil until saved
 	Known   [][]float64 `json:"known,omitempty"`   // of Mean: the scale of each member's answers to training rows, sorted

@@ -60,7 +60,7 @@ func load[Y, A any](r io.Reader, task task[Y, A]) (*Model[Y, A], error) {
 	}
 	if weights != nil {
 		n := in.Config.Network.withDefaults()
-		if in.State.network, err = fit.Restore(n.graph(in.State.Width), weights, n.Batch); err != nil {
+		if in.State.network, err = fit.Restore(n.graph(in.State.Width, in.State.Base), weights, n.Batch); err != nil {
 			return nil, fmt.Errorf("prognosis: %w", errors.Join(fit.ErrCorrupt, err))
 		}
 	}

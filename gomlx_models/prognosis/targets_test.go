@@ -132,10 +132,10 @@ func TestMETABRIC(t *testing.T) {
 	f(prognosis.Config{Method: prognosis.Forest, Seed: 1}, table.ForTrees(), 0.64)
 	f(prognosis.Config{Method: prognosis.Cox}, table.ForLinear(), 0.62)
 	needsBackend(t)
-	// The networks depend on their seed, from 0.606 to 0.643 and 0.601 to 0.632:
-	// these rows are too few for them.
-	f(prognosis.Config{Method: prognosis.DeepSurv, Seed: 1}, table.ForLinear(), 0.59)
-	f(prognosis.Config{Method: prognosis.Hazard, Seed: 1}, table.ForLinear(), 0.58)
+	// Over eight seeds the networks have means of 0.643 and 0.650 and deviations of
+	// 0.008 and 0.003.
+	f(prognosis.Config{Method: prognosis.DeepSurv, Seed: 1}, table.ForLinear(), 0.625)
+	f(prognosis.Config{Method: prognosis.Hazard, Seed: 1}, table.ForLinear(), 0.64)
 }
 
 // Five folds of diabetes and, below, WDBC: what scikit-learn 1.9.1's best model
