@@ -22,7 +22,7 @@ const (
 type Data struct {
 	rows     int
 	features []feature
-	byRow    []uint8 // [rows, features]: the bins once more, for nodes of few rows
+	byRow    []uint8 // [rows, features]: the bins once more, for sums and for nodes of few rows
 }
 
 // feature is one column: of each row the bin, and what the bins mean.

@@ -11,6 +11,10 @@
 // leaves lead to themselves. Numbers are 64 bits wide, so that a row takes the
 // turns it takes in package tree, and answers differ by no more than the order of
 // sums does.
+//
+// On a processor the trees themselves answer faster: a forest of 100 trees takes
+// two to three times as long by XLA on two cores (BenchmarkPredict), since a graph
+// takes every row down to the depth of the deepest tree.
 package treegraph
 
 import (
