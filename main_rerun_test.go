@@ -169,7 +169,7 @@ func rerunIsIdentical(t *testing.T, store string) {
 // its own.
 var tutorials = map[string]struct{ parameters, metrics []string }{
 	"compare":   {[]string{"epochs=1", "seeds=1"}, []string{"loss", "test.auc"}},
-	"prognosis": {[]string{"resamples=50", "trees=10", "patients=500"}, []string{"test.r2", "test.auc", "test.concordance", "by person.r2"}},
+	"prognosis": {[]string{"resamples=50", "trees=10", "patients=500"}, []string{"test.r2", "test.auc", "test.concordance", "by person.r2", "validation.log_likelihood"}},
 	"text":      {[]string{"epochs=1", "transformerEpochs=1", "width=16"}, []string{"test.auc", "test.f1", "val_auc"}},
 	"treatment": {[]string{"resamples=50", "trees=40", "patients=800"}, []string{"test.policy_value", "test.qini", "test.mae"}},
 }

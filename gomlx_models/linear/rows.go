@@ -3,7 +3,8 @@ package linear
 import "gonum.org/v1/gonum/mat"
 
 // Rows is a table of numbers that is read row by row: a *mat.Dense, or a Table.
-// A fit reads it a few times over, from several goroutines, and keeps no copy.
+// Fits of this package read it a few times over, from several goroutines, and keep
+// no copy.
 type Rows interface {
 	Dims() (rows, columns int)
 	RawRowView(i int) []float64 // row i, which is not written to

@@ -10,6 +10,8 @@
 // A row is a []float64 in the order of Config.Features. The tree methods take
 // NaN for a missing value; for the others impute first (package table). Judging
 // is apart from the models: EvaluateValues, EvaluateClasses, EvaluateSurvival.
+// Package tune chooses configurations on folds, with OnFrame each by a pipeline of
+// its own.
 //
 //	pipeline, x, err := table.Fit(table.ForLinear(), frame, nil)
 //	train := prognosis.Dataset[prognosis.Outcome]{X: x, Y: outcomes}
