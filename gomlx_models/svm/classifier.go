@@ -49,9 +49,10 @@ func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, 
 		}
 	}
 	c := &Classifier{Config: cfg, Classes: classes}
+	var cache []float32
 	for a := range classes {
 		for b := a + 1; b < classes; b++ {
-			pair := pairing{x: x, a: of[a], b: of[b], costA: cfg.cost(a), costB: cfg.cost(b), cfg: cfg}
+			pair := pairing{x: x, a: of[a], b: of[b], costA: cfg.cost(a), costB: cfg.cost(b), cfg: cfg, cache: cache}
 			machine, values, err := pair.fit(ctx, pair.a, pair.b, watch)
 			if err != nil {
 				return nil, err
@@ -60,6 +61,7 @@ func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, 
 			if err != nil {
 				return nil, err
 			}
+			cache = pair.cache
 			c.Machines, c.Sigmoids = append(c.Machines, machine), append(c.Sigmoids, sigmoid)
 		}
 	}
@@ -79,13 +81,15 @@ type pairing struct {
 	a, b         []int
 	costA, costB float64
 	cfg          Config
+	cache        []float32 // of the last fit, for the next
 }
 
 // fit returns the machine between rows as of class a and rows bs of class b, and
 // its decision values at those rows.
-func (p pairing) fit(ctx context.Context, as, bs []int, watch Watch) (*Machine, []float64, error) {
+func (p *pairing) fit(ctx context.Context, as, bs []int, watch Watch) (*Machine, []float64, error) {
 	n := len(as) + len(bs)
-	kernel := newMatrix(pick(p.x, slices.Concat(as, bs)), p.cfg.Kernel, p.cfg.CacheMiB)
+	kernel := newMatrix(pick(p.x, slices.Concat(as, bs)), p.cfg.Kernel, p.cfg.CacheMiB, p.cache)
+	p.cache = kernel.cache
 	q := problem{target: make([]float64, n), low: make([]float64, n), high: make([]float64, n)}
 	for i := range n {
 		if i < len(as) {
@@ -113,7 +117,7 @@ func pick(x *mat.Dense, at []int) *mat.Dense {
 
 // sigmoid fits probabilities of b to decision values across folds, or without
 // folds to those of the machine of all rows, which are seen.
-func (p pairing) sigmoid(ctx context.Context, seen []float64) (Sigmoid, error) {
+func (p *pairing) sigmoid(ctx context.Context, seen []float64) (Sigmoid, error) {
 	if p.cfg.Folds == -1 {
 		positive := make([]bool, len(seen))
 		for i := range p.b {

@@ -90,7 +90,7 @@ func FitRegressor(ctx context.Context, x *mat.Dense, y []float64, cfg Config, wa
 		}
 		p.low[i], p.high[i] = -cfg.C, cfg.C
 	}
-	kernel := newMatrix(mat.DenseCopyOf(x), cfg.Kernel, cfg.CacheMiB)
+	kernel := newMatrix(mat.DenseCopyOf(x), cfg.Kernel, cfg.CacheMiB, nil)
 	s, err := p.solve(ctx, kernel, cfg.Tolerance, watch)
 	if err != nil {
 		return nil, err

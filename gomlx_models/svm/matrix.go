@@ -72,13 +72,17 @@ type line struct {
 // halvings is how often the width of a slot can be halved.
 const halvings = 6
 
-// newMatrix returns the kernel matrix of the rows of x, which it reorders.
-func newMatrix(x *mat.Dense, kernel Kernel, cacheMiB int) *matrix {
+// newMatrix returns the kernel matrix of the rows of x, which it reorders. spare is
+// the cache of a matrix that is done with, or nil.
+func newMatrix(x *mat.Dense, kernel Kernel, cacheMiB int, spare []float32) *matrix {
 	n, _ := x.Dims()
 	m := &matrix{rows: newRows(x, kernel), cached: make([]*line, n), work: make([]float64, n)}
 	m.width = (n + 1<<halvings - 1) >> halvings << halvings
 	slots := min(n, max(2, cacheMiB<<20/4/m.width)) // the two rows of a step must fit
-	m.cache = make([]float32, slots*m.width)
+	if m.cache = spare; cap(spare) < slots*m.width {
+		m.cache = make([]float32, slots*m.width)
+	}
+	m.cache = m.cache[:slots*m.width]
 	for slot := range slots {
 		m.free = append(m.free, slot)
 	}

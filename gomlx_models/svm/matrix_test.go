@@ -18,7 +18,7 @@ func TestMatrixRows(t *testing.T) {
 		x.RawMatrix().Data[i] = random.NormFloat64()
 	}
 	kernel := Kernel{Kind: "radial", Gamma: 0.5}
-	m := newMatrix(x, kernel, 1)
+	m := newMatrix(x, kernel, 1, nil)
 	m.cache, m.free = m.cache[:7*m.width], m.free[:7] // far fewer than rows
 	for step := range 3000 {
 		active := n
