@@ -586,6 +586,23 @@ func TestManyClasses(t *testing.T) {
 	}
 }
 
+// Trees were once saved with the left child and the gain of every split.
+func TestTreesWithMoreFieldsAreRead(t *testing.T) {
+	var tr Tree
+	err := json.Unmarshal([]byte(`{"nodes": [
+		{"feature": 0, "left": 1, "right": 2, "threshold": 1.5, "cover": 4, "impurity": 0.5, "gain": 2},
+		{"feature": -1, "cover": 2, "impurity": 0}, {"feature": -1, "cover": 2, "impurity": 0}
+	], "width": 1, "values": [0.5, 0, 1], "output": 0}`), &tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for x, want := range map[float64]float64{1: 0, 2: 1} {
+		if got := tr.Value(tr.Leaf([]float64{x})); got[0] != want {
+			t.Errorf("row %v: got %v, want %v", x, got[0], want)
+		}
+	}
+}
+
 func TestRowsFallTogetherAsAlone(t *testing.T) {
 	x, class, _ := moons(500, 1)
 	e, err := Classify(context.Background(), x, class, 2, Config{Trees: 5, Categorical: moonKinds})

@@ -13,7 +13,7 @@
 // sums does.
 //
 // On a processor the trees themselves answer faster: a forest of 100 trees takes
-// two to three times as long by XLA on two cores (BenchmarkPredict), since a graph
+// two to four times as long by XLA on two cores (BenchmarkPredict), since a graph
 // takes every row down to the depth of the deepest tree.
 package treegraph
 
