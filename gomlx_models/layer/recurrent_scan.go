@@ -50,23 +50,33 @@ func (s scan) forward(x, kernel, bias *Node, initial []*Node) (kept *Node, after
 	dry := Squeeze(Slice(x, AxisElem(0)), 0)
 	_, example := s.cell.forward(dry, dry, initial)
 	vars := append([]*Node{}, initial...)
-	for _, like := range append([]*Node{example}, initial...) {
-		vars = append(vars, stackOf(g, steps, like.Shape()))
+	for _, state := range initial {
+		vars = append(vars, stackOf(g, steps, state.Shape()))
 	}
-	fixed := []*Node{x, kernel, InsertAxes(bias, 0), s.keep, s.real}
+	fixed := []*Node{kernel, InsertAxes(bias, 0), s.keep, s.real}
+	inPlace := example.Shape().Equal(dry.Shape())
+	if inPlace { // what is kept of a step takes the place of its input, which saves filling a stack with zeros
+		vars = append(vars, x)
+	} else {
+		vars, fixed = append(vars, stackOf(g, steps, example.Shape())), append(fixed, x)
+	}
 	end := loop(steps, s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
 		state, stacks := vars[:n], vars[n:]
-		x, kernel, bias, keep, real := fixed[0], fixed[1], fixed[2], fixed[3], fixed[4]
+		kernel, bias, keep, real := fixed[0], fixed[1], fixed[2], fixed[3]
+		x := stacks[n]
+		if !inPlace {
+			x = fixed[4]
+		}
 		next, kept := s.cell.forward(at(x, t), Add(MatMul(dropped(state[0], keep), kernel), bias), state)
 		next = whereReal(real, t, next, state)
 		out := append([]*Node{}, next...)
-		for i, v := range append([]*Node{kept}, next...) {
+		for i, v := range append(next, kept) {
 			out = append(out, put(stacks[i], t, v))
 		}
 		return out
 	})
 	end = stopAll(end)
-	return end[n], end[n+1:], end[:n]
+	return end[2*n], end[n : 2*n], end[:n]
 }
 
 // backward returns the gradients by x, kernel, bias and each initial state,
@@ -80,12 +90,17 @@ func (s scan) backward(kernel *Node, initial []*Node, kept *Node, after []*Node,
 	}
 	factors := s.cell.factors(kept, before)
 	fixed := []*Node{factors, dall, Transpose(kernel, 0, 1), s.keep, s.real}
-	vars := append(append([]*Node{}, dlast...), stackOf(g, steps, shapes.Make(kernel.DType(), dall.Shape().Dim(1), width)))
+	dxs := kept // the loop does not read it, so that it can hold the gradients by x
+	if kept.Shape().Dim(2) != width {
+		dxs = stackOf(g, steps, shapes.Make(kernel.DType(), dall.Shape().Dim(1), width))
+	}
+	vars := append(append([]*Node{}, dlast...), dxs)
 	end := loop(steps, !s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
 		d, dxs := append([]*Node{}, vars[:n]...), vars[n]
 		factors, dall, transposed, keep, real := at(fixed[0], t), at(fixed[1], t), fixed[2], fixed[3], fixed[4]
 		d[0] = Add(d[0], dall)
 		dx, dstate := s.cell.backward(factors, d)
+		dx = whereReal(real, t, []*Node{dx}, []*Node{ZerosLike(dx)})[0]
 		through := dropped(MatMul(s.cell.recurrent(factors, dx), transposed), keep)
 		if dstate[0] != nil {
 			through = Add(dstate[0], through)
@@ -94,9 +109,6 @@ func (s scan) backward(kernel *Node, initial []*Node, kept *Node, after []*Node,
 		return append(whereReal(real, t, dstate, d), put(dxs, t, dx))
 	})
 	dx, hidden := end[n], before[0]
-	if s.real != nil {
-		dx = Where(BroadcastToDims(s.real, dx.Shape().Dimensions...), dx, ZerosLike(dx))
-	}
 	dr := Reshape(s.cell.recurrent(factors, dx), -1, width)
 	if s.keep != nil {
 		hidden = Mul(hidden, InsertAxes(s.keep, 0))
