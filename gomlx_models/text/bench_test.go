@@ -78,7 +78,7 @@ func noiseTexts(texts, length int) text.Dataset {
 }
 
 // BenchmarkFirstStep measures what compiling takes: a whole training of one step
-// at batch 32 and length 512, pretraining of one step included. Run it with
+// at batch 32 and length 512, with one of pretraining if there is any. Run it with
 // -benchtime 1x.
 func BenchmarkFirstStep(b *testing.B) {
 	needsXLA(b)
