@@ -9,53 +9,54 @@ import (
 	"strings"
 )
 
-// cpuFlags let XLA's CPU compiler give convolutions and matrix products to
-// oneDNN, which newer plugins hold, and no longer to YNNPACK, and order its
-// operations so that few buffers stand at a time, not so that many operations
-// could run at a time: each has work for all cores, and memory that is used
-// again need not be cleared.
+// cpuFlags let XLA's CPU compiler give convolutions to oneDNN, which newer
+// plugins hold, and leave only single matrix products to YNNPACK, which does
+// the small ones of an LSTM in five sixths of the time. Buffers are to be
+// few at a time, rather than operations many at a time: each has work for all
+// cores, and memory that is used again need not be cleared.
 var cpuFlags = []string{
 	"--xla_cpu_experimental_onednn_custom_call=true",
-	"--xla_cpu_experimental_ynn_fusion_type=",
+	"--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
 	"--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
 }
 
 // addFlags adds cpuFlags to XLA_FLAGS if the plugin in file knows them all: XLA
-// ends the process over a flag that it does not know. It must be called before
-// the plugin is loaded, which reads the variable once.
+// ends the process over a flag or a value that it does not know. It must be
+// called before the plugin is loaded, which reads the variable once.
 func addFlags(file string) error {
 	const variable = "XLA_FLAGS"
 	flags := os.Getenv(variable)
 	if flags != "" && !strings.HasPrefix(strings.TrimSpace(flags), "-") {
 		return nil // the name of a file of flags
 	}
-	names := make([]string, len(cpuFlags))
-	for i, flag := range cpuFlags {
-		names[i], _, _ = strings.Cut(strings.TrimPrefix(flag, "--"), "=")
-	}
-	if known, err := knowsFlags(file, names); err != nil || !known {
+	if known, err := knowsFlags(file, cpuFlags); err != nil || !known {
 		return err
 	}
-	for i, flag := range cpuFlags {
-		if !strings.Contains(flags, names[i]) {
+	for _, flag := range cpuFlags {
+		if name, _, _ := strings.Cut(flag, "="); !strings.Contains(flags, name) {
 			flags = strings.TrimSpace(flags + " " + flag)
 		}
 	}
 	return os.Setenv(variable, flags)
 }
 
-// knowsFlags reports whether the plugin in file has flags of all names. It looks
-// for them as C strings, which the names of fields in the plugin's protocol
-// descriptors are not, and stops reading when all are found.
-func knowsFlags(file string, names []string) (bool, error) {
+// knowsFlags reports whether the plugin in file has all flags, as in
+// "--name=value", with values that are true or the names of constants. It looks
+// for names as C strings, which the names of fields in the plugin's protocol
+// descriptors are not, and stops reading when all is found.
+func knowsFlags(file string, flags []string) (bool, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	missing := make(map[string]bool, len(names))
-	for _, name := range names {
+	missing := map[string]bool{}
+	for _, flag := range flags {
+		name, value, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
 		missing["\x00"+name+"\x00"] = true
+		if value != "true" {
+			missing[value] = true
+		}
 	}
 	const overlap = 256 // longer than any name, which may lie across two chunks
 	chunk := make([]byte, 1<<20)

@@ -11,8 +11,8 @@ func TestFlagsAreAddedWhereThePluginKnowsThem(t *testing.T) {
 	var known strings.Builder
 	known.WriteString(strings.Repeat("code", 300_000)) // the names lie beyond the first chunk
 	for _, flag := range cpuFlags {
-		name, _, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
-		known.WriteString("\x00" + name + "\x00")
+		name, value, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		known.WriteString("\x00" + name + "\x00" + value)
 	}
 	all := strings.Join(cpuFlags, " ")
 	f := func(name, plugin, set, want string) {
@@ -36,6 +36,7 @@ func TestFlagsAreAddedWhereThePluginKnowsThem(t *testing.T) {
 		"--xla_cpu_experimental_onednn_custom_call=false "+strings.Join(cpuFlags[1:], " "))
 	f("a file of flags", known.String(), "flags.txt", "flags.txt")
 	f("fields, not flags", strings.ReplaceAll(known.String(), "\x00", "("), "", "")
+	f("an older scheduler", strings.ReplaceAll(known.String(), "_MEMORY_", "_"), "", "")
 	f("a plugin without", "code", "--xla_dump_to=x", "--xla_dump_to=x")
 }
 
@@ -45,7 +46,7 @@ func TestKnowsFlagsAcrossChunks(t *testing.T) {
 		if err := os.WriteFile(file, []byte(strings.Repeat("x", at)+"\x00xla_flag\x00"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if known, err := knowsFlags(file, []string{"xla_flag"}); err != nil || !known {
+		if known, err := knowsFlags(file, []string{"--xla_flag=true"}); err != nil || !known {
 			t.Errorf("name at %d: %v, %v; want true", at, known, err)
 		}
 	}
