@@ -360,7 +360,7 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 	}
 	fmt.Printf("run %s (%s) has %d children:\n", parent.Name(), parent.ID(), len(page.Runs))
 	if err := printRuns(context.WithoutCancel(ctx), os.Stdout, s, page.Runs); err != nil {
-		return failure{err}
+		results = append(results, failure{err})
 	}
 	return errors.Join(results...)
 }

@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/assay-ml/assay/experiments/charts"
 	models "github.com/assay-ml/assay/gomlx_models"
@@ -41,7 +42,7 @@ func (v PartValue) Text() string {
 // PartsOf returns the parts of a run, the first fifty of them.
 func PartsOf(ctx context.Context, s *store.Store, id store.RunID) (Parts, error) {
 	const mostRuns, mostMetrics = 50, 4
-	page, err := s.Runs(ctx, store.Query{Where: fmt.Sprintf("parent = %q", id), Sort: []string{"started"}, Limit: mostRuns})
+	page, err := s.Runs(ctx, store.Query{Where: fmt.Sprintf("parent = %q", id), Sort: []string{"started"}, Limit: mostRuns, Archived: true})
 	if err != nil {
 		return Parts{}, fmt.Errorf("parts of run %s: %w", id, err)
 	}
@@ -51,24 +52,28 @@ func PartsOf(ctx context.Context, s *store.Store, id store.RunID) (Parts, error)
 		return Parts{}, fmt.Errorf("parts of run %s: %w", id, err)
 	}
 	p.Metrics = names[:min(mostMetrics, len(names))]
-	best := map[string]float64{}
-	for _, run := range page.Runs {
-		for _, name := range p.Metrics {
-			m, ok := run.Metrics[name]
-			if b, known := best[name]; ok && !models.DescribesData(name) &&
-				(!known || m.Last != b && m.Last < b == models.LowerIsBetter(name)) {
-				best[name] = m.Last
-			}
-		}
-	}
 	for _, run := range page.Runs {
 		part := Part{Run: run}
 		for _, name := range p.Metrics {
-			m, ok := run.Metrics[name]
-			b, known := best[name]
-			part.Values = append(part.Values, PartValue{m.Last, ok, ok && known && m.Last == b})
+			m, known := run.Metrics[name]
+			part.Values = append(part.Values, PartValue{Value: m.Last, Known: known})
 		}
 		p.Runs = append(p.Runs, part)
+	}
+	for i, name := range p.Metrics {
+		if models.DescribesData(name) {
+			continue
+		}
+		best := math.NaN()
+		for _, part := range p.Runs {
+			if v := part.Values[i]; v.Known {
+				best = models.Better(name, best, v.Value)
+			}
+		}
+		for _, part := range p.Runs {
+			v := &part.Values[i]
+			v.Best = v.Known && v.Value == best
+		}
 	}
 	return p, nil
 }

@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,7 +30,8 @@ func TestParts(t *testing.T) {
 		}, Name(name), ChildOf(parent))
 	}
 	err := Track(ctx, "search", func(run *Run) error {
-		if err := errors.Join(track(run, "first", 0.7, 0.2), track(run, "second", 0.8, 0.3)); err != nil {
+		if err := errors.Join(track(run, "first", 0.7, 0.2), track(run, "second", 0.8, 0.3),
+			track(run, "third", models.Number(math.NaN()), 0.4), track(run, "fourth", 0.75, 0.4)); err != nil {
 			return err
 		}
 		var err error
@@ -45,9 +47,14 @@ func TestParts(t *testing.T) {
 	want := map[string][]PartValue{
 		"first":  {{0.7, true, false}, {0.2, true, true}, {0.5, true, false}},
 		"second": {{0.8, true, true}, {0.3, true, false}, {0.5, true, false}},
+		"third":  {{math.NaN(), true, false}, {0.4, true, false}, {0.5, true, false}},
+		"fourth": {{0.75, true, false}, {0.4, true, false}, {0.5, true, false}},
+	}
+	same := func(a, b PartValue) bool {
+		return a == b || math.IsNaN(a.Value) && math.IsNaN(b.Value) && a.Known == b.Known && a.Best == b.Best
 	}
 	for _, part := range got.Runs {
-		if !slices.Equal(part.Values, want[part.Name]) {
+		if !slices.EqualFunc(part.Values, want[part.Name], same) {
 			t.Errorf("%s: got %v, want %v", part.Name, part.Values, want[part.Name])
 		}
 	}

@@ -1,6 +1,9 @@
 package models
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // Report is what judging a model on one data set found. It is a value: the
 // tracker keeps it as JSON, charts draw it, pages compare it. Non-finite numbers
@@ -65,6 +68,19 @@ func LowerIsBetter(metric string) bool {
 		}
 	}
 	return false
+}
+
+// Better returns the better of two values of a metric; NaN is worse than any.
+func Better(metric string, a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	case LowerIsBetter(metric):
+		return min(a, b)
+	}
+	return max(a, b)
 }
 
 // DescribesData reports whether the metric says what the data are rather than how

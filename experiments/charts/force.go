@@ -44,8 +44,12 @@ func Force(id, title string, explanations []models.Explanation, patients []strin
 	for _, j := range shown {
 		table.Columns = append(table.Columns, feature(first, nil, j))
 	}
-	table.Columns = append(table.Columns, "others")
-	pushes := make([]rowMarks, len(shown)+1) // of each feature shown, then of the others
+	parts := len(shown) // of each answer
+	if len(shown) < len(size) {
+		parts++
+		table.Columns = append(table.Columns, "others")
+	}
+	pushes := make([]rowMarks, parts) // of each feature shown, then of the others
 	var ends rowMarks
 	low, high := math.Inf(1), math.Inf(-1)
 	for row, i := range order {
@@ -81,7 +85,9 @@ func Force(id, title string, explanations []models.Explanation, patients []strin
 			cells = append(cells, signed(v))
 		}
 		table.Rows = append(table.Rows, cells)
-		low, high = min(low, left), max(high, right)
+		if finite(left) && finite(right) {
+			low, high = min(low, left), max(high, right)
+		}
 	}
 	for row, i := range order { // a tick, which is taller than the bars it stands between
 		const width = 0.002

@@ -51,3 +51,31 @@ func TestForcePushesToTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A patient without an answer takes no tick from the others, and where all features
+// are shown there are no others.
+func TestForceBesideNoAnswer(t *testing.T) {
+	f := Force("f", "Who", []models.Explanation{
+		{Names: []string{"age"}, Values: []float64{0.5}, Base: 2}, {Names: []string{"age"}, Values: []float64{1}, Base: math.NaN()},
+	}, nil, 0)
+	if columns := f.table().Columns; len(columns) != 3 {
+		t.Errorf("columns are %q, want the row's, the answer's and age's", columns)
+	}
+	ticks := 0
+	for _, s := range optionOf(t, f)["series"].([]any) {
+		data, _ := s.(map[string]any)["data"].([]any)
+		if name, _ := s.(map[string]any)["name"].(string); name != "" || len(data) < 2 {
+			continue
+		}
+		for k := 0; k+1 < len(data); k += 3 {
+			a, b := data[k].([]any), data[k+1].([]any)
+			from, ok := a[0].(float64)
+			if to, _ := b[0].(float64); ok && from < 2.5 && 2.5 < to {
+				ticks++
+			}
+		}
+	}
+	if ticks != 1 {
+		t.Errorf("there are %d ticks at 2.5, want 1", ticks)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/experiments/compare"
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -181,7 +182,7 @@ func metricRows(runs []store.Run, names []string) []diffRow {
 			if m, ok := run.Metrics[name]; ok && experiments.IsFinal(m) {
 				c.Text += " (" + charts.Interval(m.Low, m.High) + ")"
 			}
-			best = better(name, best, c.number)
+			best = models.Better(name, best, c.number)
 			row.Cells = append(row.Cells, c)
 		}
 		for i := range row.Cells {

@@ -434,25 +434,12 @@ func (v *runsView) markBest() {
 		_, name, _ := strings.Cut(c.Key, ".")
 		best := math.NaN()
 		for _, rw := range v.Rows {
-			best = better(name, best, rw.Cells[i].number)
+			best = models.Better(name, best, rw.Cells[i].number)
 		}
 		for _, rw := range v.Rows {
 			rw.Cells[i].Best = rw.Cells[i].number == best
 		}
 	}
-}
-
-// better returns the better of two values of a metric; NaN is worse than any.
-func better(metric string, a, b float64) float64 {
-	switch {
-	case math.IsNaN(a):
-		return b
-	case math.IsNaN(b):
-		return a
-	case models.LowerIsBetter(metric):
-		return min(a, b)
-	}
-	return max(a, b)
 }
 
 // groupsView sums up runs that have the same value of one column.

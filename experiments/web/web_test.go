@@ -482,6 +482,7 @@ func TestRunShowsItsParts(t *testing.T) {
 			w.Summary("test.auc", auc, auc, auc), w.Summary("test.recall", 0.5, 0.5, 0.5), w.End(store.Finished, ""))
 		parts = append(parts, "run="+string(w.ID()))
 	}
+	must(t, s.Archive(ctx, store.RunID(strings.TrimPrefix(parts[0], "run=")), true)) // it stays a part
 	must(t, parent.End(store.Finished, ""))
 	_, body, _ := get(t, serve(t, s, Options{})+"/run/"+string(parent.ID()))
 	for _, want := range []string{"fold 1", `<th scope="col" class="n">test.recall</th><th scope="col" class="n">test.auc</th>`,
