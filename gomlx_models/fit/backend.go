@@ -29,9 +29,10 @@ import (
 // plugins in assay's data folder, then where GoMLX's installer puts them.
 // Nothing is ever downloaded: without a plugin the error says what to run.
 //
-// Opening XLA adds to XLA_FLAGS, for this process and its children, what makes
-// its CPU compiler use oneDNN, where the plugin has it. A flag that is set
-// there already stays as it is.
+// Opening XLA for the CPU tells its compiler, where the plugin knows all three
+// flags, to give convolutions to oneDNN, only single matrix products to YNNPACK,
+// and to schedule for little memory. One that XLA_FLAGS sets stays as it is there,
+// and the variable itself is afterwards as it was.
 func Backend() (compute.Backend, error) { return openBackend() }
 
 var openBackend = sync.OnceValues(func() (compute.Backend, error) {
@@ -61,13 +62,20 @@ func newBackend(choice string) (compute.Backend, error) {
 	if err := os.Setenv(xla.NoAutoInstallEnv, "1"); err != nil {
 		return nil, err
 	}
-	if err := addFlags(file); err != nil {
-		return nil, fmt.Errorf("XLA plugin: %w", err)
+	restore := func() error { return nil }
+	if match := pluginFile.FindStringSubmatch(filepath.Base(file)); match == nil || match[1] == "cpu" {
+		var err error
+		if restore, err = addFlags(file); err != nil {
+			return nil, fmt.Errorf("XLA plugin: %w", err)
+		}
 	}
 	if options != "" {
 		options = "," + options
 	}
 	backend, err := xla.New(file + options)
+	if err := restore(); err != nil {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("XLA plugin %s does not start (%w): run `assay doctor`", file, err)
 	}

@@ -22,22 +22,31 @@ var cpuFlags = []string{
 
 // addFlags adds cpuFlags to XLA_FLAGS if the plugin in file knows them all: XLA
 // ends the process over a flag or a value that it does not know. It must be
-// called before the plugin is loaded, which reads the variable once.
-func addFlags(file string) error {
+// called before the plugin makes a client, which reads the variable once; restore
+// then gives the variable back its value: a child may load another plugin.
+func addFlags(file string) (restore func() error, err error) {
 	const variable = "XLA_FLAGS"
-	flags := os.Getenv(variable)
-	if flags != "" && !strings.HasPrefix(strings.TrimSpace(flags), "-") {
-		return nil // the name of a file of flags
+	unchanged := func() error { return nil }
+	before, set := os.LookupEnv(variable)
+	if before != "" && !strings.HasPrefix(strings.TrimSpace(before), "-") {
+		return unchanged, nil // the name of a file of flags
 	}
 	if known, err := knowsFlags(file, cpuFlags); err != nil || !known {
-		return err
+		return unchanged, err
 	}
+	flags := before
 	for _, flag := range cpuFlags {
 		if name, _, _ := strings.Cut(flag, "="); !strings.Contains(flags, name) {
 			flags = strings.TrimSpace(flags + " " + flag)
 		}
 	}
-	return os.Setenv(variable, flags)
+	restore = func() error {
+		if !set {
+			return os.Unsetenv(variable)
+		}
+		return os.Setenv(variable, before)
+	}
+	return restore, os.Setenv(variable, flags)
 }
 
 // knowsFlags reports whether the plugin in file has all flags, as in

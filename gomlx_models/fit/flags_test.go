@@ -2,9 +2,15 @@ package fit
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 func TestFlagsAreAddedWhereThePluginKnowsThem(t *testing.T) {
@@ -22,11 +28,15 @@ func TestFlagsAreAddedWhereThePluginKnowsThem(t *testing.T) {
 		if err := os.WriteFile(file, []byte(plugin), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := addFlags(file); err != nil {
+		restore, err := addFlags(file)
+		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if got := os.Getenv("XLA_FLAGS"); got != want {
 			t.Errorf("%s: XLA_FLAGS is %q, want %q", name, got, want)
+		}
+		if err := restore(); err != nil || os.Getenv("XLA_FLAGS") != set {
+			t.Errorf("%s: XLA_FLAGS is %q afterwards (%v), want %q", name, os.Getenv("XLA_FLAGS"), err, set)
 		}
 	}
 	f("a plugin that knows them", known.String(), "", all)
@@ -48,6 +58,53 @@ func TestKnowsFlagsAcrossChunks(t *testing.T) {
 		}
 		if known, err := knowsFlags(file, []string{"--xla_flag=true"}); err != nil || !known {
 			t.Errorf("name at %d: %v, %v; want true", at, known, err)
+		}
+	}
+}
+
+// The plugin reads the variable once, when its client is made: programs that are
+// compiled later use what it held, although it has its old value again by then.
+func TestFlagsActAfterTheVariableIsRestored(t *testing.T) {
+	const variable, child = "XLA_FLAGS", "ASSAY_TEST_FLAGS_DUMP"
+	file, err := findPlugin("cpu")
+	if err != nil {
+		t.Skip(err)
+	}
+	if known, err := knowsFlags(file, cpuFlags); err != nil || !known {
+		t.Skipf("%s does not know the flags (%v)", file, err)
+	}
+	dump := os.Getenv(child)
+	if dump == "" { // run this again in a process that has not loaded the plugin
+		dump = t.TempDir()
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), child+"="+dump, variable+"=--xla_dump_hlo_as_text --xla_dump_to="+dump)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return
+	}
+	before := os.Getenv(variable)
+	backend, err := newBackend("xla:" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := os.Getenv(variable); got != before {
+		t.Errorf("%s is %q once the backend is open, want %q", variable, got, before)
+	}
+	for _, size := range []int{8, 16} {
+		x, kernel := tensors.FromShape(shapes.Make(dtypes.Float32, 4, size, size, 8)), tensors.FromShape(shapes.Make(dtypes.Float32, 3, 3, 8, 16))
+		convolve := func(x, kernel *graph.Node) *graph.Node { return graph.Convolve(x, kernel).Done() }
+		if _, err := graph.CallOnce(backend, convolve, x, kernel); err != nil {
+			t.Fatal(err)
+		}
+	}
+	programs, _ := filepath.Glob(filepath.Join(dump, "*after_optimizations.txt")) // the pattern is good
+	if len(programs) != 2 {
+		t.Errorf("%d programs were compiled, want two", len(programs))
+	}
+	for _, program := range programs {
+		if text, err := os.ReadFile(program); err != nil || !strings.Contains(string(text), "onednn") {
+			t.Errorf("%s does not call oneDNN (%v)", filepath.Base(program), err)
 		}
 	}
 }
