@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,11 +69,24 @@ func origin(n int) store.Origin {
 }
 
 // NumericVariables are the environment variables that can change numbers. They
-// are recorded, and set again by a rerun. No others are: they may hold secrets.
+// are recorded as the program was started with them, and set again by a rerun. No others are: they may hold secrets.
 var NumericVariables = []string{
 	"GOMLX_BACKEND", "XLA_FLAGS", "TF_XLA_FLAGS", "GOMAXPROCS", "GODEBUG", "GLIBC_TUNABLES",
 	"OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE", "TF_CUDNN_DETERMINISTIC",
 }
+
+// numericVariables are their values when the program started, of those that were
+// set: what a backend sets once it opens is not the user's, and would tell runs of
+// one program apart.
+var numericVariables = func() map[string]string {
+	values := map[string]string{}
+	for _, name := range NumericVariables {
+		if value, ok := os.LookupEnv(name); ok {
+			values[name] = value
+		}
+	}
+	return values
+}()
 
 // environment says what the program runs on, as far as that takes no time to
 // find out: see slowFacts.
@@ -85,10 +99,9 @@ func environment() map[string]string {
 		"gomaxprocs": strconv.Itoa(runtime.GOMAXPROCS(0)),
 	}
 	describeCPU(env)
-	for _, name := range append(slices.Clip(NumericVariables), "PJRT_PLUGIN_LIBRARY_PATH") {
-		if value, ok := os.LookupEnv(name); ok {
-			env[name] = value
-		}
+	maps.Copy(env, numericVariables)
+	if dirs, ok := os.LookupEnv("PJRT_PLUGIN_LIBRARY_PATH"); ok {
+		env["PJRT_PLUGIN_LIBRARY_PATH"] = dirs
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -212,11 +225,11 @@ func describeTree(ctx context.Context, dir string, facts map[string]string) (dif
 // the content's sha256, and its version if assay setup fetched it. It tells
 // nothing where the system has no /proc.
 func pluginFacts() map[string]string {
-	maps, err := os.ReadFile("/proc/self/maps")
+	mapped, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return nil
 	}
-	for line := range strings.Lines(string(maps)) {
+	for line := range strings.Lines(string(mapped)) {
 		at := strings.IndexByte(line, '/')
 		if at < 0 || !strings.Contains(filepath.Base(line[at:]), "pjrt") {
 			continue

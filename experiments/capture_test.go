@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +50,17 @@ func TestLatestAsOf(t *testing.T) {
 		if past, err := Latest(ctx, "x"); err != nil || past.Name != want {
 			t.Errorf("as of %q the latest is %v, %v; want %s", asOf, past, err, want)
 		}
+	}
+}
+
+// Backends set variables when they open; what the program was started with is the
+// same before and after.
+func TestEnvironmentIsThatOfTheStart(t *testing.T) {
+	before := environment()
+	t.Setenv("XLA_FLAGS", before["XLA_FLAGS"]+" --xla_of_a_backend=true")
+	t.Setenv("GOMLX_BACKEND", "go")
+	if after := environment(); !maps.Equal(before, after) {
+		t.Errorf("the environment is %v once variables are set, was %v", after, before)
 	}
 }
 
