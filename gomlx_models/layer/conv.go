@@ -67,7 +67,8 @@ func (conv Conv) native(x, kernel *Node) *Node {
 // over the native one, which XLA makes a convolution with a window as large as
 // the map. With few channels it always wins. Timed at batch 32 with oneDNN (see
 // fit.Backend), milliseconds of processor time on an AMD EPYC with AVX-512, the
-// layers of the tutorial network:
+// layers of the tutorial network. XLA's CPU plugins without oneDNN, to which the
+// same choices apply, are slower wherever the native one is chosen.
 //
 //	                          values   to the kernel   to the input
 //	                                   native   rows
