@@ -145,6 +145,32 @@ func TestCorrection(t *testing.T) {
 	}
 }
 
+// The level of the outcome is no effect, also where so few trees are grown that some
+// rows are in all of them, or in all but such as cannot answer.
+func TestLevelDoesNotMatter(t *testing.T) {
+	x, w, y, _ := trial(300, 3, 4)
+	high := slices.Clone(y)
+	floats.AddConst(1000, high)
+	grown := func(y []float64, trees, bag int) []float64 {
+		forest, err := causal.Grow(t.Context(), x, w, y, causal.Config{Trees: trees, Bag: bag, Correct: true, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		effects, err := forest.Effects(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, _ := values(effects)
+		return value
+	}
+	for _, trees := range []int{8, 40} {
+		want, got := grown(y, trees, 4), grown(high, trees, 4)
+		if d := floats.Distance(want, got, math.Inf(1)); !(d < 0.01) {
+			t.Errorf("%d trees: an effect moved by %v with the level of the outcome", trees, d)
+		}
+	}
+}
+
 // A dose has an effect a unit, and rows of one patient stay together.
 func TestDose(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))

@@ -59,7 +59,7 @@ func (c Config) withDefaults() Config {
 	if c.MinLeaf == 0 {
 		c.MinLeaf = 5
 	}
-	if c.Threads == 0 {
+	if c.Threads <= 0 {
 		c.Threads = runtime.GOMAXPROCS(0)
 	}
 	c.Trees = (c.Trees + c.Bag - 1) / c.Bag * c.Bag
@@ -202,8 +202,8 @@ func (p *progress) one() {
 }
 
 // residuals returns what is left of y after the effect of w, as those trees say
-// that have not seen the row or its patient. It is 0, which corrects nothing, where
-// they cannot say.
+// that have not seen the row or its patient, or where they cannot say, all trees.
+// Where they cannot either it is y: the effect is 0 as far as anyone knows.
 func (f *Forest) residuals(x [][]float64, w, y []float64, c Config, patients [][]int32) []float64 {
 	seen := make([][]bool, len(f.Ensemble.Trees))
 	parallel.Each(len(seen), c.Threads, func(k int) {
@@ -217,14 +217,19 @@ func (f *Forest) residuals(x [][]float64, w, y []float64, c Config, patients [][
 	blocks(len(x), c.Threads, func(from, to int) {
 		f.leaves(x[from:to], func(i int, leaves [][]float64) {
 			i += from
-			unseen := leaves[:0]
+			var unseen [][]float64
 			for k, leaf := range leaves {
 				if !seen[k][i] {
 					unseen = append(unseen, leaf)
 				}
 			}
-			if effect := solve(unseen, nil); !math.IsNaN(effect) {
-				left[i] = y[i] - effect*w[i]
+			effect := solve(unseen, nil)
+			if math.IsNaN(effect) {
+				effect = solve(leaves, nil)
+			}
+			left[i] = y[i]
+			if !math.IsNaN(effect) {
+				left[i] -= effect * w[i]
 			}
 		})
 	})
