@@ -77,17 +77,20 @@ func DataDirs() ([]string, error) {
 	return append(dirs, own), nil
 }
 
-// DataFile returns where the first data folder that has it keeps a file or folder,
-// "" if none has. path is below a data folder, with slashes.
-func DataFile(path string) (string, error) {
+// DataFile returns where the first data folder that has one of paths keeps it, a
+// file or folder, and of several in one folder the first of paths; "" if none has.
+// Paths are below a data folder, with slashes.
+func DataFile(paths ...string) (string, error) {
 	dirs, err := DataDirs()
 	if err != nil {
 		return "", err
 	}
 	for _, dir := range dirs {
-		at := filepath.Join(dir, filepath.FromSlash(path))
-		if _, err := os.Stat(at); err == nil {
-			return at, nil
+		for _, path := range paths {
+			at := filepath.Join(dir, filepath.FromSlash(path))
+			if _, err := os.Stat(at); err == nil {
+				return at, nil
+			}
 		}
 	}
 	return "", nil

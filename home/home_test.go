@@ -41,6 +41,14 @@ func TestPlaces(t *testing.T) {
 	}
 	file, err = DataFile("image/films")
 	f("a folder of films", file, err, films)
+	other := filepath.Join(dir, "assay", "data", "films")
+	if err := os.MkdirAll(other, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file, err = DataFile("films", "image/films")
+	f("the second of two paths, in an earlier folder", file, err, films)
+	file, err = DataFile("films")
+	f("what only the last folder has", file, err, other)
 	file, err = DataFile("image/none")
 	f("what is nowhere", file, err, "")
 }

@@ -36,6 +36,12 @@ func TestOpen(t *testing.T) {
 	if _, err := sample.OpenDoses("warfarin"); err != nil && !errors.Is(err, data.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
+	listed, own := t.TempDir(), t.TempDir()
+	t.Setenv("ASSAY_DATA", listed)
+	t.Setenv("ASSAY_HOME", own)
+	if _, err := sample.Warfarin(); !errors.Is(err, data.ErrNotFound) || !strings.Contains(err.Error(), listed) || !strings.Contains(err.Error(), own) {
+		t.Errorf("got %v, want an error that names the folders", err)
+	}
 }
 
 // The same seed draws the same patients, genotypes as a laboratory writes them and

@@ -87,21 +87,22 @@ var warfarinPlaces = []string{"iwpc.csv.gz", "iwpc_warfarin/iwpc.csv.gz", "treat
 // consortium's own pharmacogenetic rule says. IWPC, New England Journal of Medicine
 // 360 (2009), 753.
 func Warfarin() (Doses, error) {
-	for _, place := range warfarinPlaces {
-		path, err := home.DataFile(place)
+	path, err := home.DataFile(warfarinPlaces...)
+	if err != nil {
+		return Doses{}, err
+	}
+	if path == "" {
+		dirs, err := home.DataDirs()
 		if err != nil {
 			return Doses{}, err
 		}
-		if path == "" {
-			continue
-		}
-		d, err := readWarfarin(path)
-		if err != nil {
-			return d, fmt.Errorf("sample: %s: %w", path, err)
-		}
-		return d, nil
+		return Doses{}, fmt.Errorf("sample: the warfarin doses of the IWPC are %w (looked in %s): put iwpc.csv.gz into one of these folders, or name its folder in ASSAY_DATA", data.ErrNotFound, strings.Join(dirs, ", "))
 	}
-	return Doses{}, fmt.Errorf("sample: the warfarin doses of the IWPC are %w: put iwpc.csv.gz into a folder that ASSAY_DATA names", data.ErrNotFound)
+	d, err := readWarfarin(path)
+	if err != nil {
+		return d, fmt.Errorf("sample: %s: %w", path, err)
+	}
+	return d, nil
 }
 
 func readWarfarin(path string) (Doses, error) {
