@@ -35,11 +35,13 @@ type feature struct {
 
 // NewData sorts the rows of x into bins. categorical says which features hold
 // codes of categories; nil means none. Values may be NaN (missing) but not
-// infinite, and all rows must have one width.
+// infinite, and all rows must have one width. threads below 1 count as one; the
+// result, and the cell that an error names, are the same for any number.
 func NewData(x [][]float64, categorical []bool, threads int) (*Data, error) {
 	if len(x) == 0 || len(x[0]) == 0 {
 		return nil, fmt.Errorf("there are no rows or no features to grow a tree on")
 	}
+	threads = max(1, threads)
 	width := len(x[0])
 	if categorical != nil && len(categorical) != width {
 		return nil, fmt.Errorf("there are %d features but %d are said to be categorical or not", width, len(categorical))
@@ -104,7 +106,8 @@ func (d *Data) fill(x [][]float64, threads int) error {
 	parallel.Each(threads, threads, func(k int) {
 		p := part{low: slices.Repeat([]float64{math.Inf(1)}, width), high: slices.Repeat([]float64{math.Inf(-1)}, width)}
 		from, to := k*len(x)/threads, (k+1)*len(x)/threads
-		for ; from < to && p.wrong == nil; from += block {
+		bad := to // the first row with a value that has no bin
+		for ; from < to && bad == to; from += block {
 			end := min(from+block, to)
 			for j := range d.features {
 				f := &d.features[j]
@@ -116,10 +119,8 @@ func (d *Data) fill(x [][]float64, threads int) error {
 					case math.IsNaN(v):
 					case f.categorical && isCode(v):
 						b = uint8(v)
-					case f.categorical:
-						p.wrong = fmt.Errorf("row %d, feature %d: %v is not a category code from 0 to %d", from+i, j, v, maxBins-1)
-					case math.IsInf(v, 0):
-						p.wrong = fmt.Errorf("row %d, feature %d: %v is not finite", from+i, j, v)
+					case f.categorical, math.IsInf(v, 0):
+						bad = min(bad, from+i)
 					default:
 						p.low[j], p.high[j] = min(p.low[j], v), max(p.high[j], v)
 						b = f.at(v)
@@ -128,6 +129,9 @@ func (d *Data) fill(x [][]float64, threads int) error {
 					d.byRow[(from+i)*width+j] = b
 				}
 			}
+		}
+		if bad < to {
+			p.wrong = d.blame(bad, x[bad])
 		}
 		parts[k] = p
 	})
@@ -138,6 +142,20 @@ func (d *Data) fill(x [][]float64, threads int) error {
 		for j := range d.features {
 			f := &d.features[j]
 			f.low, f.high = min(f.low, p.low[j]), max(f.high, p.high[j])
+		}
+	}
+	return nil
+}
+
+// blame names the first value of row i that has no bin.
+func (d *Data) blame(i int, row []float64) error {
+	for j, v := range row {
+		switch categorical := d.features[j].categorical; {
+		case math.IsNaN(v):
+		case categorical && !isCode(v):
+			return fmt.Errorf("row %d, feature %d: %v is not a category code from 0 to %d", i, j, v, maxBins-1)
+		case !categorical && math.IsInf(v, 0):
+			return fmt.Errorf("row %d, feature %d: %v is not finite", i, j, v)
 		}
 	}
 	return nil

@@ -138,7 +138,9 @@ func (r *Response) most() float64 {
 	best := 0.0
 	for _, i := range order[:n-1] {
 		left.y, left.w = left.y+r.y[i], left.w+r.weight[i]
-		best = max(best, r.gain(left)-whole)
+		if r.weighs(left) {
+			best = max(best, r.gain(left)-whole)
+		}
 	}
 	return best
 }
@@ -305,7 +307,7 @@ func (s *responseScanner) scan(bins []uint8, missingLeft bool, from, to, least i
 		if i+1 < from || left.rows < least || r.rows-left.rows < least || !r.balanced(left.rows, mass) {
 			continue
 		}
-		if !(left.w > 0 && left.w < r.sumW) { // weights so small that differences of sums are but rounding
+		if !r.weighs(left) {
 			continue
 		}
 		if g := r.gain(left) - whole; g > gain {
@@ -321,6 +323,10 @@ func (r *Response) gain(left cell) float64 {
 	y, w := r.sumY-left.y, r.sumW-left.w
 	return left.y*left.y/(left.w+r.Lambda) + y*y/(w+r.Lambda)
 }
+
+// weighs reports whether both sides have weight: rows may weigh so little that a
+// difference of sums is but rounding, and what a side gains 0/0.
+func (r *Response) weighs(left cell) bool { return left.w > 0 && left.w < r.sumW }
 
 // balanced reports whether both sides hold enough of the mass and its complement.
 func (r *Response) balanced(leftRows int, mass float64) bool {
@@ -343,7 +349,7 @@ func (s *responseScanner) list(order []uint16, least int) (best int, gain float6
 		if r.Mass != nil {
 			mass += r.mass[i]
 		}
-		if o>>8 == order[k+1]>>8 || k+1 < least || len(order)-k-1 < least || !r.balanced(left.rows, mass) {
+		if o>>8 == order[k+1]>>8 || k+1 < least || len(order)-k-1 < least || !r.balanced(left.rows, mass) || !r.weighs(left) {
 			continue
 		}
 		if g := r.gain(left) - whole; g > gain {
@@ -366,7 +372,7 @@ func (s *responseScanner) cut(codes []uint8, last uint8, least int) float64 {
 			mass += r.mass[i]
 		}
 	}
-	if left.rows < least || len(codes)-left.rows < least || !r.balanced(left.rows, mass) {
+	if left.rows < least || len(codes)-left.rows < least || !r.balanced(left.rows, mass) || !r.weighs(left) {
 		return 0
 	}
 	if g := r.gain(left) - r.sumY*r.sumY/(r.sumW+r.Lambda); g > enough(r.squares) {

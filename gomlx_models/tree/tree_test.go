@@ -156,6 +156,67 @@ func TestMostIsTheBestWayToPartRows(t *testing.T) {
 	}
 }
 
+// A row may weigh so little that the others weigh as much as all do. What it would
+// leave of a side is 0/0, which is no gain.
+func TestRowsThatWeighNextToNothing(t *testing.T) {
+	c := &Response{Y: []float64{1, 2, 3}, Weight: []float64{1, 1, 1e-17}}
+	c.enter([]int32{0, 1, 2}, true)
+	if got := c.most(); got != 0.5 {
+		t.Errorf("most is %v, want 0.5", got)
+	}
+	// The first feature parts 1 from the others, the second cannot.
+	x := [][]float64{{0, 0}, {1, 1}, {2, 0}}
+	for _, kinds := range [][]bool{nil, {true, true}} {
+		d, err := NewData(x, kinds, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, leaves := Grow(d, []int32{0, 1, 2}, c, Limits{MaxDepth: 1}, nil)
+		want := []Leaf{{Node: 1, Rows: []int32{0}}, {Node: 2, Rows: []int32{1, 2}}}
+		if !reflect.DeepEqual(leaves, want) {
+			t.Errorf("categorical %v: leaves %v, want %v", kinds, leaves, want)
+		}
+	}
+	// Nor is it a gain without end where rounding leaves some of its response.
+	c = &Response{Y: []float64{1, 2, 30}, Weight: c.Weight}
+	d, err := NewData([][]float64{{0}, {0}, {1}}, nil, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, random := range []bool{false, true} {
+		tree, _ := Grow(d, []int32{0, 1, 2}, c, Limits{Random: random}, rand.New(rand.NewPCG(1, 1)))
+		if len(tree.Nodes) != 1 {
+			t.Errorf("random %v: a split without a gain: %v", random, tree.Nodes)
+		}
+	}
+}
+
+func TestAnyNumberOfThreadsNamesTheFirstBadCell(t *testing.T) {
+	x := make([][]float64, 100)
+	for i := range x {
+		x[i] = []float64{float64(i), float64(i % 3), 1}
+	}
+	x[70][0] = math.Inf(1)
+	x[30][1] = 0.5 // a category, in one block of rows with the next
+	x[20][2], x[20][1] = math.Inf(-1), -1
+	for _, threads := range []int{-1, 0, 1, 2, 7} {
+		_, err := NewData(x, []bool{false, true, false}, threads)
+		if err == nil || !strings.Contains(err.Error(), "row 20, feature 1: -1 is not a category") {
+			t.Errorf("%d threads: got %v", threads, err)
+		}
+	}
+	x[20][1], x[20][2], x[30][1], x[70][0] = 0, 1, 0, 0
+	want, err := NewData(x, []bool{false, true, false}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, threads := range []int{-1, 0} {
+		if got, err := NewData(x, []bool{false, true, false}, threads); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%d threads: other bins than those of two, or %v", threads, err)
+		}
+	}
+}
+
 func TestLearnsFromMissingValuesAndCategories(t *testing.T) {
 	x, class, number := moons(4000, 1)
 	testX, testClass, testNumber := moons(2000, 2)
