@@ -14,7 +14,11 @@ type Candidate[C any] struct {
 // Choice is one setting of something that a configuration leaves open.
 type Choice[C any] struct {
 	Name string // "C = 10"
-	Set  func(*C)
+
+	// Set makes the choice. Slices, maps and what pointers point to are shared
+	// with the base and with other candidates: Set may replace them, not write
+	// through them.
+	Set func(*C)
 }
 
 // Grid returns base with every combination of one choice of each axis; the last

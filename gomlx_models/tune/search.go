@@ -55,8 +55,9 @@ type Search[X, Y, A, C any] struct {
 
 	// Record, if not nil, is called for each candidate, in their order but several
 	// at once, and calls try for its validation: a cell makes a run of it. Observers
-	// are told the score of each fold. An error of try is not the end of the search; another
-	// that Record returns is.
+	// are told the score of each fold. A candidate that cannot be fitted or judged is not
+	// the end of the search, though try returns why and Record may return it too, joined
+	// with others or not. An observer's error is, and so is any other of Record's.
 	Record func(ctx context.Context, candidate Candidate[C], try func(context.Context, ...models.Observer) (models.Report, error)) error
 }
 
@@ -64,14 +65,18 @@ type Search[X, Y, A, C any] struct {
 type Result[C any] struct {
 	Candidate[C]
 	Scores []float64 // of each fold
-	Mean   float64   // NaN if Err is not nil
-	Err    error     // why the candidate cannot be fitted or judged
+	Mean   float64   // NaN if there are no scores
+	Err    error     // why there are none: mostly that the candidate cannot be fitted or judged
 }
 
 // Interval returns a 95 % interval of the mean by the spread over folds (Student's
-// t). Folds share training rows, so that it is rather too narrow.
+// t). Folds share training rows, so that it is rather too narrow. It is NaN of
+// fewer than two scores.
 func (r Result[C]) Interval() (low, high float64) {
 	k := float64(len(r.Scores))
+	if k < 2 {
+		return math.NaN(), math.NaN()
+	}
 	half := distuv.StudentsT{Sigma: 1, Nu: k - 1}.Quantile(0.975) * stat.StdDev(r.Scores, nil) / math.Sqrt(k)
 	return r.Mean - half, r.Mean + half
 }
@@ -99,7 +104,7 @@ func (s Search[X, Y, A, C]) best(ctx context.Context, train models.Dataset[X, Y]
 		return best, nil, err
 	}
 	threads := s.Threads
-	if threads == 0 {
+	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	results = make([]Result[C], len(s.Candidates))
@@ -127,9 +132,17 @@ func (s Search[X, Y, A, C]) best(ctx context.Context, train models.Dataset[X, Y]
 			if err == nil && r.Scores == nil && r.Err == nil {
 				err = errors.New("Record did not call try")
 			}
-			if err != nil && (r.Err == nil || !errors.Is(err, r.Err)) {
-				recorded[i] = fmt.Errorf("%s: %w", r.Name, err)
+			err = besides(err, r.Err)
+			if _, ok := errors.AsType[observerError](r.Err); ok {
+				err = errors.Join(r.Err, err)
 			}
+			if err == nil {
+				return
+			}
+			if r.Scores == nil && r.Err == nil {
+				r.Mean, r.Err = math.NaN(), err
+			}
+			recorded[i] = fmt.Errorf("%s: %w", r.Name, err)
 		})
 		// The next begins when this one has, so that runs begin in the order of the
 		// candidates: a rerun knows them by it.
@@ -149,6 +162,33 @@ func (s Search[X, Y, A, C]) best(ctx context.Context, train models.Dataset[X, Y]
 		return best, results, fmt.Errorf("no candidate can be used: %s: %w", results[0].Name, results[0].Err)
 	}
 	return results[chosen].Candidate, results, nil
+}
+
+// observerError is the error of an observer, which is not the candidate's fault.
+type observerError struct{ error }
+
+func (e observerError) Unwrap() error { return e.error }
+
+// besides returns what err says besides known: the errors joined with it. It is
+// nil if that is nothing.
+func besides(err, known error) error {
+	if !errors.Is(err, known) {
+		return err
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		var rest []error
+		for _, part := range e.Unwrap() {
+			rest = append(rest, besides(part, known))
+		}
+		return errors.Join(rest...)
+	case interface{ Unwrap() error }:
+		if err == known {
+			return nil
+		}
+		return besides(e.Unwrap(), known)
+	}
+	return nil
 }
 
 func (s Search[X, Y, A, C]) folds() int {
@@ -188,7 +228,7 @@ func (s Search[X, Y, A, C]) validate(ctx context.Context, config C, d models.Dat
 		scores = append(scores, value)
 		for _, w := range watching {
 			if err := w.Step(int64(i+1), []string{"fold_" + s.metric()}, []float64{value}); err != nil {
-				return nil, fmt.Errorf("observer of fold %d: %w", i+1, err)
+				return nil, observerError{fmt.Errorf("observer of fold %d: %w", i+1, err)}
 			}
 		}
 	}
@@ -232,7 +272,7 @@ func (s Search[X, Y, A, C]) metric() string {
 
 // Table shows the results of Best, the best first.
 func (s Search[X, Y, A, C]) Table(results []Result[C]) models.Table {
-	t := models.Table{Kind: "tuning", Title: "Candidates on inner folds", Columns: []string{"candidate", s.metric(), "95 % interval"}}
+	t := models.Table{Kind: "tuning", Title: "Candidates on folds", Columns: []string{"candidate", s.metric(), "95 % interval"}}
 	for _, r := range ranked(results) {
 		if r.Err != nil {
 			t.Rows = append(t.Rows, []string{r.Name, "", r.Err.Error()})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -150,7 +151,6 @@ func TestCandidatesThatFail(t *testing.T) {
 		}
 	}
 	f("no candidate can be used", func(s *tune.Search[int, float64, float64, config]) {
-		s.Candidates = s.Candidates[:0:0]
 		s.Candidates = tune.Grid(config{}, lambdas(1))
 	})
 	f("there are no candidates", func(s *tune.Search[int, float64, float64, config]) { s.Candidates = nil })
@@ -169,6 +169,79 @@ func TestCandidatesThatFail(t *testing.T) {
 	cancel()
 	if _, _, err := s.Best(ctx, d); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+// What a run of a candidate meets with ends the search, though the other candidate
+// is fine; that the candidate cannot be fitted does not.
+func TestRecordsThatFail(t *testing.T) {
+	type tried = func(context.Context, ...models.Observer) (models.Report, error)
+	full := errors.New("disk full")
+	f := func(name string, want error, record func(ctx context.Context, try tried) error) []tune.Result[config] {
+		t.Helper()
+		s, d := diabetes(t)
+		s.Candidates, s.Threads = tune.Grid(config{Method: prognosis.Linear}, lambdas(-1, 0)), -1
+		s.Record = func(ctx context.Context, c tune.Candidate[config], try tried) error {
+			if c.Name == name {
+				return record(ctx, try)
+			}
+			_, err := try(ctx)
+			return err
+		}
+		_, results, err := s.Best(t.Context(), d)
+		if !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", name, err, want)
+		}
+		s.Table(results)
+		return results
+	}
+	const bad, good = "lambda -1", "lambda 0"
+	f(bad, nil, func(ctx context.Context, try tried) error {
+		_, err := try(ctx)
+		return fmt.Errorf("run: %w", errors.Join(err, nil))
+	})
+	results := f(bad, full, func(ctx context.Context, try tried) error {
+		_, err := try(ctx)
+		return fmt.Errorf("run: %w", errors.Join(err, full))
+	})
+	if err := results[0].Err; err == nil || errors.Is(err, full) || results[1].Err != nil {
+		t.Errorf("results %+v", results)
+	}
+	results = f(good, full, func(ctx context.Context, try tried) error {
+		_, err := try(ctx, observer(func([]string) error { return full }))
+		return err
+	})
+	if r := results[1]; !errors.Is(r.Err, full) || !math.IsNaN(r.Mean) {
+		t.Errorf("after an observer's error: %+v", r)
+	}
+	// An observer's error is not lost if Record keeps it to itself.
+	f(good, full, func(ctx context.Context, try tried) error {
+		_, _ = try(ctx, observer(func([]string) error { return full }))
+		return nil
+	})
+	results = f(good, full, func(context.Context, tried) error { return full })
+	if r := results[1]; !errors.Is(r.Err, full) || !math.IsNaN(r.Mean) {
+		t.Errorf("after a run that did not begin: %+v", r)
+	}
+	results = f(good, full, func(ctx context.Context, try tried) error {
+		_, err := try(ctx)
+		return errors.Join(err, full)
+	})
+	if r := results[1]; r.Err != nil || len(r.Scores) != 5 {
+		t.Errorf("after a run that did not end: %+v", r)
+	}
+}
+
+func TestIntervalNeedsTwoScores(t *testing.T) {
+	for _, scores := range [][]float64{nil, {1}} {
+		if low, high := (tune.Result[config]{Scores: scores, Mean: 1}).Interval(); !math.IsNaN(low) || !math.IsNaN(high) {
+			t.Errorf("interval of %v: %v to %v", scores, low, high)
+		}
+	}
+	// Of 1 and 3 it is 2 ± t₁(0.975) √2/√2, t₁(0.975) = tan(0.475 π).
+	low, high := (tune.Result[config]{Scores: []float64{1, 3}, Mean: 2}).Interval()
+	if want := math.Tan(0.475 * math.Pi); math.Abs(2-low-want) > 1e-6 || math.Abs(high-2-want) > 1e-6 {
+		t.Errorf("interval of 1 and 3: %v to %v, want 2 ± %v", low, high, want)
 	}
 }
 
