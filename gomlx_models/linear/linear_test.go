@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -259,6 +260,26 @@ func TestBadInput(t *testing.T) {
 	f("a class never occurs", err)
 	_, err = linear.FitLogistic(x, []int{0, 2}, 2, nil, linear.Config{})
 	f("a class out of range", err)
+}
+
+// A panic of a goroutine could not be recovered from, and a row that is short would
+// keep the values of the row before.
+func TestLogisticPanicsWhereItIsCalled(t *testing.T) {
+	x := linear.Table{{0, 1}, {1, 0}, {2, 1}, {1, 1}}
+	m, err := linear.FitLogistic(x, []int{0, 1, 0, 1}, 2, nil, linear.Config{Lambda: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []linear.Table{{{0, 1}, {1}}, {{0, 1}, {1, 2, 3}}, {{0}}} {
+		func() {
+			defer func() {
+				if reason := recover(); reason == nil || !strings.Contains(fmt.Sprint(reason), "the model was fitted on 2") {
+					t.Errorf("%v: recovered %v", x, reason)
+				}
+			}()
+			m.Predict(x)
+		}()
+	}
 }
 
 func ExampleFit() {

@@ -291,7 +291,13 @@ func softmax(p []float64, coef [][]float64, row []float64, class int) float64 {
 //
 //	returns [n][classes]
 func (m *Logistic) Predict(x Rows) [][]float64 {
-	n, p := x.Dims()
+	n, _ := x.Dims()
+	p := len(m.Coef[0])
+	for i := range n { // here, as nobody can recover from a panic of a goroutine
+		if got := len(x.RawRowView(i)); got != p {
+			panic(fmt.Sprintf("linear: row %d has %d columns, and the model was fitted on %d", i, got, p))
+		}
+	}
 	coef := make([][]float64, len(m.Coef))
 	for k := range coef {
 		coef[k] = append(append(make([]float64, 0, p+1), m.Coef[k]...), m.Intercept[k])
