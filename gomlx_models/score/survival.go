@@ -53,10 +53,7 @@ func Survival(train, test Followup, f Forecast, o Options) (models.Report, error
 		m.names = append(m.names, "brier_integrated")
 	}
 	m.on = func(rows []int) statistic {
-		part := Forecast{Risk: pick.Rows(f.Risk, rows), At: f.At}
-		if f.Survival != nil {
-			part.Survival = pick.Rows(f.Survival, rows)
-		}
+		part := Forecast{Risk: pick.Rows(f.Risk, rows), Survival: pick.Rows(f.Survival, rows), At: f.At}
 		return survivalStatistic(g, test.rows(rows), part)
 	}
 	r := o.report(test.Len(), m)
