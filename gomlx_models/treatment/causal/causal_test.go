@@ -203,7 +203,7 @@ func TestDose(t *testing.T) {
 func TestThreadsDoNotMatter(t *testing.T) {
 	x, w, y, _ := trial(400, 3, 7)
 	var first []causal.Effect
-	for _, threads := range []int{1, 3} {
+	for _, threads := range []int{1, 3, -1} {
 		forest, err := causal.Grow(t.Context(), x, w, y, causal.Config{Trees: 21, Seed: 4, Threads: threads, Correct: true})
 		if err != nil {
 			t.Fatal(err)
