@@ -3,6 +3,7 @@ package prognosis_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	models "github.com/assay-ml/assay/gomlx_models"
@@ -48,5 +49,17 @@ func TestOnFrame(t *testing.T) {
 	}
 	if _, err := m.Predict(t.Context(), []int{442}); err == nil {
 		t.Error("row 442 of 442 was predicted")
+	}
+}
+
+// A model of rows says what to do about a table, in the terms of this package.
+func TestPredictFrameWithoutPipeline(t *testing.T) {
+	m := prognosis.NewRegressor(prognosis.Config{Method: prognosis.Linear})
+	if err := m.Fit(t.Context(), models.Dataset[prognosis.Row, float64]{X: []prognosis.Row{{0}, {1}, {2}}, Y: []float64{0, 1, 3}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := m.PredictFrame(t.Context(), &table.Frame{})
+	if err == nil || !strings.Contains(err.Error(), "set it in Config, or call Predict with rows") || strings.Contains(err.Error(), "Fit one") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -182,6 +182,9 @@ func (m *Model[Y, A]) Predict(ctx context.Context, xs []Row) ([]A, error) {
 // PredictFrame returns an answer for each row of a table, which Config.Pipeline
 // turns into what the model reads.
 func (m *Model[Y, A]) PredictFrame(ctx context.Context, frame *table.Frame) ([]A, error) {
+	if m.config.Pipeline == nil {
+		return nil, errors.New("prognosis: there is no Pipeline to read a table with: set it in Config, or call Predict with rows")
+	}
 	xs, err := m.config.Pipeline.Transform(frame)
 	if err != nil {
 		return nil, fmt.Errorf("prognosis: %w", err)

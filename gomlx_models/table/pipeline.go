@@ -116,7 +116,7 @@ func (p *Pipeline) donors(step *numberStep, f *Frame) func(row int) float64 {
 // level at all: zeros one-hot, NaN as codes or ordinal, the overall mean as target.
 func (p *Pipeline) Transform(f *Frame) ([][]float64, error) {
 	if p == nil {
-		return nil, errors.New("there is no Pipeline to read a table with: set it in Config, or call Predict with rows")
+		return nil, errors.New("there is no Pipeline to read a table with: Fit one to the training rows")
 	}
 	x := make([][]float64, f.Rows())
 	width := len(p.Names())

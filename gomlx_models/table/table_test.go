@@ -481,7 +481,7 @@ func TestNoPipeline(t *testing.T) {
 	if names, categorical, codes := none.Names(), none.Categorical(), none.CodeNames(); names != nil || categorical != nil || len(codes) > 0 {
 		t.Errorf("names %q, categorical %v, codes %v, want none", names, categorical, codes)
 	}
-	if _, err := none.Transform(&Frame{}); err == nil || !strings.Contains(err.Error(), "there is no Pipeline to read a table with") {
+	if _, err := none.Transform(&Frame{}); err == nil || !strings.Contains(err.Error(), "there is no Pipeline to read a table with: Fit one") {
 		t.Errorf("got %v", err)
 	}
 }
