@@ -2,6 +2,8 @@ package prognosis_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -295,6 +297,16 @@ func TestLoadRefusesAnotherKind(t *testing.T) {
 	}
 	if _, err := prognosis.LoadSurvivor(strings.NewReader(b.String())); err == nil || !strings.Contains(err.Error(), "prognosis of a value") {
 		t.Errorf("got %v, want an error that says what it is", err)
+	}
+}
+
+// A network without its weights is no model.
+func TestLoadWantsTheWeights(t *testing.T) {
+	for _, method := range []prognosis.Method{prognosis.DeepSurv, prognosis.Hazard} {
+		file := fmt.Sprintf(`{"kind": "prognosis of survival", "config": {"method": %q}, "state": {"width": 1}}`, method)
+		if _, err := prognosis.LoadSurvivor(strings.NewReader(file)); !errors.Is(err, fit.ErrCorrupt) {
+			t.Errorf("%s: got %v, want %v", method, err, fit.ErrCorrupt)
+		}
 	}
 }
 

@@ -58,13 +58,17 @@ func load[Y, A any](r io.Reader, task task[Y, A]) (*Model[Y, A], error) {
 	if in.State == nil {
 		return nil, fmt.Errorf("prognosis: %w: it holds no fit", fit.ErrCorrupt)
 	}
+	method := in.Config.Method
+	if (method == DeepSurv || method == Hazard) && weights == nil {
+		return nil, fmt.Errorf("prognosis: %w: it holds no network", fit.ErrCorrupt)
+	}
 	if weights != nil {
 		n := in.Config.Network.withDefaults()
 		if in.State.network, err = fit.Restore(n.graph(in.State.Width, in.State.Base), weights, n.Batch); err != nil {
 			return nil, fmt.Errorf("prognosis: %w", errors.Join(fit.ErrCorrupt, err))
 		}
 	}
-	if method := in.Config.Method; (method == RandomFourier || method == Nystrom) && in.State.Map == nil || in.State.Cox != nil && in.State.Times == nil {
+	if (method == RandomFourier || method == Nystrom) && in.State.Map == nil || in.State.Cox != nil && in.State.Times == nil {
 		return nil, fmt.Errorf("prognosis: %w: an earlier version saved it: fit it again", fit.ErrCorrupt)
 	}
 	members, err := loadMembers(in.State.Members, task)

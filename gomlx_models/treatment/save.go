@@ -47,6 +47,9 @@ func Load(r io.Reader) (*Model, error) {
 	if in.State == nil || in.State.Chooser == nil {
 		return nil, fmt.Errorf("treatment: %w: it holds no fit", fit.ErrCorrupt)
 	}
+	if in.Config.Method == TARNet && weights == nil {
+		return nil, fmt.Errorf("treatment: %w: it holds no network", fit.ErrCorrupt)
+	}
 	if weights != nil {
 		if in.State.network, err = fit.Restore(in.Config.graph(), weights, in.Config.Network.Batch); err != nil {
 			return nil, fmt.Errorf("treatment: %w", errors.Join(fit.ErrCorrupt, err))

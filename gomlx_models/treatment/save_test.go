@@ -1,11 +1,14 @@
 package treatment_test
 
 import (
+	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/floats"
 
+	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/treatment"
 )
 
@@ -36,4 +39,12 @@ func TestLoadsUncompressedModels(t *testing.T) {
 	}
 	f(answers[0], []float64{-6.019607843137255, -14.313239448562557}, []float64{0, 0.706187178267237}, []float64{0.48191163572155804, 0.518088364278442})
 	f(answers[1], []float64{3.375, 12.44882287513027}, []float64{0, 0.9731847145691854}, []float64{0.4600144937935893, 0.5399855062064107})
+}
+
+// A network without its weights is no model.
+func TestLoadWantsTheWeights(t *testing.T) {
+	_, err := treatment.Load(strings.NewReader(`{"kind": "treatment", "config": {"method": "tarnet", "arms": ["a", "b"]}, "state": {"columns": 1, "chooser": {}}}`))
+	if !errors.Is(err, fit.ErrCorrupt) {
+		t.Errorf("got %v, want %v", err, fit.ErrCorrupt)
+	}
 }
