@@ -123,13 +123,10 @@ func (e errLoss) Error() string {
 // "epoch", "learning_rate" and, with a validation set, "val_loss" and what
 // Judge adds.
 func Train(ctx context.Context, job Job, watching ...models.Observer) (*Network, error) {
-	job.Options = job.Options.WithDefaults()
 	if job.Train == nil || job.Train.Len() == 0 {
 		return nil, errors.New("there are no rows to train on")
 	}
-	if job.Batch > job.Train.Len() || job.Batch == -1 {
-		job.Batch = job.Train.Len()
-	}
+	job = job.withDefaults()
 	if err := job.check(); err != nil {
 		return nil, err
 	}
@@ -152,9 +149,25 @@ func Train(ctx context.Context, job Job, watching ...models.Observer) (*Network,
 	return network, nil
 }
 
+// withDefaults fills in what job leaves out. A batch has no more rows than there are.
+func (job Job) withDefaults() Job {
+	job.Options = job.Options.WithDefaults()
+	if job.Batch > job.Train.Len() || job.Batch == -1 {
+		job.Batch = job.Train.Len()
+	}
+	return job
+}
+
+// Steps returns how many steps Train plans with the rows of job.Train, of which
+// there are some.
+func (job Job) Steps() int {
+	job = job.withDefaults()
+	return job.Epochs * shuffled{source: job.Train, size: job.Batch}.steps()
+}
+
 func trainOn(ctx context.Context, backend compute.Backend, job Job, watching watchers) (*Network, error) {
 	batches := shuffled{source: job.Train, size: job.Batch, epochs: job.Epochs, seed: job.Seed}
-	steps := job.Epochs * batches.steps()
+	steps := job.Steps()
 
 	store := model.NewStore()
 	if err := store.SetRNGStateFromSeed(job.Seed); err != nil {

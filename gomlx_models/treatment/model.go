@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/stat"
@@ -221,7 +222,8 @@ func (f *fitting) again() ([]*state, error) {
 	return out, err
 }
 
-// resample calls fit with f.d in turn each of the resamples of the patients.
+// resample calls fit with f.d in turn each of the resamples of the patients. One
+// that lacks an arm, as happens to rare ones, is drawn again.
 func (f *fitting) resample(fit func(b int) error) error {
 	of, names := map[string][]int{}, []string{}
 	for i := range f.d.X {
@@ -234,20 +236,33 @@ func (f *fitting) resample(fit func(b int) error) error {
 		}
 		of[name] = append(of[name], i)
 	}
+	least := 2
+	if f.cfg.Method == DRLearner { // which divides them into folds
+		least = 2 * f.cfg.Folds
+	}
 	whole := f.d
 	defer func() { f.d = whole }()
 	for b := range f.cfg.Resamples {
 		random := rand.New(rand.NewPCG(uint64(f.cfg.Seed), uint64(b)))
-		f.d = Dataset{}
-		for range names {
-			// A patient drawn twice stays one patient, so that folds do not share him.
-			name := names[random.IntN(len(names))]
-			for _, i := range of[name] {
-				f.d.X, f.d.Y, f.d.Group = append(f.d.X, whole.X[i]), append(f.d.Y, whole.Y[i]), append(f.d.Group, name)
+		const tries = 100
+		for try := 1; ; try++ {
+			f.d = Dataset{}
+			count := make([]int, len(f.cfg.Arms))
+			for range names {
+				// A patient drawn twice stays one patient, so that folds do not share him.
+				name := names[random.IntN(len(names))]
+				for _, i := range of[name] {
+					f.d.X, f.d.Y, f.d.Group = append(f.d.X, whole.X[i]), append(f.d.Y, whole.Y[i]), append(f.d.Group, name)
+					count[whole.Y[i].Arm]++
+				}
 			}
-		}
-		if err := checkOutcomes(f.d, f.cfg); err != nil {
-			return fmt.Errorf("resample %d: %w", b, err)
+			rarest := slices.Index(count, slices.Min(count))
+			if count[rarest] >= least {
+				break
+			}
+			if try == tries {
+				return fmt.Errorf("resample %d: in none of %d draws did %d rows get %s: too few patients did", b, tries, least, f.cfg.Arms[rarest])
+			}
 		}
 		if err := fit(b); err != nil {
 			return fmt.Errorf("resample %d: %w", b, err)

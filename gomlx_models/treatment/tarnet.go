@@ -3,6 +3,7 @@ package treatment
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -11,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"gonum.org/v1/gonum/stat"
 
+	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/table"
@@ -109,20 +111,43 @@ func (s *state) rows32(xs []Row) [][]float32 {
 }
 
 // network fits TARNet, and again to the resamples, which it standardises likewise.
+// Observers hear of each step of the first, and of the end of each of the others,
+// which takes as many as the first had planned.
 func (f *fitting) network(s *state) error {
 	err := fit.CheckShares(f.cfg.Network.Dropout, f.cfg.Network.Validation)
 	if err != nil {
 		return err
 	}
-	if s.network, err = f.train(s); err != nil || f.cfg.Resamples == 0 {
+	job, err := f.job(s, f.cfg.Seed)
+	if err != nil {
 		return err
 	}
-	networks := []*fit.Network{s.network}
-	f.watching = nil // who heard of the steps of the first
-	err = f.resample(func(int) error {
-		network, err := f.train(s)
-		networks = append(networks, network)
+	if s.network, err = fit.Train(f.ctx, job, f.watching...); err != nil || f.cfg.Resamples == 0 {
 		return err
+	}
+	networks, steps := []*fit.Network{s.network}, job.Steps()
+	for _, w := range f.watching {
+		if p, ok := w.(models.Planner); ok {
+			p.Plan(int64(steps * (1 + f.cfg.Resamples)))
+		}
+	}
+	err = f.resample(func(b int) error {
+		job, err := f.job(s, f.cfg.Seed+1+int64(b)) // where a network starts is part of its chance
+		if err != nil {
+			return err
+		}
+		network, err := fit.Train(f.ctx, job)
+		if err != nil {
+			return err
+		}
+		networks = append(networks, network)
+		done := steps * (2 + b)
+		for _, w := range f.watching {
+			if err := w.Step(int64(done), []string{"resamples"}, []float64{float64(b + 1)}); err != nil {
+				return fmt.Errorf("observer of step %d: %w", done, err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -131,12 +156,12 @@ func (f *fitting) network(s *state) error {
 	return err
 }
 
-// train fits one network to the rows of f.d.
-func (f *fitting) train(s *state) (*fit.Network, error) {
+// job is the training of one network on the rows of f.d.
+func (f *fitting) job(s *state, seed int64) (fit.Job, error) {
 	n := f.cfg.Network
-	parts, err := table.Divide(f.d.Len(), []float64{1 - n.Validation, n.Validation}, table.SplitOptions{Group: f.d.Group, Seed: f.cfg.Seed})
+	parts, err := table.Divide(f.d.Len(), []float64{1 - n.Validation, n.Validation}, table.SplitOptions{Group: f.d.Group, Seed: seed})
 	if err != nil {
-		return nil, err
+		return fit.Job{}, err
 	}
 	labelled := func(rows []int) fit.Rows {
 		out := fit.Rows{X: s.rows32(pick.Rows(f.d.X, rows))}
@@ -149,8 +174,8 @@ func (f *fitting) train(s *state) (*fit.Network, error) {
 		return out
 	}
 	job := fit.Job{Graph: n.graph(len(f.cfg.Arms)), Loss: factualLoss, Train: labelled(parts[0]), Validation: labelled(parts[1]), Options: n.Options}
-	job.Seed = f.cfg.Seed
-	return fit.Train(f.ctx, job, f.watching...)
+	job.Seed = seed
+	return job, nil
 }
 
 // heads fills in what the network says, and the spread of what those of the

@@ -3,11 +3,13 @@ package treatment_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -266,13 +268,25 @@ func TestResamples(t *testing.T) {
 	}
 }
 
-// TARNet's resamples are networks beside its own, and saved with it.
+// TARNet's resamples are networks beside its own, and saved with it. Observers hear
+// of each, and can stop at one.
 func TestNetworkResamples(t *testing.T) {
 	needsBackend(t)
 	d, _ := cohort(200, 6)
 	cfg := small(treatment.TARNet, 1)
 	cfg.Network.Epochs, cfg.Resamples = 2, 2
-	m := fitted(t, cfg, d)
+	m := treatment.New(cfg)
+	var all heard
+	if err := m.Fit(t.Context(), d, &all); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(all.resamples, []float64{1, 2}) || all.last != all.planned {
+		t.Errorf("the observer heard of resamples %v and step %d of %d, want 1, 2 and the last", all.resamples, all.last, all.planned)
+	}
+	some := heard{failAt: 1}
+	if err := treatment.New(cfg).Fit(t.Context(), d, &some); !errors.Is(err, errHeard) || len(some.resamples) != 1 {
+		t.Errorf("got %v after resamples %v, want %v after the first", err, some.resamples, errHeard)
+	}
 	answers := predict(t, m, d.X)
 	for i, a := range answers {
 		if !(a.StdErr[1] > 0) || a.StdErr[0] != 0 {
@@ -297,6 +311,71 @@ func TestNetworkResamples(t *testing.T) {
 	if got := e.Base + floats.Sum(e.Values); math.Abs(got-answers[0].Effect[1]) > 1e-6 {
 		t.Errorf("the explanation adds up to %v, want %v", got, answers[0].Effect[1])
 	}
+}
+
+// A heard observer writes down what it is told, and fails at a resample.
+type heard struct {
+	planned, last int64
+	resamples     []float64
+	failAt        float64
+}
+
+var errHeard = errors.New("enough")
+
+func (h *heard) Plan(steps int64) { h.planned = steps }
+
+func (h *heard) Step(step int64, names []string, values []float64) error {
+	h.last = step
+	if names[0] != "resamples" {
+		return nil
+	}
+	h.resamples = append(h.resamples, values[0])
+	if values[0] == h.failAt {
+		return errHeard
+	}
+	return nil
+}
+
+// Networks start from other weights in each resample: they differ where next to
+// nothing is learnt.
+func TestNetworkResamplesStartAnew(t *testing.T) {
+	needsBackend(t)
+	d, _ := cohort(40, 6)
+	cfg := small(treatment.TARNet, 1)
+	cfg.Network.Epochs, cfg.Network.LearningRate, cfg.Resamples = 1, 1e-9, 2
+	for i, a := range predict(t, fitted(t, cfg, d), d.X[:2]) {
+		if !(a.StdErr[1] > 1e-3) {
+			t.Errorf("row %d: standard error %v, want that of networks that start apart", i, a.StdErr[1])
+		}
+	}
+}
+
+// An arm that just enough patients got has fewer in about half of the resamples.
+func TestResamplesOfARareArm(t *testing.T) {
+	d, _ := cohort(100, 6)
+	for i := range d.Y {
+		d.Y[i].Arm = 0
+		if i < 10 {
+			d.Y[i].Arm = 1
+		}
+	}
+	for _, method := range []treatment.Method{treatment.TLearner, treatment.DRLearner, treatment.TARNet} {
+		if method == treatment.TARNet {
+			if _, err := fit.Backend(); err != nil {
+				continue
+			}
+		}
+		cfg := small(method, 1)
+		cfg.Folds, cfg.Resamples, cfg.Network.Epochs = 5, 2, 1
+		cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
+		fitted(t, cfg, d)
+	}
+	for i := range d.Y { // all of them one patient, whom a third of the resamples leave out
+		d.Group = append(d.Group, fmt.Sprint(max(i, 9)))
+	}
+	cfg := small(treatment.TLearner, 1)
+	cfg.Outcome, cfg.Resamples = prognosis.Config{Method: prognosis.Linear}, 20
+	fitted(t, cfg, d)
 }
 
 // Three arms, and outcomes that are harms.
