@@ -103,7 +103,7 @@ type Config struct {
 	// TARNet also of where its weights start and which patients validate it, not of
 	// what a model smooths over: where the effect jumps, intervals hold it less often
 	// than they say. A resample without two rows of each arm (of the dr-learner, two
-	// for each fold) is drawn again. Observers hear of the end of each.
+	// for each fold) is drawn again. Of TARNet's, observers hear of the end of each.
 	Resamples int `json:"resamples,omitempty"`
 
 	Nuisance

@@ -376,6 +376,23 @@ func TestResamplesOfARareArm(t *testing.T) {
 	cfg := small(treatment.TLearner, 1)
 	cfg.Outcome, cfg.Resamples = prognosis.Config{Method: prognosis.Linear}, 20
 	fitted(t, cfg, d)
+
+	// No draw has enough of each of so many.
+	d.Group = nil
+	cfg = small(treatment.DRLearner, 1)
+	cfg.Arms, cfg.Resamples = nil, 2
+	cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
+	for k := range 25 { // of four patients each
+		cfg.Arms = append(cfg.Arms, fmt.Sprint("arm ", k))
+		cfg.Known = append(cfg.Known, 1./25)
+	}
+	cfg.Overlap = 0.01
+	for i := range d.Y {
+		d.Y[i].Arm = i % 25
+	}
+	if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), "in none of 100 draws did 4 rows get arm ") {
+		t.Errorf("got %v, want that no draw has enough rows", err)
+	}
 }
 
 // Three arms, and outcomes that are harms.
