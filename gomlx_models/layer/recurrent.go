@@ -166,6 +166,9 @@ func recurOneWay(scope *model.Scope, x *Node, c cell, r Recurrent, reverse bool)
 	}
 	s := scan{cell: c, units: r.Units, reverse: reverse, real: real,
 		keep: keepMask(scope, g, shapes.Make(dtype, batch, r.Units), r.RecurrentDropout)}
+	if real != nil && hasDynamicSlices(g) {
+		s.end = endOf(real)
+	}
 	all, last := s.run(projected, recurrent, recurrentBias, initial)
 	return States{All: TransposeAllAxes(all, 1, 0, 2), Last: last}
 }

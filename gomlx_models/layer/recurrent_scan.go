@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -18,6 +19,7 @@ type scan struct {
 	reverse bool  // from the last step to the first
 	real    *Node // [time, batch, 1] of booleans, or nil: all steps are real
 	keep    *Node // [batch, units] recurrent dropout, or nil
+	end     *Node // scalar: no step from here on is real in any sequence; nil: not known
 }
 
 // run scans x and returns the hidden state after each step and the last state.
@@ -39,7 +41,18 @@ func (s scan) run(x, kernel, bias *Node, initial []*Node) (all *Node, last []*No
 	outputs := withGradient(inputs, append([]*Node{after[0]}, last...), func(d []*Node) []*Node {
 		return s.backward(kernel, first, kept, after, d[0], d[1:])
 	})
-	return outputs[0], outputs[1:]
+	all, last = outputs[0], outputs[1:]
+	if s.end == nil {
+		return all, last
+	}
+	// The loop leaves out the steps from end on, which change no state.
+	left := last[0]
+	if s.reverse {
+		left = initial[0]
+	}
+	dims := all.Shape().Dimensions
+	ran := LessThan(Iota(all.Graph(), shapes.Make(dtypes.Int32, dims...), 0), s.end)
+	return Where(ran, all, BroadcastToDims(InsertAxes(left, 0), dims...)), last
 }
 
 // forward returns what the gradient needs of each step, the states after each
@@ -51,7 +64,11 @@ func (s scan) forward(x, kernel, bias *Node, initial []*Node) (kept *Node, after
 	_, example := s.cell.forward(dry, dry, initial)
 	vars := append([]*Node{}, initial...)
 	for _, state := range initial {
-		vars = append(vars, stackOf(g, steps, state.Shape()))
+		stack := stackOf(g, steps, state.Shape())
+		if s.reverse { // steps left out come first, and leave the state as it was
+			stack = BroadcastToDims(InsertAxes(state, 0), stack.Shape().Dimensions...)
+		}
+		vars = append(vars, stack)
 	}
 	fixed := []*Node{kernel, InsertAxes(bias, 0), s.keep, s.real}
 	inPlace := example.Shape().Equal(dry.Shape())
@@ -60,7 +77,7 @@ func (s scan) forward(x, kernel, bias *Node, initial []*Node) (kept *Node, after
 	} else {
 		vars, fixed = append(vars, stackOf(g, steps, example.Shape())), append(fixed, x)
 	}
-	end := loop(steps, s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
+	ran := loop(steps, s.end, s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
 		state, stacks := vars[:n], vars[n:]
 		kernel, bias, keep, real := fixed[0], fixed[1], fixed[2], fixed[3]
 		x := stacks[n]
@@ -75,8 +92,8 @@ func (s scan) forward(x, kernel, bias *Node, initial []*Node) (kept *Node, after
 		}
 		return out
 	})
-	end = stopAll(end)
-	return end[2*n], end[n : 2*n], end[:n]
+	ran = stopAll(ran)
+	return ran[2*n], ran[n : 2*n], ran[:n]
 }
 
 // backward returns the gradients by x, kernel, bias and each initial state,
@@ -94,8 +111,11 @@ func (s scan) backward(kernel *Node, initial []*Node, kept *Node, after []*Node,
 	if kept.Shape().Dim(2) != width {
 		dxs = stackOf(g, steps, shapes.Make(kernel.DType(), dall.Shape().Dim(1), width))
 	}
+	if s.end != nil {
+		dxs = cleared(dxs, s.end)
+	}
 	vars := append(append([]*Node{}, dlast...), dxs)
-	end := loop(steps, !s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
+	ran := loop(steps, s.end, !s.reverse, vars, fixed, func(t *Node, vars, fixed []*Node) []*Node {
 		d, dxs := append([]*Node{}, vars[:n]...), vars[n]
 		factors, dall, transposed, keep, real := at(fixed[0], t), at(fixed[1], t), fixed[2], fixed[3], fixed[4]
 		d[0] = Add(d[0], dall)
@@ -108,13 +128,13 @@ func (s scan) backward(kernel *Node, initial []*Node, kept *Node, after []*Node,
 		dstate[0] = through
 		return append(whereReal(real, t, dstate, d), put(dxs, t, dx))
 	})
-	dx, hidden := end[n], before[0]
+	dx, hidden := ran[n], before[0]
 	dr := Reshape(s.cell.recurrent(factors, dx), -1, width)
 	if s.keep != nil {
 		hidden = Mul(hidden, InsertAxes(s.keep, 0))
 	}
 	dkernel := MatMul(Transpose(Reshape(hidden, -1, s.units), 0, 1), dr)
-	return append([]*Node{dx, dkernel, ReduceSum(dr, 0)}, end[:n]...)
+	return append([]*Node{dx, dkernel, ReduceSum(dr, 0)}, ran[:n]...)
 }
 
 // dropped applies the recurrent dropout, if any, to h or to the gradient by it.
@@ -148,15 +168,33 @@ func (s scan) shifted(after, initial *Node) *Node {
 	return Concatenate([]*Node{initial, Slice(after, AxisRange(0, steps-1))}, 0)
 }
 
+// endOf returns where the steps that are real in any sequence end, a scalar.
+//
+//	real [time, batch, 1] of booleans
+func endOf(real *Node) *Node {
+	count := AddScalar(Iota(real.Graph(), shapes.Make(dtypes.Int32, real.Shape().Dimensions...), 0), 1)
+	return ReduceAllMax(Where(real, count, ZerosLike(count)))
+}
+
+// cleared returns x with zeros at t = end and after.
+func cleared(x, end *Node) *Node {
+	steps := x.Shape().Dim(0)
+	return loop(steps, Sub(Const(x.Graph(), int32(steps)), end), false, []*Node{x}, nil, func(t *Node, vars, _ []*Node) []*Node {
+		x := vars[0]
+		row := Sub(Const(x.Graph(), int32(steps-1)), t)
+		return []*Node{put(x, row, Zeros(x.Graph(), shapes.Make(x.DType(), x.Shape().Dimensions[1:]...)))}
+	})[0]
+}
+
 // loop runs step at t = 0 … steps-1, or the other way round, on vars and
-// returns what they are in the end. step also gets fixed, which stays what it
-// is: a loop's body cannot use nodes from outside on XLA. Nodes of fixed may
-// be nil.
+// returns what they are in the end. With end, a scalar, it runs only those before
+// end. step also gets fixed, which stays what it is: a loop's body cannot use
+// nodes from outside on XLA. Nodes of fixed may be nil.
 //
 // GoMLX's own backend cannot run such loops: it has no dynamic slices, and
 // its parallel executor loses values of a loop's body. There, where nothing is
 // compiled, the steps are laid out.
-func loop(steps int, reverse bool, vars, fixed []*Node, step func(t *Node, vars, fixed []*Node) []*Node) []*Node {
+func loop(steps int, end *Node, reverse bool, vars, fixed []*Node, step func(t *Node, vars, fixed []*Node) []*Node) []*Node {
 	g := vars[0].Graph()
 	if !hasDynamicSlices(g) {
 		for done := range steps {
@@ -168,7 +206,10 @@ func loop(steps int, reverse bool, vars, fixed []*Node, step func(t *Node, vars,
 		}
 		return vars
 	}
-	state := append([]*Node{Const(g, int32(0))}, vars...)
+	if end == nil {
+		end = Const(g, int32(steps))
+	}
+	state := append([]*Node{Const(g, int32(0)), end}, vars...)
 	for _, node := range fixed {
 		if node != nil {
 			state = append(state, node)
@@ -182,14 +223,15 @@ func loop(steps int, reverse bool, vars, fixed []*Node, step func(t *Node, vars,
 		return own
 	}
 	more := NewClosure(g, func(g *Graph) []*Node {
-		return []*Node{LessThan(parameters(g)[0], Const(g, int32(steps)))}
+		own := parameters(g)
+		return []*Node{LessThan(own[0], own[1])}
 	})
 	body := NewClosure(g, func(g *Graph) []*Node {
 		own := parameters(g)
-		done, constants := own[0], own[1+len(vars):]
+		done, end, vars, constants := own[0], own[1], own[2:2+len(vars)], own[2+len(vars):]
 		t := done
 		if reverse {
-			t = Sub(Const(g, int32(steps-1)), done)
+			t = Sub(Sub(end, done), Const(g, int32(1)))
 		}
 		given := make([]*Node, len(fixed))
 		for i, next := 0, 0; i < len(fixed); i++ {
@@ -198,10 +240,10 @@ func loop(steps int, reverse bool, vars, fixed []*Node, step func(t *Node, vars,
 				next++
 			}
 		}
-		out := append([]*Node{Add(done, Const(g, int32(1)))}, step(t, own[1:1+len(vars)], given)...)
+		out := append([]*Node{Add(done, Const(g, int32(1))), end}, step(t, vars, given)...)
 		return append(out, constants...)
 	})
-	return While(more, body, state...)[1 : 1+len(vars)]
+	return While(more, body, state...)[2 : 2+len(vars)]
 }
 
 // hasDynamicSlices tells XLA from GoMLX's own backend.

@@ -62,7 +62,7 @@ func weigh(x *Node) *Node {
 }
 
 // Sizes in the tests.
-const batch, steps, features, units = 3, 3, 4, 2
+const batch, steps, features, units = 3, 4, 4, 2 // no sequence of [lengths] is as long as the batch
 
 func lengths(g *Graph) *Node { return Const(g, []int32{3, 1, 2}) }
 
@@ -346,9 +346,9 @@ func TestRecurrentWeightsBeginOrthogonal(t *testing.T) {
 func TestMaskedStepsDoNothing(t *testing.T) {
 	onBackends(t, func(t *testing.T, backend compute.Backend) {
 		results, err := model.CallOnceN(backend, model.NewStore(), func(scope *model.Scope, in []*Node) []*Node {
-			x := in[0] // [batch, 3 steps, features]
+			x := in[0] // [batch, 4 steps, features]
 			g := x.Graph()
-			mask := BroadcastToDims(Const(g, [][]bool{{true, false, true}}), batch, steps)
+			mask := BroadcastToDims(Const(g, [][]bool{{true, false, true, false}}), batch, steps)
 			real := Concatenate([]*Node{Slice(x, AxisRange(), AxisElem(0)), Slice(x, AxisRange(), AxisElem(2))}, 1)
 			masked := layer.LSTM(scope, x, layer.Recurrent{Units: units, Direction: layer.Backward, Mask: mask})
 			alone := layer.LSTM(scope.ResetVisited(), real, layer.Recurrent{Units: units, Direction: layer.Backward})
