@@ -86,7 +86,7 @@ func checkDesign(x Rows, outcomes int, weights []float64) error {
 }
 
 // CheckRows finds rows of another width than the first, and values that are
-// missing or infinite.
+// missing, infinite, or so large that their squares are.
 func CheckRows(x Rows) error {
 	n, p := x.Dims()
 	for i := range n {
@@ -97,6 +97,9 @@ func CheckRows(x Rows) error {
 		for j, v := range row {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Errorf("row %d, column %d of %d is %v: impute missing values first", i, j, p, v)
+			}
+			if math.Abs(v) > 1e150 {
+				return fmt.Errorf("row %d, column %d of %d is %v, too large to be squared: does it mark a missing value?", i, j, p, v)
 			}
 		}
 	}

@@ -240,6 +240,73 @@ func TestSeparatedClassesHaveNoFit(t *testing.T) {
 	}
 }
 
+// Where the outcome is certain in the reference category, no single column runs
+// off: all other categories do together.
+func TestSeparatedReferenceCategoryHasNoFit(t *testing.T) {
+	f := func(classes int, class func(category, k int) int) {
+		t.Helper()
+		var y []int
+		var x, all linear.Table
+		for k := range 30 {
+			for category := range 3 {
+				row := make([]float64, 3)
+				row[category] = 1
+				all, x = append(all, row), append(x, row[1:])
+				y = append(y, class(category, k))
+			}
+		}
+		for _, x := range []linear.Table{x, all} {
+			if m, err := linear.FitLogistic(x, y, classes, nil, linear.Config{}); !errors.Is(err, linear.ErrNotConverged) {
+				t.Errorf("%d classes, %d columns: got %+v, %v, want ErrNotConverged", classes, len(x[0]), m, err)
+			}
+			if _, err := linear.FitLogistic(x, y, classes, nil, linear.Config{Lambda: 0.01}); err != nil {
+				t.Errorf("%d classes, %d columns, with a penalty: %v", classes, len(x[0]), err)
+			}
+		}
+	}
+	f(2, func(category, k int) int {
+		if category == 0 {
+			return 1
+		}
+		return k % 2
+	})
+	f(3, func(category, k int) int {
+		if category == 0 {
+			return 1
+		}
+		return k % 3
+	})
+}
+
+// Rows of weight 0 count as nothing in the degrees of freedom, as in R's lm.
+func TestRowsOfNoWeightAreLeftOut(t *testing.T) {
+	x, y := linear.Table{{1}, {2}, {3}, {4}, {5}, {9}, {11}}, []float64{1, 3, 2, 5, 4, 100, 7}
+	weighted, err := linear.Fit(x, y, []float64{2, 2, 2, 2, 2, 0, 0}, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := linear.Fit(x[:5], y[:5], nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, want := range without.Estimates(nil) {
+		got := weighted.Estimates(nil)[j]
+		near(t, "value", got.Value, want.Value, 1e-12)
+		near(t, "standard error", got.StdErr, want.StdErr, 1e-12)
+		near(t, "p", got.P, want.P, 1e-12)
+	}
+}
+
+func TestInterceptAlone(t *testing.T) {
+	m, err := linear.Fit(linear.Table{{}, {}, {}, {}}, []float64{1, 2, 3, 6}, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := m.Estimates(nil)[0]
+	near(t, "mean", e.Value, 3, 1e-12)
+	near(t, "its standard error", e.StdErr, math.Sqrt(14./3/4), 1e-12) // deviation/√n
+}
+
 func TestBadInput(t *testing.T) {
 	x := mat.NewDense(2, 1, []float64{1, 2})
 	f := func(what string, err error) {
@@ -252,6 +319,8 @@ func TestBadInput(t *testing.T) {
 	f("an outcome is missing", err)
 	_, err = linear.Fit(mat.NewDense(2, 1, []float64{1, math.NaN()}), []float64{1, 2}, nil, linear.Config{})
 	f("a value is missing", err)
+	_, err = linear.Fit(mat.NewDense(2, 1, []float64{1, math.MaxFloat64}), []float64{1, 2}, nil, linear.Config{})
+	f("a value has no square", err)
 	_, err = linear.Fit(x, []float64{1, 2}, []float64{1, -1}, linear.Config{})
 	f("a weight is negative", err)
 	_, err = linear.Fit(x, []float64{1, 2}, nil, linear.Config{Lambda: -1})

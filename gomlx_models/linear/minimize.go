@@ -63,6 +63,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (*Mini
 	grad, next := make([]float64, p), make([]float64, p)
 	hess := mat.NewSymDense(p, nil)
 	var units []float64
+	rank := 0 // of the first Hessian
 	derive := func() float64 {
 		hess.Zero()
 		clear(grad)
@@ -84,6 +85,13 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (*Mini
 			step = descend(hess, grad, beta, penalised, penalty.L1)
 		} else {
 			system = factorise(hess)
+			// Columns that repeat others do so at every β. A Hessian that has lost
+			// rank on the way is flat in a direction in which the outcomes are
+			// separated, be it of no single column: the coefficients of all
+			// categories of which only the reference has no event.
+			if rank = max(rank, system.rank); system.rank < rank {
+				return nil, ErrNotConverged
+			}
 			step = system.solve(grad)
 			floats.Scale(-1, step)
 		}

@@ -13,7 +13,7 @@ type Model struct {
 	Config    Config    `json:"config"`
 	Intercept float64   `json:"intercept"`
 	Coef      []float64 `json:"coef"`
-	Rows      int       `json:"rows"`
+	Rows      int       `json:"rows"`     // that weigh anything
 	Rank      int       `json:"rank"`     // of the columns; below len(Coef) the coefficients are the shortest of many
 	Residual  float64   `json:"residual"` // degrees of freedom left for the error
 	Sigma     float64   `json:"sigma"`    // standard deviation of the error; 0 if Residual is not positive
@@ -29,7 +29,8 @@ type Model struct {
 }
 
 // Fit returns the least-squares fit of y to x, penalised as cfg says. weights
-// may be nil; they are inverse variances, so only their ratios matter.
+// may be nil; they are inverse variances, so only their ratios matter. A row of
+// weight 0 is as good as left out.
 //
 //	x [n, p], y [n]
 //
@@ -72,7 +73,12 @@ func Fit(x Rows, y, weights []float64, cfg Config) (*Model, error) {
 		gram(xx, xy, design{x: x, center: center}, centred, weights)
 	}
 
-	m := &Model{Config: cfg, Rows: n, Rank: p}
+	m := &Model{Config: cfg, Rank: p}
+	for i := range n {
+		if weightAt(weights, i) > 0 {
+			m.Rows++
+		}
+	}
 	pen := cfg.penalty()
 	ridged := mat.NewSymDense(max(p, 1), nil)
 	ridged.CopySym(xx)
@@ -99,13 +105,15 @@ func Fit(x Rows, y, weights []float64, cfg Config) (*Model, error) {
 	if tss > 0 {
 		m.R2 = 1 - rss/tss
 	}
-	m.Residual = float64(n) - m.freedom(xx, inverse)
+	m.Residual = float64(m.Rows) - m.freedom(xx, inverse)
 	if m.Residual > 0 {
 		m.Sigma = math.Sqrt(rss / m.Residual)
 	}
 	switch {
 	case inverse != nil && m.Residual > 0:
 		m.Cov = m.covariance(m.spread(xx, inverse), center, total)
+	case p == 0 && !cfg.NoIntercept && m.Residual > 0:
+		m.Cov = []float64{m.Sigma * m.Sigma / total}
 	case pen.L1 > 0 && p > 0:
 		plain, err := Fit(x, y, weights, Config{NoIntercept: cfg.NoIntercept})
 		if err != nil {
