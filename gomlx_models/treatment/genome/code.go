@@ -24,9 +24,13 @@ const (
 
 // Site says how the calls of a column become a column of numbers.
 type Site struct {
-	Column   string             `json:"column"`
-	Coding   Coding             `json:"coding"`
-	Allele   string             `json:"allele,omitempty"`   // that is counted; not for Activity
+	Column string `json:"column"`
+	Coding Coding `json:"coding"`
+	Allele string `json:"allele,omitempty"` // that is counted; not for Activity
+	// Other is the other allele of a site that has two. A call of any third is then
+	// an error, as is one read off the other strand: T/T where a site is G or A would
+	// count as no A, and be A/A. "" means that whatever is not Allele is another.
+	Other    string             `json:"other,omitempty"`
 	Function map[string]float64 `json:"function,omitempty"` // for Activity: what an allele is worth
 }
 
@@ -49,8 +53,9 @@ func (s Site) Name() string {
 }
 
 // Code returns the frame with each site's column replaced by numbers, NaN where
-// the call is missing. The allele that is counted is named by the caller and never
-// taken from the data: in another part of the patients another might be rarer.
+// the call is missing. The alleles are named by the caller and never taken from
+// the data: in another part of the patients another might be rarer, and one new
+// patient need not carry any that is counted.
 func Code(frame *table.Frame, sites ...Site) (*table.Frame, error) {
 	out := &table.Frame{Columns: slices.Clone(frame.Columns)}
 	for _, s := range sites {
@@ -59,15 +64,10 @@ func Code(frame *table.Frame, sites ...Site) (*table.Frame, error) {
 			return nil, err
 		}
 		numbers := make([]float64, len(calls))
-		known := s.Coding == Activity
 		for i, c := range calls {
 			if numbers[i], err = s.code(c); err != nil {
 				return nil, fmt.Errorf("genome: %s, row %d: %w", s.Column, i, err)
 			}
-			known = known || c.Count(s.Allele) > 0
-		}
-		if !known {
-			return nil, fmt.Errorf("genome: %s: no one carries allele %q, which is to be counted; there are %s", s.Column, s.Allele, alleles(calls))
 		}
 		k := slices.IndexFunc(out.Columns, func(c table.Column) bool { return c.Name == s.Column })
 		out.Columns[k] = table.NumberColumn(s.Name(), numbers)
@@ -80,6 +80,9 @@ func (s Site) code(c Call) (float64, error) {
 		return math.NaN(), nil
 	}
 	n := float64(c.Count(s.Allele))
+	if s.Coding != Activity && s.Other != "" && c.Count(s.Allele)+c.Count(s.Other) < 2 {
+		return 0, fmt.Errorf("%s is a call of a site that has %s and %s: is it another site, or read off the other strand?", c, s.Allele, s.Other)
+	}
 	switch s.Coding {
 	case Additive:
 		return n, nil

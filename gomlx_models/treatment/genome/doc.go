@@ -4,7 +4,7 @@
 //
 //	fmt.Println(genome.Describe(frame, "VKORC1", "CYP2C9"))   // frequencies, missing calls, Hardy-Weinberg
 //	frame, err := genome.Code(frame,
-//		genome.Site{Column: "VKORC1", Coding: genome.Additive, Allele: "A"},
+//		genome.Site{Column: "VKORC1", Coding: genome.Additive, Allele: "A", Other: "G"},
 //		genome.Site{Column: "CYP2C9", Coding: genome.Activity, Function: genome.CYP2C9},
 //	)
 //

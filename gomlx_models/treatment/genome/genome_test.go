@@ -97,7 +97,7 @@ func TestCode(t *testing.T) {
 			t.Errorf("%+v: got %v, want an error that says %q", s, err, says)
 		}
 	}
-	wrong(genome.Site{Column: "site", Coding: genome.Additive, Allele: "C"}, "there are A 50.0 %, G 50.0 %")
+	wrong(genome.Site{Column: "site", Coding: genome.Additive, Allele: "C", Other: "T"}, "row 0: A/G is a call of a site that has C and T")
 	wrong(genome.Site{Column: "star", Coding: genome.Activity, Function: genome.CYP2C9}, "row 0: the activity of *1/*77 is not known")
 	wrong(genome.Site{Column: "site", Coding: "multiplicative", Allele: "A"}, "no coding")
 	wrong(genome.Site{Column: "nowhere", Coding: genome.Additive, Allele: "A"}, "nowhere")
@@ -121,6 +121,19 @@ func TestHardyWeinberg(t *testing.T) {
 	f(0, 0, 7, 1)
 	f(500, 420, 80, 0.590788203188283)
 	f(0, 0, 0, 1)
+}
+
+// A new patient who has none of the allele that is counted has 0 of it. Of a site
+// with two alleles, a call off the other strand is no such patient.
+func TestCodeOnePatient(t *testing.T) {
+	site := genome.Site{Column: "VKORC1", Coding: genome.Additive, Allele: "A", Other: "G"}
+	coded, err := genome.Code(&table.Frame{Columns: []table.Column{table.CategoryColumn("VKORC1", []string{"G/G"})}}, site)
+	if err != nil || coded.Columns[0].Numbers[0] != 0 {
+		t.Errorf("G/G: got %+v, %v, want 0 copies of A", coded, err)
+	}
+	if _, err := genome.Code(&table.Frame{Columns: []table.Column{table.CategoryColumn("VKORC1", []string{"T/T"})}}, site); err == nil || !strings.Contains(err.Error(), "other strand") {
+		t.Errorf("T/T: got %v, want a word on strands", err)
+	}
 }
 
 const variants = `##fileformat=VCFv4.3

@@ -20,7 +20,8 @@ const most = 10_000
 // ReadVCF reads the genotypes of a VCF file, plain or compressed by bgzip or
 // gzip: a frame of a column "sample" and a column of calls ("A/G", "" if missing)
 // for each site, named by its ID or, without one, "chromosome:position". Sites
-// are those listed, by either name, or all that passed the file's filters.
+// are those listed, by either name (of several IDs, by any), or all that passed the
+// file's filters. Several records of one site are an error.
 //
 // Haploid calls (of mitochondria, of X in men) are missing: a call is two alleles.
 func ReadVCF(r io.Reader, sites ...string) (*table.Frame, error) {
@@ -77,14 +78,16 @@ func readVCF(in *bufio.Reader, sites []string) (*table.Frame, error) {
 		if fields[2] != "." {
 			name = fields[2]
 		}
+		called := append(strings.Split(name, ";"), name, place)
+		listed := slices.ContainsFunc(sites, func(site string) bool { return slices.Contains(called, site) })
 		passed := fields[6] == "PASS" || fields[6] == "."
 		switch {
-		case sites == nil && !passed, sites != nil && !slices.Contains(sites, name) && !slices.Contains(sites, place):
+		case sites == nil && !passed, sites != nil && !listed:
 			continue
 		case !passed:
 			return nil, fmt.Errorf("site %s did not pass the filter %s: its calls are not to be relied on", name, fields[6])
 		case found[name]:
-			return nil, fmt.Errorf("line %d: site %s is there twice", number, name)
+			return nil, fmt.Errorf("line %d: site %s is there twice: join its records first (bcftools norm -m +any), or list other sites", number, name)
 		case len(frame.Columns)-1 == most:
 			return nil, fmt.Errorf("it has more than %d sites: list those that you need", most)
 		}
@@ -92,7 +95,9 @@ func readVCF(in *bufio.Reader, sites []string) (*table.Frame, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: site %s: %w", number, name, err)
 		}
-		found[name], found[place] = true, true
+		for _, is := range called {
+			found[is] = true
+		}
 		frame.Columns = append(frame.Columns, table.CategoryColumn(name, calls))
 	}
 	if frame == nil {

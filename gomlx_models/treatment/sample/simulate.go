@@ -55,7 +55,7 @@ func Simulate(c Simulation) Study {
 			{Name: "eGFR", Domain: treatment.Clinical, Unit: "ml/min/1.73 m²", Low: 5, High: 150, Describes: "kidney function"},
 		},
 		Sites: []genome.Site{
-			{Column: "ADRB1", Coding: genome.Additive, Allele: "C"},
+			{Column: "ADRB1", Coding: genome.Additive, Allele: "C", Other: "G"},
 			{Column: "CYP2D6", Coding: genome.Activity, Function: cyp2d6},
 		},
 		Notes: []string{"Simulated patients: the numbers say how well methods find a known truth, and nothing of any drug."},
@@ -173,7 +173,7 @@ func SimulateDoses(n int, seed int64) Doses {
 			{Name: "weight", Domain: treatment.Clinical, Unit: "kg", Low: 30, High: 250},
 		},
 		Sites: []genome.Site{
-			{Column: "VKORC1", Coding: genome.Additive, Allele: "A"},
+			{Column: "VKORC1", Coding: genome.Additive, Allele: "A", Other: "G"},
 			{Column: "CYP2C9", Coding: genome.Activity, Function: genome.CYP2C9},
 		},
 		Notes: []string{"Simulated patients and doses: they say how well methods find a known rule, and nothing of any drug."},
