@@ -250,6 +250,20 @@ func TestBadForests(t *testing.T) {
 	}
 }
 
+func TestBadPolicies(t *testing.T) {
+	x := [][]float64{{1}, {2}}
+	f := func(says string, scores ...[]float64) {
+		t.Helper()
+		if _, err := causal.Policy(x, scores, causal.PolicyConfig{}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: got %v, want an error that says %q", scores, err, says)
+		}
+	}
+	f("2 rows and 1 scores", []float64{0, 1})
+	f("every row needs one an arm", nil, nil)
+	f("row 1 has the scores [0 NaN]", []float64{0, 1}, []float64{0, math.NaN()})
+	f("row 0 has the scores [+Inf 0]", []float64{math.Inf(1), 0}, []float64{0, 1})
+}
+
 // best returns the score of the best tree of a depth by trying them all.
 func best(x, scores [][]float64, rows []int, depth, least int) float64 {
 	arms := len(scores[0])

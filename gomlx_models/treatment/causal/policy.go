@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/assay-ml/assay/gomlx_models/internal/parallel"
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/tree"
@@ -42,7 +44,7 @@ func Policy(x, scores [][]float64, cfg PolicyConfig) (*tree.Tree, error) {
 	switch {
 	case len(x) == 0 || len(x[0]) == 0:
 		return nil, errors.New("policy tree: there are no rows or no columns to learn from")
-	case len(scores) != len(x):
+	case len(scores) != len(x) || len(scores[0]) == 0:
 		return nil, fmt.Errorf("policy tree: %d rows and %d scores: every row needs one an arm", len(x), len(scores))
 	case cfg.Depth < 0 || cfg.Depth > 6 || cfg.Candidates < 1 || cfg.Candidates > 255:
 		return nil, fmt.Errorf("policy tree: depth %d with %d candidates: there may be 6 levels and 255 candidates at most", cfg.Depth, cfg.Candidates)
@@ -51,6 +53,9 @@ func Policy(x, scores [][]float64, cfg PolicyConfig) (*tree.Tree, error) {
 	for i := range x {
 		if len(x[i]) != s.width || len(scores[i]) != s.arms {
 			return nil, fmt.Errorf("policy tree: row %d has %d columns and %d scores where the first has %d and %d", i, len(x[i]), len(scores[i]), s.width, s.arms)
+		}
+		if sum := floats.Sum(scores[i]); math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return nil, fmt.Errorf("policy tree: row %d has the scores %v: all must be finite", i, scores[i])
 		}
 	}
 	s.divide(cfg.Candidates)
