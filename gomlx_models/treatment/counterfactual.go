@@ -57,6 +57,9 @@ func (m *Model) Counterfactual(ctx context.Context, x Row, actions []Action) ([]
 		if action.Low == 0 && action.High == 0 {
 			low, high = s.Lowest[action.Column], s.Highest[action.Column]
 		}
+		if low > high { // of patients with what it may become nothing was learnt
+			continue
+		}
 		for k := range steps + 1 {
 			to := low + (high-low)*float64(k)/steps
 			if size := math.Abs(to-x[action.Column]) / s.Spread[action.Column]; size > 0 && !math.IsNaN(size) {
@@ -143,8 +146,14 @@ type Patient struct {
 // each counts instead, such as Model.Importance. A missing value is one standard
 // deviation from any other.
 func Comparable(train Dataset, x Row, arms, k int, weight []float64) ([][]Patient, error) {
-	if train.Len() == 0 || len(train.X[0]) != len(x) || weight != nil && len(weight) != len(x) {
-		return nil, fmt.Errorf("treatment: a row of %d columns cannot be compared with %d rows of others, or weights do not fit", len(x), train.Len())
+	if train.Len() == 0 || len(train.Y) != train.Len() || arms < 1 || k < 1 {
+		return nil, fmt.Errorf("treatment: %d rows with %d outcomes cannot name %d patients of each of %d arms", train.Len(), len(train.Y), k, arms)
+	}
+	if err := table.Features(nil).Check(train.X, len(x), ""); err != nil {
+		return nil, fmt.Errorf("treatment: %w", err)
+	}
+	if weight != nil && len(weight) != len(x) {
+		return nil, fmt.Errorf("treatment: %d weights for %d columns", len(weight), len(x))
 	}
 	if weight == nil {
 		weight = slices.Repeat([]float64{1}, len(x))

@@ -51,7 +51,7 @@ const None = -1
 type Answer struct {
 	Expected   []float64 `json:"expected"`          // outcome under each arm
 	Effect     []float64 `json:"effect"`            // of each arm against the first, which has 0
-	StdErr     []float64 `json:"std_err,omitempty"` // of Effect; nil if the method has none
+	StdErr     []float64 `json:"std_err,omitempty"` // of Effect; nil if the method has none, or Config.Resamples asks for none
 	Propensity []float64 `json:"propensity"`        // chance that such a patient got each arm
 	Arm        int       `json:"arm"`               // recommended, or None
 	Reason     string    `json:"reason"`            // why that arm, or why none
@@ -77,7 +77,7 @@ const (
 	DRLearner    Method = "dr-learner"    // a model of doubly robust scores (Kennedy, Electronic Journal of Statistics 17 (2023), 3008)
 	CausalForest Method = "causal forest" // with standard errors; see package causal
 	TARNet       Method = "tarnet"        // a network with a head for each arm, on GoMLX (Shalit et al., ICML 2017)
-	PolicyTree   Method = "policy tree"   // one rule for all: see package causal
+	PolicyTree   Method = "policy tree"   // one rule for all, whose expected outcomes flatter it: see Model.Rules and package causal
 )
 
 // Config describes a model. Method and Arms are required; of the parts below,
@@ -96,14 +96,16 @@ type Config struct {
 	// or spoken against, and below which a patient teaches nothing; 0 means 0.05.
 	Overlap float64 `json:"overlap,omitempty"`
 	// Sure recommends only where the 95 % interval of the difference between the
-	// best arm and the first leaves out zero.
+	// best arm and the first leaves out zero. A policy tree, which has no intervals,
+	// cannot be.
 	Sure bool `json:"sure,omitempty"`
 	// Resamples of the patients that the s-, t-, x- and dr-learner and TARNet are
 	// fitted to again, for standard errors; 0 means none. They know of chance, for
 	// TARNet also of where its weights start and which patients validate it, not of
 	// what a model smooths over: where the effect jumps, intervals hold it less often
 	// than they say. A resample without two rows of each arm (of the dr-learner, two
-	// for each fold) is drawn again. Of TARNet's, observers hear of the end of each.
+	// for each fold) is drawn again, so that the standard errors of an arm that next to
+	// no one got are a little small. Of TARNet's, observers hear of the end of each.
 	Resamples int `json:"resamples,omitempty"`
 
 	Nuisance
@@ -179,9 +181,11 @@ func (c Config) check() error {
 		return fmt.Errorf("Config.Arms names %d arms: name two or more", len(c.Arms))
 	case !(c.Overlap > 0 && c.Overlap*float64(len(c.Arms)) < 1):
 		return fmt.Errorf("overlap is %v: it is a chance above 0 that all %d arms can have together", c.Overlap, len(c.Arms))
-	case c.Resamples > 0 && (c.Method == CausalForest || c.Method == PolicyTree):
+	case c.Method == PolicyTree && (c.Sure || c.Resamples > 0):
+		return fmt.Errorf("the %s has no standard errors, because the patients in its leaves chose them: judge the rule on others, or use the causal forest", c.Method)
+	case c.Resamples > 0 && c.Method == CausalForest:
 		return fmt.Errorf("the %s has standard errors of its own: set Resamples to 0", c.Method)
-	case c.Sure && c.Method != CausalForest && c.Method != PolicyTree && c.Resamples == 0:
+	case c.Sure && c.Method != CausalForest && c.Resamples == 0:
 		return fmt.Errorf("to recommend only what is sure, the %s needs standard errors: set Resamples, or use the causal forest", c.Method)
 	case c.Resamples < 0 || c.Resamples == 1:
 		return fmt.Errorf("%d resamples have no spread: draw none, or two or more", c.Resamples)

@@ -3,6 +3,7 @@ package treatment
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -35,8 +36,10 @@ type DoseConfig struct {
 	Folds int              `json:"folds,omitempty"` // that the intervals are learnt across; 0 means 5
 }
 
-// Dose is a recommended dose with an interval that holds what a patient like this
-// needs as often as DoseConfig.Level says.
+// Dose is a recommended dose with an interval. Such intervals hold what patients
+// need as often as DoseConfig.Level says, taken over all patients: of one kind of
+// patients it may be more, of another less, which subgroups and genotypes of
+// EvaluateDoses show.
 type Dose struct {
 	Value     float64 `json:"value"`
 	Low       float64 `json:"low"`
@@ -165,6 +168,9 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 	if !intervals {
 		return s, nil
 	}
+	if least := int(math.Ceil(c.Level / (1 - c.Level))); train.Len() < least {
+		return nil, fmt.Errorf("intervals of level %v need the errors of %d patients, and there are %d: lower the level, or find more", c.Level, least, train.Len())
+	}
 	folds, err := table.KFold(train.Len(), c.Folds, table.SplitOptions{Group: train.Group, Seed: c.Model.Seed})
 	if err != nil {
 		return nil, err
@@ -184,7 +190,7 @@ func (m *Doser) fit(ctx context.Context, train models.Dataset[Row, float64], wat
 		}
 	}
 	slices.Sort(errs)
-	s.Margin = errs[min(len(errs)-1, int(math.Ceil(c.Level*float64(len(errs)+1)))-1)]
+	s.Margin = errs[min(len(errs), int(math.Ceil(c.Level*float64(len(errs)+1))))-1]
 	return s, ctx.Err()
 }
 
@@ -231,7 +237,7 @@ func (m *Doser) Predict(ctx context.Context, xs []Row) ([]Dose, error) {
 		d := Dose{Value: c.Scale.dose(v), Low: c.Scale.dose(v - s.Margin), High: c.Scale.dose(v + s.Margin)}
 		d.Reason = unlike(xs[i], s.Lowest, s.Highest, c.Model.Features)
 		if d.Supported = d.Reason == ""; d.Supported {
-			d.Reason = fmt.Sprintf("learnt from %d patients; %.0f %% of those like this one need %.3g to %.3g %s", s.Rows, 100*c.Level, d.Low, d.High, c.Unit)
+			d.Reason = fmt.Sprintf("learnt from %d patients, of whom %.4g %% needed what such an interval holds, here %s to %s %s", s.Rows, 100*c.Level, significant(d.Low, 3), significant(d.High, 3), c.Unit)
 		}
 		out[i] = d
 	}
@@ -240,6 +246,9 @@ func (m *Doser) Predict(ctx context.Context, xs []Row) ([]Dose, error) {
 
 // PredictFrame returns a dose for each row of a table.
 func (m *Doser) PredictFrame(ctx context.Context, frame *table.Frame) ([]Dose, error) {
+	if m.config.Model.Pipeline == nil {
+		return nil, errors.New("treatment: dose: there is no Pipeline to read a table with: set it in DoseConfig.Model, or call Predict with rows")
+	}
 	xs, err := m.config.Model.Pipeline.Transform(frame)
 	if err != nil {
 		return nil, fmt.Errorf("treatment: dose: %w", err)

@@ -104,6 +104,34 @@ func TestDoseIntervals(t *testing.T) {
 	}
 }
 
+// Intervals need enough errors to take a quantile of, and doses of next to nothing
+// are written with their digits.
+func TestSmallDoses(t *testing.T) {
+	var d models.Dataset[treatment.Row, float64]
+	var doses []treatment.Dose
+	var genotype []string
+	for i := range 18 {
+		d.X, d.Y = append(d.X, treatment.Row{float64(i)}), append(d.Y, 0.125+float64(i)/1000)
+		doses, genotype = append(doses, treatment.Dose{Value: 0.125}), append(genotype, "*1/*1")
+	}
+	m := treatment.NewDoser(treatment.DoseConfig{Model: prognosis.Config{Method: prognosis.Linear}})
+	if err := m.Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), "need the errors of 19 patients, and there are 18") {
+		t.Errorf("got %v, want that there are too few patients", err)
+	}
+	r, err := treatment.EvaluateDoses(doses, d.Y, treatment.DoseJudging{Genotype: genotype, Options: score.Options{Resamples: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Mean 0.1335, deviation √28.5/1000, t of 17 degrees 2.11: ± 0.002655.
+	if got, want := r.Tables[0].Rows[0], []string{"*1/*1", "0.134", "0.131", "0.136", "0.125", "18"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	d.Y[3] = math.Inf(1)
+	if _, err := treatment.EvaluateDoses(doses, d.Y, treatment.DoseJudging{}); err == nil || !strings.Contains(err.Error(), "row 3") {
+		t.Errorf("an infinite dose: got %v", err)
+	}
+}
+
 func featureNames(t *testing.T, d sample.Doses, train, test []int) []string {
 	p, _, _, err := d.Features(table.Plan{}, train, test)
 	if err != nil {

@@ -8,12 +8,14 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
 	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/tune"
 )
 
 // DoseJudging says how doses are judged.
@@ -42,14 +44,14 @@ func EvaluateDoses(doses []Dose, observed []float64, o DoseJudging) (models.Repo
 	}
 	predicted := make([]float64, len(doses))
 	for i, d := range doses {
-		if !(observed[i] > 0) || math.IsNaN(d.Value) {
-			return models.Report{}, fmt.Errorf("treatment: row %d: recommended %v, observed %v: doses are above 0", i, d.Value, observed[i])
+		if !(observed[i] > 0) || math.IsInf(observed[i], 0) || !(d.Value >= 0) || math.IsInf(d.Value, 0) {
+			return models.Report{}, fmt.Errorf("treatment: row %d: recommended %v, observed %v: doses are numbers above 0", i, d.Value, observed[i])
 		}
 		predicted[i] = d.Value
 	}
 	m := score.Measure{
 		Names: []string{"mae", "within_20", "over_20", "under_20", "bias", "r2", "interval_coverage", "supported"},
-		Show:  []string{"mae", "within_20", "over_20", "under_20", "bias"},
+		Show:  []string{"mae", "within_20", "over_20", "under_20", "bias", "interval_coverage"},
 		On: func(rows []int) func(weight, dst []float64) {
 			return func(weight, dst []float64) {
 				clear(dst)
@@ -130,45 +132,45 @@ func (o DoseJudging) genotypes(doses []Dose, observed []float64) models.Table {
 		of[g] = append(of[g], i)
 	}
 	type group struct {
-		name                             string
-		observed, stdErr, recommended, n float64
+		name                  string
+		observed, recommended mean
 	}
 	var groups []group
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		rows := of[name]
-		if name == "" || len(rows) < 5 {
+		if name == "" {
 			continue
 		}
-		g := group{name: name, n: float64(len(rows))}
-		for _, r := range rows {
-			g.observed += observed[r] / g.n
-			g.recommended += doses[r].Value / g.n
+		recommended := make([]float64, len(rows))
+		for i, r := range rows {
+			recommended[i] = doses[r].Value
 		}
-		var squares float64
-		for _, r := range rows {
-			squares += (observed[r] - g.observed) * (observed[r] - g.observed)
+		patients := pick.Rows(o.Group, rows)
+		if g := (group{name, meanOf(pick.Rows(observed, rows), patients), meanOf(recommended, patients)}); g.observed.patients >= 5 {
+			groups = append(groups, g)
 		}
-		g.stdErr = math.Sqrt(squares / (g.n - 1) / g.n)
-		groups = append(groups, g)
 	}
-	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(a.observed, b.observed) })
+	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(a.observed.value, b.observed.value) })
 	for _, g := range groups {
-		t.Rows = append(t.Rows, []string{g.name, fmt.Sprintf("%.1f", g.observed), fmt.Sprintf("%.1f", g.observed-1.96*g.stdErr), fmt.Sprintf("%.1f", g.observed+1.96*g.stdErr), fmt.Sprintf("%.1f", g.recommended), fmt.Sprintf("%.0f", g.n)})
+		row := []string{g.name}
+		low, high := g.observed.interval()
+		for _, v := range []float64{g.observed.value, low, high, g.recommended.value} {
+			row = append(row, significant(v, 3))
+		}
+		t.Rows = append(t.Rows, append(row, strconv.Itoa(g.observed.patients)))
 	}
 	return t
 }
 
-// DoseCandidate is a configuration of a Doser with a name to tell it by.
-type DoseCandidate struct {
-	Name   string
-	Config DoseConfig
-}
+// DoseCandidate is a configuration of a Doser with a name to tell it by. tune.Grid
+// and tune.Random make many.
+type DoseCandidate = tune.Candidate[DoseConfig]
 
 // TuneDoses fits every candidate on inner folds of the training rows and returns
 // the one with the least mean absolute error for the rows held out, with a table of
 // all. Judge it on other rows.
 func TuneDoses(ctx context.Context, train models.Dataset[Row, float64], candidates []DoseCandidate, folds int, seed int64) (DoseCandidate, models.Table, error) {
-	t := models.Table{Kind: "tuning", Title: "Candidates on inner folds", Columns: []string{"candidate", "mean absolute error", "within 20 %"}}
+	t := tuning("doses", "mean absolute error", "within 20 %")
 	if len(candidates) == 0 {
 		return DoseCandidate{}, t, errors.New("treatment: tune: there are no candidates")
 	}
@@ -201,7 +203,7 @@ func TuneDoses(ctx context.Context, train models.Dataset[Row, float64], candidat
 		}
 		mae, _ := r.Metric("mae")
 		within, _ := r.Metric("within_20")
-		t.Rows = append(t.Rows, []string{candidate.Name, fmt.Sprintf("%.3f", float64(mae.Value)), fmt.Sprintf("%.1f %%", 100*float64(within.Value))})
+		t.Rows = append(t.Rows, []string{candidate.Name, significant(float64(mae.Value), 4), fmt.Sprintf("%.1f %%", 100*float64(within.Value))})
 		if float64(mae.Value) < least {
 			best, least = c, float64(mae.Value)
 		}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -67,6 +66,11 @@ func (s *Scores) judge(o Judging) (*judged, error) {
 	}
 	if o.Truth != nil && len(o.Truth) != n {
 		return nil, fmt.Errorf("there are %d rows but %d known outcomes", n, len(o.Truth))
+	}
+	for i, truth := range o.Truth {
+		if len(truth) != len(s.Arms) {
+			return nil, fmt.Errorf("row %d has %d known outcomes, and there are %d arms", i, len(truth), len(s.Arms))
+		}
 	}
 	j := &judged{Scores: s, o: o, sign: 1, rows: comparable(s.Propensity, cmp.Or(o.Overlap, 0.05))}
 	if o.LowerIsBetter {
@@ -224,7 +228,7 @@ func (j *judged) policies(policies []Policy) (models.Report, error) {
 	t := models.Table{Kind: "policies", Title: "What policies are worth", Columns: []string{"policy", "value", "low", "high", "gain over all " + j.Arms[j.best], "gain low", "gain high", "who gets what"}}
 	for i, p := range policies {
 		value, gain := r.Metrics[2*i], r.Metrics[2*i+1]
-		t.Rows = append(t.Rows, []string{p.Name, number3(value.Value), number3(value.Low), number3(value.High), number3(gain.Value), number3(gain.Low), number3(gain.High), j.shares(p)})
+		t.Rows = append(t.Rows, []string{p.Name, number4(value.Value), number4(value.Low), number4(value.High), number4(gain.Value), number4(gain.Low), number4(gain.High), j.shares(p)})
 	}
 	r.Tables, r.Notes = []models.Table{t}, j.notes
 	return r, nil
@@ -245,7 +249,7 @@ func (j *judged) shares(p Policy) string {
 	return strings.Join(said, ", ")
 }
 
-func number3(v models.Number) string { return strconv.FormatFloat(float64(v), 'g', 4, 64) }
+func number4(v models.Number) string { return significant(float64(v), 4) }
 
 // slug makes a metric's name of an arm's or a policy's.
 func slug(name string) string {
@@ -303,10 +307,12 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 	if len(answers) != len(s.Y) {
 		return models.Report{}, fmt.Errorf("%d answers and %d rows to judge them by", len(answers), len(s.Y))
 	}
+	unsure := false // of the effects of some
 	for i, a := range answers {
 		if len(a.Effect) != len(s.Arms) {
 			return models.Report{}, fmt.Errorf("answer %d is of %d arms, and the scores of %d", i, len(a.Effect), len(s.Arms))
 		}
+		unsure = unsure || a.StdErr == nil
 	}
 	policy := Recommended("recommended", answers)
 	if err := j.check(policy); err != nil {
@@ -339,8 +345,8 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 		}})
 	}
 	for k := 1; k < len(s.Arms); k++ {
-		numbers = append(numbers, number{"effect" + j.suffix(k), func(r int) float64 { return s.Value[r][k] - s.Value[r][0] }})
-		if o.Truth != nil && answers[0].StdErr != nil {
+		numbers = append(numbers, j.effect(k))
+		if o.Truth != nil && !unsure {
 			numbers = append(numbers, number{"interval_coverage" + j.suffix(k), func(r int) float64 {
 				low, high, _ := answers[r].Interval(k)
 				effect := o.Truth[r][k] - o.Truth[r][0]
@@ -369,8 +375,8 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 	}
 	r.Tables = append(policies.Tables, r.Tables...)
 	r.Notes = j.notes
-	if answers[0].StdErr == nil {
-		r.Notes = append(r.Notes, "The effects have no standard errors: how sure that of a single patient is, is not said. Config.Resamples says, or a causal forest.")
+	if unsure {
+		r.Notes = append(r.Notes, "The effects have no standard errors, or some have none: how sure that of a single patient is, is not said. Config.Resamples says, or a causal forest.")
 	}
 	r.Notes = append(r.Notes, j.verdict(r))
 	return r, nil
@@ -420,7 +426,8 @@ func (j *judged) verdict(r models.Report) string {
 	value, _ := r.Metric("policy_value")
 	gain, _ := r.Metric("gain_over_best_single")
 	best, _ := r.Metric("value_" + slug(j.Arms[j.best]))
-	between := fmt.Sprintf("%.4g against %.4g (gain %.3g, 95 %% interval %.3g to %.3g)", float64(value.Value), float64(best.Value), float64(gain.Value), float64(gain.Low), float64(gain.High))
+	number3 := func(v models.Number) string { return significant(float64(v), 3) }
+	between := fmt.Sprintf("%s against %s (gain %s, 95 %% interval %s to %s)", number4(value.Value), number4(best.Value), number3(gain.Value), number3(gain.Low), number3(gain.High))
 	one := "giving everyone " + j.Arms[j.best]
 	switch {
 	case gain.Low > 0:
@@ -530,19 +537,21 @@ func slope(order []gainer, weight []float64) float64 {
 // uplift returns the uplift curve of an arm with a band, and that of chance.
 func (j *judged) uplift(answers []Answer, k int) []models.Curve {
 	order := j.order(answers, k, pick.All(len(j.rows)))
-	n := float64(len(order))
 	model := models.Curve{Kind: "uplift", Label: j.Arms[k] + " to those who gain most"}
-	add := func(share, gain, stdErr float64) {
-		model.X, model.Y = append(model.X, models.Number(share)), append(model.Y, models.Number(gain))
-		model.Low, model.High = append(model.Low, models.Number(gain-1.96*stdErr)), append(model.High, models.Number(gain+1.96*stdErr))
+	add := func(share float64, gain mean) {
+		low, high := gain.interval()
+		model.X, model.Y = append(model.X, models.Number(share)), append(model.Y, models.Number(gain.value))
+		model.Low, model.High = append(model.Low, models.Number(low)), append(model.High, models.Number(high))
 	}
-	add(0, 0, 0)
-	var got, squares float64
+	add(0, mean{patients: len(order)})
+	gained := make([]float64, len(order)) // by the rows judged, if those so far are treated
+	shown := 0                            // hundredths of the patients
 	for i, g := range order {
-		got, squares = got+g.gain, squares+g.gain*g.gain
-		if i+1 == len(order) || order[i+1].predicted != g.predicted && (i+1)*100/len(order) > i*100/len(order) {
-			mean := got / n
-			add(float64(i+1)/n, mean, math.Sqrt(max(0, squares/n-mean*mean)/n))
+		gained[g.at] = g.gain
+		last := i+1 == len(order)
+		if at := (i + 1) * 100 / len(order); last || at > shown && order[i+1].predicted != g.predicted {
+			add(float64(i+1)/float64(len(order)), meanOf(gained, j.o.Group))
+			shown = at
 		}
 	}
 	random := models.Curve{Kind: "uplift", Label: j.Arms[k] + " to a share at random", X: []models.Number{0, 1}, Y: []models.Number{0, model.Y[len(model.Y)-1]}}
@@ -558,20 +567,18 @@ func (j *judged) calibration(answers []Answer, k int) models.Curve {
 	c := models.Curve{Kind: "effect calibration", Label: j.Arms[k] + " against " + j.Arms[0]}
 	for b := range groups {
 		in := order[b*len(order)/groups : (b+1)*len(order)/groups]
-		if len(in) < 2 {
+		rows, gains, predicted := make([]int, len(in)), make([]float64, len(in)), 0.0
+		for i, g := range in {
+			rows[i], gains[i] = g.at, j.sign*g.gain
+			predicted += j.sign * g.predicted / float64(len(in))
+		}
+		gain := meanOf(gains, pick.Rows(j.o.Group, rows))
+		if gain.patients < 2 {
 			continue
 		}
-		var predicted, gain, squares float64
-		for _, g := range in {
-			predicted, gain = predicted+g.predicted/float64(len(in)), gain+g.gain/float64(len(in))
-		}
-		for _, g := range in {
-			squares += (g.gain - gain) * (g.gain - gain)
-		}
-		stdErr := math.Sqrt(squares / float64(len(in)-1) / float64(len(in)))
-		predicted, gain = j.sign*predicted, j.sign*gain
-		c.X, c.Y, c.N = append(c.X, models.Number(predicted)), append(c.Y, models.Number(gain)), append(c.N, len(in))
-		c.Low, c.High = append(c.Low, models.Number(gain-1.96*stdErr)), append(c.High, models.Number(gain+1.96*stdErr))
+		low, high := gain.interval()
+		c.X, c.Y, c.N = append(c.X, models.Number(predicted)), append(c.Y, models.Number(gain.value)), append(c.N, len(in))
+		c.Low, c.High = append(c.Low, models.Number(low)), append(c.High, models.Number(high))
 	}
 	if j.o.LowerIsBetter {
 		for _, column := range [][]models.Number{c.X, c.Y, c.Low, c.High} {

@@ -325,19 +325,173 @@ func TestEvaluateByHand(t *testing.T) {
 	}
 }
 
+// The uplift curve bends where predictions change, also if they take few values.
+func TestUpliftOfARule(t *testing.T) {
+	const n = 1000
+	scores := &treatment.Scores{Arms: arms}
+	answers := make([]treatment.Answer, n)
+	for i := range n {
+		gain := 0.0
+		if i < 333 {
+			gain = 3
+		}
+		scores.Y = append(scores.Y, treatment.Outcome{Arm: i % 2})
+		scores.Propensity = append(scores.Propensity, []float64{0.5, 0.5})
+		scores.Value = append(scores.Value, []float64{0, gain})
+		answers[i] = treatment.Answer{Effect: []float64{0, gain}, Arm: min(1, int(gain))}
+	}
+	r, err := treatment.Evaluate(answers, scores, treatment.Judging{Options: score.Options{Resamples: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.Curves[0]
+	if !slices.Equal(c.X, []models.Number{0, 0.333, 1}) || math.Abs(float64(c.Y[1])-0.999) > 1e-9 || math.Abs(float64(c.Y[2])-0.999) > 1e-9 {
+		t.Errorf("the curve goes through %v, %v", c.X, c.Y)
+	}
+}
+
+// Rows of one patient say once what they say: twice the rows have the same bands.
+func TestBandsCountPatients(t *testing.T) {
+	d, truth := cohort(300, 18)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{Outcome: prognosis.Config{Method: prognosis.Linear}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := oracle(truth)
+	var patient []string
+	for i := range answers {
+		answers[i].Effect[1] = -d.X[i][1] // no two alike, so that the same patients are in a group
+		patient = append(patient, fmt.Sprint(i))
+	}
+	twice := &treatment.Scores{Arms: arms, Y: slices.Repeat(scores.Y, 2), Propensity: slices.Repeat(scores.Propensity, 2), Value: slices.Repeat(scores.Value, 2)}
+	f := func(answers []treatment.Answer, s *treatment.Scores, patient []string) []models.Curve {
+		r, err := treatment.Evaluate(answers, s, treatment.Judging{Options: score.Options{Resamples: -1, Group: patient, Bins: 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Curves
+	}
+	once, again := f(answers, scores, patient), f(slices.Repeat(answers, 2), twice, slices.Repeat(patient, 2))
+	for k, kind := range map[int]string{0: "uplift", 2: "effect calibration"} {
+		a, b := once[k], again[k]
+		if a.Kind != kind || b.Kind != kind {
+			t.Fatalf("curve %d is of %s", k, a.Kind)
+		}
+		last := func(c models.Curve) float64 { return float64(c.High[len(c.High)-1] - c.Low[len(c.Low)-1]) }
+		if math.Abs(last(a)/last(b)-1) > 0.02 {
+			t.Errorf("%s: an interval of %v, and of %v with every row twice", kind, last(a), last(b))
+		}
+	}
+}
+
+// Where some answers have standard errors and others none, how many intervals hold
+// the truth is not said.
+func TestEvaluateOfSomeStandardErrors(t *testing.T) {
+	d, truth := cohort(200, 19)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{Outcome: prognosis.Config{Method: prognosis.Linear}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := oracle(truth)
+	answers[0].StdErr = []float64{0, 1}
+	o := treatment.Judging{Options: score.Options{Resamples: -1}, Truth: truth}
+	r, err := treatment.Evaluate(answers, scores, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := r.Metric("interval_coverage"); ok {
+		t.Errorf("coverage %v of one interval among 200 answers", m.Value)
+	}
+	o.Truth = slices.Clone(truth)
+	o.Truth[4] = nil
+	if _, err := treatment.Evaluate(answers, scores, o); err == nil || !strings.Contains(err.Error(), "row 4 has 0 known outcomes") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The mean effect of confounded patients is found, and the naive difference beside it
+// is on the wrong side. Who could not have got both arms is left out.
+func TestMeanEffects(t *testing.T) {
+	d, truth := cohort(3000, 11)
+	scores, err := treatment.Score(t.Context(), d, arms, treatment.Nuisance{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := treatment.MeanEffects(scores, treatment.Judging{Options: score.Options{Seed: 1, Resamples: 300}, Truth: truth})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, n float64
+	for i, e := range truth {
+		if slices.Min(scores.Propensity[i]) >= 0.05 {
+			want, n = want+e[1]-e[0], n+1
+		}
+	}
+	want /= n
+	effect, naive, e := metric(t, r, "effect"), metric(t, r, "naive_effect"), metric(t, r, "e_value_interval")
+	t.Logf("true %.3f, doubly robust %.3f (%.3f to %.3f), naive %.3f (%.3f to %.3f), E-value of the interval %.3f", want, effect.Value, effect.Low, effect.High, naive.Value, naive.Low, naive.High, e.Value)
+	if want < float64(effect.Low) || want > float64(effect.High) || naive.High > effect.Low {
+		t.Errorf("doubly robust %v, naive %v, true %v", effect, naive, want)
+	}
+	if e.Value <= 1 {
+		t.Errorf("E-value of the interval %v, want above 1", e.Value)
+	}
+	if row := r.Tables[0].Rows[0]; row[0] != "drug" || len(row) != len(r.Tables[0].Columns) || row[len(row)-1] != fmt.Sprintf("%.4g", want) {
+		t.Errorf("row %q of %q", row, r.Tables[0].Columns)
+	}
+	if int(n) != r.Rows || len(r.Notes) != 1 {
+		t.Errorf("%d patients judged of %v with a chance of both; notes %q", r.Rows, n, r.Notes)
+	}
+	// By hand: scores gain 1 on average; those who got the drug had 3, the others 1.
+	by := &treatment.Scores{Arms: arms}
+	for i, gain := range []float64{0, 2, 1, 1} {
+		by.Y = append(by.Y, treatment.Outcome{Arm: i % 2, Value: float64(1 + i%2*2)})
+		by.Propensity, by.Value = append(by.Propensity, []float64{0.5, 0.5}), append(by.Value, []float64{0, gain})
+	}
+	if r, err = treatment.MeanEffects(by, treatment.Judging{Options: score.Options{Resamples: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	if effect, naive := metric(t, r, "effect").Value, metric(t, r, "naive_effect").Value; effect != 1 || naive != 2 {
+		t.Errorf("effect %v and naive %v, want 1 and 2", effect, naive)
+	}
+}
+
+// A forest may give a patient no chance of what he got.
+func TestOverlapOfNoChance(t *testing.T) {
+	three := []string{"none", "a", "b"}
+	xs := []treatment.Row{{0}, {1}, {1}, {2}, {3}, {2}}
+	ys := []treatment.Outcome{{Arm: 0}, {Arm: 0}, {Arm: 1}, {Arm: 1}, {Arm: 2}, {Arm: 0}}
+	chance := [][]float64{{0, 0, 1}, {0.4, 0.3, 0.3}, {0.3, 0.4, 0.3}, {0.3, 0.3, 0.4}, {0.3, 0.3, 0.4}, {0.4, 0.3, 0.3}}
+	r, err := treatment.Overlap(xs, ys, chance, three, nil, 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := metric(t, r, "overlap_a").Value; got != 0.8 {
+		t.Errorf("overlap %v, want 4 of 5", got)
+	}
+	for _, name := range []string{"effective_patients_a", "largest_difference_after_a"} {
+		if got := float64(metric(t, r, name).Value); !(got > 0 && got < 10) {
+			t.Errorf("%s %v", name, got)
+		}
+	}
+	if _, err := treatment.Overlap(xs, ys, chance, three, nil, 0); err == nil {
+		t.Error("a least chance of 0: got no error")
+	}
+}
+
 // Balance of four patients by hand: means 1 apart before weighting and 0.85 after,
-// in deviations of ½.
+// in deviations of √½.
 func TestBalanceByHand(t *testing.T) {
 	xs := []treatment.Row{{0}, {1}, {1}, {2}}
 	ys := []treatment.Outcome{{Arm: 0}, {Arm: 0}, {Arm: 1}, {Arm: 1}}
 	chance := [][]float64{{0.75, 0.25}, {0.25, 0.75}, {0.25, 0.75}, {0.5, 0.5}}
-	table, before, after := treatment.Balance(xs, ys, chance, arms, 1, nil)
+	table, before, after := treatment.Balance(xs, ys, chance, arms, 1, nil, 0.05)
 	// Weighted means: (0·4/3 + 1·4) / (4/3 + 4) = 0.75 and (1·4/3 + 2·2) / (4/3 + 2) = 1.6.
-	if math.Abs(before-2) > 1e-12 || math.Abs(after-1.7) > 1e-12 || table.Rows[0][0] != "x0" {
+	if math.Abs(before-math.Sqrt2) > 1e-12 || math.Abs(after-0.85*math.Sqrt2) > 1e-12 || table.Rows[0][0] != "x0" {
 		t.Errorf("before %v, after %v, %q", before, after, table.Rows)
 	}
 	// Where an arm has one value and the other another, nobody can be compared.
-	if _, before, after = treatment.Balance([]treatment.Row{{0}, {0}, {1}, {1}}, ys, chance, arms, 1, nil); !math.IsInf(before, 1) || !math.IsInf(after, 1) {
+	if _, before, after = treatment.Balance([]treatment.Row{{0}, {0}, {1}, {1}}, ys, chance, arms, 1, nil, 0.05); !math.IsInf(before, 1) || !math.IsInf(after, 1) {
 		t.Errorf("of arms apart: before %v, after %v", before, after)
 	}
 }

@@ -114,7 +114,7 @@ func (s *state) explain(ctx context.Context, c Config, x Row, arm int, a Answer,
 		return plus(s.Effect[arm-1], x)
 	case s.Gained != nil:
 		// The weight of the two views is held at the patient's own.
-		chance := a.Propensity[arm] / (a.Propensity[0] + a.Propensity[arm])
+		chance := versus(a.Propensity, arm)
 		if err := add(s.Gained[arm-1].Control, x, chance); err != nil {
 			return err
 		}

@@ -135,7 +135,7 @@ func (f *fitting) forests(s *state) error {
 			if o.Arm != 0 && o.Arm != k {
 				continue
 			}
-			chance := propensity[i][k] / (propensity[i][0] + propensity[i][k])
+			chance := versus(propensity[i], k)
 			expected := (1-chance)*outcome[i][0] + chance*outcome[i][k]
 			got := 0.0
 			if o.Arm == k {
@@ -187,29 +187,6 @@ func (f *fitting) rule(s *state) error {
 			s.Rule.Values[i] *= -1
 		}
 	}
-	// Standard errors of the effects in each leaf.
-	leaves := make([][]int, len(s.Rule.Nodes))
-	for i := range x {
-		leaf := s.Rule.Leaf(x[i])
-		leaves[leaf] = append(leaves[leaf], i)
-	}
-	s.StdErr = make([][]float64, len(s.Rule.Nodes))
-	for leaf, in := range leaves {
-		if len(in) == 0 {
-			continue
-		}
-		s.StdErr[leaf] = make([]float64, len(f.cfg.Arms))
-		mean := s.Rule.Value(leaf)
-		for k := 1; k < len(f.cfg.Arms); k++ {
-			var squares float64
-			for _, i := range in {
-				d := scores[i][k] - scores[i][0] - (mean[k] - mean[0])
-				squares += d * d
-			}
-			n := float64(len(in))
-			s.StdErr[leaf][k] = math.Sqrt(squares / max(1, n-1) / n)
-		}
-	}
 	return nil
 }
 
@@ -242,7 +219,6 @@ func (s *state) expect(ctx context.Context, c Config, xs []Row) ([]Answer, error
 			for k := range c.Arms {
 				answers[i].Effect[k] = answers[i].Expected[k] - answers[i].Expected[0]
 			}
-			answers[i].StdErr = s.StdErr[leaf]
 		}
 		return answers, nil
 	case s.One != nil:
@@ -286,7 +262,7 @@ func (s *state) expect(ctx context.Context, c Config, xs []Row) ([]Answer, error
 				return nil, err
 			}
 			for i := range xs {
-				chance := chances[i][k+1] / (chances[i][0] + chances[i][k+1])
+				chance := versus(chances[i], k+1)
 				effect(k+1, i, chance*control[i]+(1-chance)*treated[i])
 			}
 		}

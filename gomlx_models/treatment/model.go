@@ -64,7 +64,6 @@ type state struct {
 	Gained  []gain           `json:"gained,omitempty"`  // x-learner: of each later arm
 	Forests []*causal.Forest `json:"forests,omitempty"` // of each later arm
 	Rule    *tree.Tree       `json:"rule,omitempty"`    // policy tree; its values are expected outcomes
-	StdErr  [][]float64      `json:"std_err,omitempty"` // policy tree: of the effects in each node
 
 	network  *fit.Network // of TARNet and its resamples: see Config.graph
 	compiled sync.Map     // of each arm, the graph that explains its effect
@@ -303,6 +302,9 @@ func (m *Model) Predict(ctx context.Context, xs []Row) ([]Answer, error) {
 // PredictFrame returns an answer for each row of a table, which Config.Pipeline
 // turns into what the model reads.
 func (m *Model) PredictFrame(ctx context.Context, frame *table.Frame) ([]Answer, error) {
+	if m.config.Pipeline == nil {
+		return nil, errors.New("treatment: there is no Pipeline to read a table with: set it in Config, or call Predict with rows")
+	}
 	xs, err := m.config.Pipeline.Transform(frame)
 	if err != nil {
 		return nil, fmt.Errorf("treatment: %w", err)

@@ -253,6 +253,15 @@ func doublyRobust(ys []Outcome, propensity, outcome [][]float64) [][]float64 {
 	return out
 }
 
+// versus returns the chance of arm k of a patient who gets it or the first: ½ if there
+// was none of either, as a forest may say.
+func versus(chances []float64, k int) float64 {
+	if chances[0]+chances[k] == 0 {
+		return 0.5
+	}
+	return chances[k] / (chances[0] + chances[k])
+}
+
 // comparable returns the rows whose chance of every arm is at least the least.
 func comparable(propensity [][]float64, least float64) (rows []int) {
 	for i, p := range propensity {

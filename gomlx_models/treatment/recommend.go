@@ -37,14 +37,14 @@ func (m *Model) recommend(x Row, a *Answer) {
 	if a.Propensity[0] < c.Overlap {
 		against = None
 	}
-	reason := fmt.Sprintf("expected %.4g with %s, %.4g with %s", a.Expected[best], c.Arms[best], a.Expected[second], c.Arms[second])
+	reason := fmt.Sprintf("expected %s with %s, %s with %s", significant(a.Expected[best], 4), c.Arms[best], significant(a.Expected[second], 4), c.Arms[second])
 	if a.StdErr != nil && against != None {
 		k := max(best, against)
 		low, high, _ := a.Interval(k)
 		if best == 0 {
 			low, high = -high, -low
 		}
-		reason += fmt.Sprintf("; difference from %s %.3g (95 %% interval %.3g to %.3g)", c.Arms[against], (low+high)/2, low, high)
+		reason += fmt.Sprintf("; difference from %s %s (95 %% interval %s to %s)", c.Arms[against], significant((low+high)/2, 3), significant(low, 3), significant(high, 3))
 		if c.Sure && low <= 0 && high >= 0 {
 			a.Reason = reason + ", which may be none"
 			return

@@ -176,6 +176,10 @@ func TestCounterfactual(t *testing.T) {
 	if _, _, err := m.Counterfactual(t.Context(), treatment.Row{0, 0, 0}, []treatment.Action{{Column: 2}}); !errors.Is(err, treatment.ErrNoChange) {
 		t.Errorf("noise alone: got %v", err)
 	}
+	// Nobody learnt from was as old as this patient may become.
+	if changes, _, err := m.Counterfactual(t.Context(), treatment.Row{0, 0, 0}, []treatment.Action{{Column: 1, Low: 10, High: 20}}); !errors.Is(err, treatment.ErrNoChange) {
+		t.Errorf("ages of 10 to 20: got %+v, %v", changes, err)
+	}
 }
 
 func TestComparable(t *testing.T) {
@@ -193,9 +197,17 @@ func TestComparable(t *testing.T) {
 	if of, _ = treatment.Comparable(d, treatment.Row{1.1, 1}, 2, 2, []float64{1, 0}); of[1][0].Row != 3 {
 		t.Errorf("with the second column left out: got %+v", of[1])
 	}
-	if _, err := treatment.Comparable(d, treatment.Row{1}, 2, 1, nil); err == nil {
-		t.Error("a row of another width: got no error")
+	wrong := func(d treatment.Dataset, x treatment.Row, arms, k int, weight []float64, says string) {
+		t.Helper()
+		if _, err := treatment.Comparable(d, x, arms, k, weight); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want an error that says %q", err, says)
+		}
 	}
+	wrong(d, treatment.Row{1}, 2, 1, nil, "row 0 has 2 columns")
+	wrong(d, treatment.Row{1, 0}, 2, 1, []float64{1}, "1 weights for 2 columns")
+	wrong(d, treatment.Row{1, 0}, 2, -1, nil, "-1 patients")
+	wrong(treatment.Dataset{X: [][]float64{{1, 0}, {1}}, Y: d.Y[:2]}, treatment.Row{1, 0}, 2, 1, nil, "row 1 has 1 columns")
+	wrong(treatment.Dataset{X: d.X}, treatment.Row{1, 0}, 2, 1, nil, "4 rows with 0 outcomes")
 }
 
 func TestSchema(t *testing.T) {
@@ -217,6 +229,15 @@ func TestSchema(t *testing.T) {
 	e := s.ByDomain(models.Explanation{Names: []string{"height", "smoking", "smoking is missing", "CYP2D6 activity"}, Values: []float64{1, 2, 3, 4}})
 	if want := []float64{4, 5, 0, 1}; !slices.Equal(e.Values, want) {
 		t.Errorf("by domain %v, want %v", e.Values, want)
+	}
+	s[2].Domain = ""
+	e = s.ByDomain(models.Explanation{Names: []string{"height", "CYP2D6 activity", "not in the schema"}, Values: []float64{1, 2, 4}})
+	if want := []float64{0, 0, 0, 1, 6}; !slices.Equal(e.Values, want) || e.Names[4] != "other" || e.Shape[0] != 5 {
+		t.Errorf("of no domain: %+v, want %v", e, want)
+	}
+	empty := &table.Frame{Columns: []table.Column{table.CategoryColumn("height", []string{"", ""})}}
+	if err := s[:1].Check(empty); err == nil || !strings.Contains(err.Error(), "height is in cm, and the column holds no value at all") {
+		t.Errorf("a column without values: got %v", err)
 	}
 	if got := s.Actions([]string{"CYP2D6 activity", "smoking"}); len(got) != 1 || got[0].Column != 1 {
 		t.Errorf("actions %+v", got)

@@ -1,6 +1,7 @@
 package treatment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ const (
 	Environment Domain = "environment"
 	Clinical    Domain = "clinical"
 )
+
+// elsewhere is the domain of features of which the schema says none.
+const elsewhere Domain = "other"
 
 // Variable is a column of a table with what a number alone does not say.
 type Variable struct {
@@ -44,7 +48,7 @@ func (s Schema) Check(frame *table.Frame) error {
 			return fmt.Errorf("treatment: %w", err)
 		}
 		if v.Unit != "" && c.Kind != table.Number {
-			return fmt.Errorf("treatment: %s is in %s, and the column holds text, such as %q", v.Name, v.Unit, c.Levels[0])
+			return fmt.Errorf("treatment: %s is in %s, and the column holds %s", v.Name, v.Unit, text(c))
 		}
 		if v.High <= v.Low || c.Kind != table.Number {
 			continue
@@ -56,6 +60,14 @@ func (s Schema) Check(frame *table.Frame) error {
 		}
 	}
 	return nil
+}
+
+// text says what a column of categories holds.
+func text(c *table.Column) string {
+	if len(c.Levels) == 0 {
+		return "no value at all"
+	}
+	return fmt.Sprintf("text, such as %q", c.Levels[0])
 }
 
 // Describe shows the variables with their units.
@@ -93,16 +105,20 @@ func (s Schema) Of(feature string) (Variable, bool) {
 
 // ByDomain adds up an explanation's values by domain: how much of the effect is in
 // the genes, and how much in how and where the patient lives. They still add up to
-// the effect.
+// the effect: features of which the schema names no domain are "other", if there
+// are any.
 func (s Schema) ByDomain(e models.Explanation) models.Explanation {
 	domains := []Domain{Genome, Lifestyle, Environment, Clinical}
 	values := make([]float64, len(domains))
 	for j, name := range e.Names {
-		domain := Clinical
-		if v, ok := s.Of(name); ok {
-			domain = v.Domain
+		v, _ := s.Of(name)
+		domain := cmp.Or(v.Domain, elsewhere)
+		k := slices.Index(domains, domain)
+		if k < 0 {
+			k = len(domains)
+			domains, values = append(domains, domain), append(values, 0)
 		}
-		values[slices.Index(domains, domain)] += e.Values[j]
+		values[k] += e.Values[j]
 	}
 	out := e
 	out.Names, out.Values, out.Shape = nil, values, []int{len(values)}
@@ -113,7 +129,8 @@ func (s Schema) ByDomain(e models.Explanation) models.Explanation {
 }
 
 // Actions returns the features that a patient can change, within what is plausible.
-// Only columns of numbers that are features as they are can be tried.
+// Only columns of numbers that are features as they are can be tried: of a pipeline
+// that scales them, limits would be in other units than the rows.
 func (s Schema) Actions(features []string) []Action {
 	var out []Action
 	for j, name := range features {

@@ -19,6 +19,7 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/fit"
 	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
+	"github.com/assay-ml/assay/gomlx_models/table"
 	"github.com/assay-ml/assay/gomlx_models/treatment"
 	"github.com/assay-ml/assay/gomlx_models/treatment/causal"
 	"github.com/assay-ml/assay/gomlx_models/tree"
@@ -261,10 +262,12 @@ func TestResamples(t *testing.T) {
 	if share := covered / 400; share < 0.8 {
 		t.Errorf("%.3f of the intervals cover the effect", share)
 	}
-	cfg = small(treatment.TARNet, 1)
-	cfg.Sure = true
-	if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), "needs standard errors") {
-		t.Errorf("got %v, want that TARNet has no standard errors", err)
+	for method, says := range map[treatment.Method]string{treatment.TARNet: "needs standard errors", treatment.PolicyTree: "has no standard errors"} {
+		cfg = small(method, 1)
+		cfg.Sure = true
+		if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v, want an error that says %q", method, err, says)
+		}
 	}
 }
 
@@ -462,6 +465,28 @@ func TestMissingValues(t *testing.T) {
 	}
 	f("", trees, trees)
 	f("row 3: age is missing, which the outcome's mean model does not take", trees, line)
+}
+
+// A model without a pipeline says that Predict takes rows.
+func TestPredictFrameWithoutPipeline(t *testing.T) {
+	d, _ := cohort(60, 1)
+	cfg := small(treatment.TLearner, 1)
+	cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
+	doser := treatment.NewDoser(treatment.DoseConfig{Model: cfg.Outcome})
+	doses := make([]float64, d.Len())
+	for i, x := range d.X {
+		doses[i] = math.Exp(x[0])
+	}
+	if err := doser.Fit(t.Context(), models.Dataset[treatment.Row, float64]{X: d.X, Y: doses}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := fitted(t, cfg, d).PredictFrame(t.Context(), &table.Frame{})
+	_, doseErr := doser.PredictFrame(t.Context(), &table.Frame{})
+	for _, err := range []error{err, doseErr} {
+		if err == nil || !strings.Contains(err.Error(), "call Predict with rows") {
+			t.Errorf("got %v, want a word on Predict", err)
+		}
+	}
 }
 
 // The picture of a rule says of each node which arm is best there.

@@ -9,12 +9,16 @@ import (
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/table"
+	"github.com/assay-ml/assay/gomlx_models/tune"
 )
 
-// Candidate is a configuration with a name to tell it by.
-type Candidate struct {
-	Name   string
-	Config Config
+// Candidate is a configuration with a name to tell it by. tune.Grid and
+// tune.Random make many.
+type Candidate = tune.Candidate[Config]
+
+// tuning returns the table of what was found of candidates, yet without rows.
+func tuning(by string, columns ...string) models.Table {
+	return models.Table{Kind: "tuning", Title: "Candidates by the error of " + by + " on inner folds", Columns: append([]string{"candidate"}, columns...)}
 }
 
 // Tune fits every candidate on inner folds of the training rows, and returns the
@@ -22,7 +26,7 @@ type Candidate struct {
 // held out, with a table of all. Among models, that error orders them as the error
 // against the truth does, plus a constant. Judge the one chosen on other rows.
 func Tune(ctx context.Context, train Dataset, candidates []Candidate, folds int) (Candidate, models.Table, error) {
-	t := models.Table{Kind: "tuning", Title: "Candidates on inner folds", Columns: []string{"candidate", "error of effects", "value of its policy"}}
+	t := tuning("effects", "error of effects", "value of its policy")
 	if len(candidates) == 0 {
 		return Candidate{}, t, errors.New("treatment: tune: there are no candidates")
 	}
@@ -63,7 +67,7 @@ func Tune(ctx context.Context, train Dataset, candidates []Candidate, folds int)
 		}
 		n := float64(len(kept))
 		squares /= n * float64(len(first.Arms)-1)
-		t.Rows = append(t.Rows, []string{candidate.Name, fmt.Sprintf("%.5g", squares), fmt.Sprintf("%.4g", value/n)})
+		t.Rows = append(t.Rows, []string{candidate.Name, significant(squares, 5), significant(value/n, 4)})
 		if c == 0 || squares < least {
 			best, least = c, squares
 		}
