@@ -10,6 +10,8 @@ import (
 var (
 	// ErrNotFound is returned for a run, series or artifact that is not there.
 	ErrNotFound = errors.New("not found")
+	// ErrAmbiguous is returned for the beginning of several runs' ids.
+	ErrAmbiguous = errors.New("it could be")
 	// ErrEnded is returned by the methods of a Writer after End.
 	ErrEnded = errors.New("the run has ended: use Resume to add to it")
 	// ErrNewer is returned by Open for a file that a later assay wrote.

@@ -96,7 +96,7 @@ func (s *Store) Resolve(ctx context.Context, prefix string) (RunID, error) {
 	case len(ids) > most:
 		ids[most] = "…"
 	}
-	return "", fmt.Errorf("run %q: it could be %s", prefix, strings.Join(ids, ", "))
+	return "", fmt.Errorf("run %q: %w %s", prefix, ErrAmbiguous, strings.Join(ids, ", "))
 }
 
 // Run returns a run.
