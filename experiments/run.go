@@ -246,13 +246,17 @@ func (r *Run) Plan(steps int64) { r.planned.Store(steps) }
 // metrics of the run under the report's name: "test.auc". Its figures need not be
 // recorded: pages draw them from the report.
 //
-// It takes what an Evaluate function returns, a report and an error, and returns
-// that error if there is one:
+// A report that does not fit together is an error (models.Report.Check). It takes
+// what an Evaluate function returns, a report and an error, and returns that error if
+// there is one:
 //
 //	return run.Report(imaging.Evaluate(probs, data.Test))
 func (r *Run) Report(report models.Report, evaluation ...error) error {
 	if err := errors.Join(evaluation...); err != nil {
 		return err
+	}
+	if err := report.Check(); err != nil {
+		return fmt.Errorf("report %s: %w", report.Name, err)
 	}
 	b, err := json.Marshal(report)
 	if err != nil {
