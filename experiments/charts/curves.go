@@ -179,9 +179,16 @@ func lonely(data []point) bool {
 // without lines: the lower edge, and on it the height of the band.
 func addBand(chart *charts.Line, line Line, o CurveOptions) {
 	low, height := make([]point, len(line.X)), make([]point, len(line.X))
+	floor := math.Inf(-1)
+	if o.LogY {
+		// An edge at 0 or below is beyond the axis: the band goes down to the lowest
+		// place that there is.
+		floor = smallestPositive(line.Y, line.Low)
+	}
 	for i, x := range line.X {
-		low[i] = place(x, line.Low[i], o)
-		height[i] = place(x, line.High[i]-line.Low[i], o)
+		edge := max(line.Low[i], floor)
+		low[i] = place(x, edge, o)
+		height[i] = place(x, line.High[i]-edge, o)
 	}
 	stack := "band " + line.Name
 	none := &opts.LineStyle{Opacity: opts.Float(0)}
@@ -201,6 +208,20 @@ func addBand(chart *charts.Line, line Line, o CurveOptions) {
 			}
 		}))
 	}
+}
+
+// smallestPositive returns the smallest of the positive numbers in lists, NaN if
+// there are none.
+func smallestPositive(lists ...[]float64) float64 {
+	smallest := math.NaN()
+	for _, list := range lists {
+		for _, v := range list {
+			if v > 0 && finite(v) && !(v >= smallest) {
+				smallest = v
+			}
+		}
+	}
+	return smallest
 }
 
 // place returns the point, as a gap if a log axis has no room for it.

@@ -3,6 +3,7 @@ package charts
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,7 +118,7 @@ func effectsFigure(id string, t models.Table) (Figure, bool) {
 		return policiesFigure(id, t.Title, table, values), true
 	case "dose by genotype":
 		values := numbers(4)
-		if values == nil {
+		if values == nil || slices.ContainsFunc(t.Rows, func(row []string) bool { return len(row) < 6 }) {
 			return Figure{}, false
 		}
 		return genotypesFigure(id, t.Title, table, values), true

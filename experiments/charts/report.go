@@ -230,7 +230,7 @@ func metricsFigure(r models.Report) Figure {
 
 // Interval writes an interval for people, or nothing where there is none.
 func Interval(low, high float64) string {
-	if !finite(low) || !finite(high) {
+	if math.IsNaN(low) || math.IsNaN(high) {
 		return ""
 	}
 	return Format(low) + " – " + Format(high)

@@ -48,7 +48,7 @@ func Scatter(id, title, xName, yName string, logX bool, dots []Dot) Figure {
 }
 
 // Way is one run's path through the axes of Parallel, one value an axis: a
-// number, or text on an axis of text.
+// number, text on an axis of text, or nil where the run has none.
 type Way struct {
 	Name   string
 	Color  string

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -18,7 +19,7 @@ import (
 func trend(cut []store.Bucket, place ends, a Axes) charts.Line {
 	if a.Smooth > 0 {
 		lines := draw(charts.Line{}, cut, place, a)
-		return lines[len(lines)-1]
+		return rising(lines[len(lines)-1])
 	}
 	var line charts.Line
 	for _, b := range cut {
@@ -27,14 +28,33 @@ func trend(cut []store.Bucket, place ends, a Axes) charts.Line {
 			line.X, line.Y = append(line.X, (first+last)/2), append(line.Y, b.Mean)
 		}
 	}
-	return line
+	return rising(line)
+}
+
+// rising returns the points of a curve in order of x, of those at one place the
+// last: a run that was resumed passes steps a second time.
+func rising(line charts.Line) charts.Line {
+	order := make([]int, len(line.X))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(line.X[a], line.X[b]) })
+	out := line
+	out.X, out.Y = nil, nil
+	for k, i := range order {
+		if k+1 < len(order) && line.X[order[k+1]] == line.X[i] {
+			continue
+		}
+		out.X, out.Y = append(out.X, line.X[i]), append(out.Y, line.Y[i])
+	}
+	return out
 }
 
 // band returns the mean of the curves of one group with its 95 % interval by
 // Student's t, at up to 200 places where any of them has a point. A curve counts
 // between its first and its last point. Where there is one curve only the band
 // has no width.
-func band(group string, runs []charts.Line) charts.Line {
+func band(group string, style charts.Style, runs []charts.Line) charts.Line {
 	var xs []float64
 	for _, run := range runs {
 		xs = append(xs, run.X...)
@@ -47,7 +67,7 @@ func band(group string, runs []charts.Line) charts.Line {
 	if len(runs) == 1 {
 		name = group
 	}
-	out := charts.Line{Name: name, Color: charts.Color(group)}
+	out := charts.Line{Name: name, Color: style.Color, Dash: style.Dash}
 	for i := 0; i < len(xs); i += every {
 		var values []float64
 		for _, run := range runs {
@@ -70,8 +90,8 @@ func band(group string, runs []charts.Line) charts.Line {
 	return out
 }
 
-// at returns the value of a curve at x, on the straight line between the points
-// beside it.
+// at returns the value of a curve, whose x rises, at x: on the straight line
+// between the points beside it.
 func at(line charts.Line, x float64) (float64, bool) {
 	i := sort.SearchFloat64s(line.X, x)
 	switch {

@@ -52,7 +52,7 @@ func (set *Set) Curves(ctx context.Context, a Axes, metrics ...string) (charts.F
 	buckets := min(max(2000/(len(runs)*len(metrics)), 40), 400)
 	var lines []charts.Line
 	means := map[string][]charts.Line{} // of the runs of a group, if bands are wanted
-	odd := 0
+	odd, low := 0, false
 	for i, run := range runs {
 		for j, metric := range metrics {
 			m, ok := run.Metrics[metric]
@@ -60,6 +60,9 @@ func (set *Set) Curves(ctx context.Context, a Axes, metrics ...string) (charts.F
 				continue
 			}
 			odd += int(m.NaNs + m.PosInfs + m.NegInfs)
+			if a.LogY && m.Min <= 0 {
+				low = true
+			}
 			line := charts.Line{Name: lineName(run, metric, len(runs), len(metrics)), Color: styles[i].Color, Dash: styles[i].Dash}
 			if j > 0 && len(runs) == 1 {
 				line.Color = charts.Contrast(line.Color)
@@ -85,12 +88,16 @@ func (set *Set) Curves(ctx context.Context, a Axes, metrics ...string) (charts.F
 			lines = append(lines, draw(line, cut, ends, a)...)
 		}
 	}
-	for _, group := range slices.Sorted(maps.Keys(means)) {
-		lines = append(lines, band(group, means[group]))
+	groups := slices.Sorted(maps.Keys(means))
+	for i, style := range charts.Styles(groups) {
+		lines = append(lines, band(groups[i], style, means[groups[i]]))
 	}
 	title := strings.Join(metrics, ", ")
 	if odd > 0 {
 		title += fmt.Sprintf(" · %d not finite", odd)
+	}
+	if low {
+		title += " · values of 0 and below have no place on a log axis"
 	}
 	xName := map[string]string{"step": "step", "relative": "seconds", "wall": "-"}[cmp.Or(a.X, "step")]
 	if metric, ok := a.metric(); ok {
@@ -178,6 +185,7 @@ func endsOf(ctx context.Context, s *store.Store, run store.Run, a Axes) (ends, e
 		}
 		x.X, x.Y = append(x.X, float64(b.FirstStep), float64(b.LastStep)), append(x.Y, b.First, b.Last)
 	}
+	x = rising(x)
 	place := func(step int64) float64 {
 		if value, ok := at(x, float64(step)); ok {
 			return value

@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,7 +57,7 @@ func TestTexts(t *testing.T) {
 }
 
 func TestBandIsTheMeanWithStudentsInterval(t *testing.T) {
-	got := band("g", []charts.Line{
+	got := band("g", charts.Style{Color: "#000000"}, []charts.Line{
 		{X: []float64{0, 2}, Y: []float64{1, 1}},
 		{X: []float64{0, 1, 2}, Y: []float64{2, 2, 2}},
 		{X: []float64{0, 2}, Y: []float64{3, 3}},
@@ -139,6 +141,68 @@ func TestWindowKeepsTheRestOfTheCurve(t *testing.T) {
 		}
 		if count != 1000 || cut[0].FirstStep != 0 || cut[len(cut)-1].LastStep != 999 {
 			t.Errorf("%v: %d points from step %d to %d, want all 1000", steps, count, cut[0].FirstStep, cut[len(cut)-1].LastStep)
+		}
+	}
+}
+
+// A run that was resumed passes steps twice: what it said last counts, once.
+func TestBandOfAResumedRun(t *testing.T) {
+	resumed := rising(charts.Line{X: []float64{0, 1, 2, 3, 2, 3, 4}, Y: []float64{0, 1, 9, 9, 2, 3, 4}})
+	got := band("g", charts.Style{}, []charts.Line{resumed, {X: []float64{0, 1, 2, 3, 4}, Y: []float64{0, 1, 2, 3, 4}}})
+	if want := []float64{0, 1, 2, 3, 4}; !slices.Equal(got.X, want) || !slices.Equal(got.Y, want) || !slices.Equal(got.Low, want) {
+		t.Errorf("at %v: %v, from %v; want %v, where both runs are", got.X, got.Y, got.Low, want)
+	}
+}
+
+// Groups are told apart as runs are, also where their names have one colour.
+func TestGroupsLookDifferent(t *testing.T) {
+	s := openStore(t)
+	var runs []store.Run
+	for i := range 20 { // more than there are colours
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: "e", Group: fmt.Sprint("group ", i)})
+		must(t, err)
+		must(t, w.Step(0, []string{"m"}, []float64{0}), w.Step(1, []string{"m"}, []float64{1}), w.End(store.Finished, ""))
+		run, err := s.Run(t.Context(), w.ID())
+		must(t, err)
+		runs = append(runs, run)
+	}
+	figure, err := Of(s, runs).Curves(t.Context(), Axes{Bands: true}, "m")
+	must(t, err)
+	var option struct {
+		Series []struct {
+			Name, Stack, Color string
+			LineStyle          struct{ Type string }
+		}
+	}
+	must(t, json.Unmarshal(figure.Option, &option))
+	seen := map[charts.Style]string{}
+	for _, line := range option.Series {
+		style := charts.Style{Color: line.Color, Dash: line.LineStyle.Type}
+		if line.Stack != "" {
+			continue // an edge of a band
+		}
+		if seen[style] != "" {
+			t.Errorf("%s and %s are both %v", seen[style], line.Name, style)
+		}
+		seen[style] = line.Name
+	}
+	if len(seen) != len(runs) {
+		t.Errorf("%d lines, want one a group", len(seen))
+	}
+}
+
+func TestLogAxisSaysWhatItCannotShow(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	must(t, w.Step(0, []string{"m", "n"}, []float64{1, 1}), w.Step(1, []string{"m", "n"}, []float64{0, 2}), w.End(store.Finished, ""))
+	run, err := s.Run(t.Context(), w.ID())
+	must(t, err)
+	for metric, want := range map[string]bool{"m": true, "n": false} {
+		figure, err := Of(s, []store.Run{run}).Curves(t.Context(), Axes{LogY: true}, metric)
+		must(t, err)
+		if strings.Contains(figure.Title, "no place on a log axis") != want {
+			t.Errorf("%s is called %q", metric, figure.Title)
 		}
 	}
 }

@@ -26,6 +26,7 @@ type Rank struct {
 type Dependence struct {
 	Metric     string
 	Runs       int // that have it
+	Drawn      int // of them in the figures, the first
 	Ranks      []Rank
 	Importance *Importance     // nil of too few runs
 	Figures    []charts.Figure // all params in one, then one each; nil of fewer than two runs
@@ -82,13 +83,18 @@ func (set *Set) Dependence(ctx context.Context, metric string) (v Dependence, er
 	const axes, ways, dots = 8, 200, 6 // what one can still tell apart
 	axisNames := names[:min(len(names), axes)]
 	var paths []charts.Way
-	for _, run := range runs[:min(len(runs), ways)] {
+	v.Drawn = min(len(runs), ways)
+	for _, run := range runs[:v.Drawn] {
 		way := charts.Way{Name: run.Name, Color: charts.Color(string(run.ID))}
 		for _, name := range axisNames {
-			if x, ok := numberOf(run.Params[name]); ok && numeric(runs, name) {
+			value, known := run.Params[name]
+			switch x, ok := numberOf(value); {
+			case !known:
+				way.Values = append(way.Values, nil)
+			case ok && numeric(runs, name):
 				way.Values = append(way.Values, x)
-			} else {
-				way.Values = append(way.Values, short(ValueText(run.Params[name])))
+			default:
+				way.Values = append(way.Values, short(ValueText(value)))
 			}
 		}
 		way.Values = append(way.Values, result(run))
@@ -105,7 +111,7 @@ func (set *Set) Dependence(ctx context.Context, metric string) (v Dependence, er
 		}
 		var points []charts.Dot
 		low, high := math.Inf(1), math.Inf(-1)
-		for _, run := range runs[:min(len(runs), ways)] {
+		for _, run := range runs[:v.Drawn] {
 			if x, ok := numberOf(run.Params[rank.Name]); ok {
 				points = append(points, charts.Dot{Name: run.Name, Color: charts.Color(string(run.ID)), X: x, Y: result(run)})
 				low, high = min(low, x), max(high, x)

@@ -16,6 +16,7 @@ import (
 // Importance is how much each of some params tells of a metric, all others at
 // hand: what shuffling the param among the runs costs a random forest.
 type Importance struct {
+	Runs   int             // that the forest was grown on, the latest
 	R2     float64         // of the forest, of runs that it has not seen
 	Params []models.Metric // R² lost by shuffling each, with the middle 95 % of repeats
 }
@@ -74,7 +75,7 @@ func importanceOf(ctx context.Context, runs []store.Run, names []string, result 
 		}
 		return score.R2(ys, predicted), nil
 	}
-	var found Importance
+	found := Importance{Runs: len(runs)}
 	var err error
 	if found.R2, err = r2(xs); err != nil {
 		return nil, err

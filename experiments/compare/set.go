@@ -82,11 +82,22 @@ func Reports(ctx context.Context, s *store.Store, id store.RunID) ([]models.Repo
 	}
 	reports := make([]models.Report, len(kept))
 	for i, k := range kept {
-		if err := json.Unmarshal(k.Data, &reports[i]); err != nil {
-			return nil, fmt.Errorf("run %s: report %s: %w", id, k.Name, err)
+		if reports[i], err = ReadReport(k); err != nil {
+			return nil, fmt.Errorf("run %s: %w", id, err)
 		}
 	}
 	return reports, nil
+}
+
+// ReadReport reads a report as a run recorded it.
+func ReadReport(kept store.Report) (r models.Report, err error) {
+	if err := json.Unmarshal(kept.Data, &r); err != nil {
+		return r, fmt.Errorf("report %s: %w", kept.Name, err)
+	}
+	if err := r.Check(); err != nil {
+		return r, fmt.Errorf("report %s: %w", kept.Name, err)
+	}
+	return r, nil
 }
 
 // Judged returns what judging the runs found, those judged on the same data set
