@@ -86,7 +86,7 @@ func compareCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = web.WriteCompare(c.Context(), f, s, ids)
+			err = web.WriteCompare(c.Context(), f, s, ids, false)
 			if err := errors.Join(err, f.Close()); err != nil {
 				return failure{err}
 			}

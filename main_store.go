@@ -232,16 +232,17 @@ func exportHTML(c *cobra.Command, s *store.Store, path string, ids []store.RunID
 		return errors.New("--html needs what to write: assay export --html FILE.html RUN..., or --experiment E")
 	}
 	ctx := c.Context()
+	folder := filepath.Ext(path) != ".html"
 	together := func(w io.Writer) error {
 		switch len(ids) {
 		case 0:
-			return web.WriteExperiment(ctx, w, s, experiment)
+			return web.WriteExperiment(ctx, w, s, experiment, folder)
 		case 1:
 			return web.WriteRun(ctx, w, s, ids[0])
 		}
-		return web.WriteCompare(ctx, w, s, ids)
+		return web.WriteCompare(ctx, w, s, ids, folder)
 	}
-	if filepath.Ext(path) == ".html" {
+	if !folder {
 		return writePage(path, together)
 	}
 	// A folder, with a page for each run beside that of all.

@@ -105,10 +105,15 @@ func picturesBeside(ctx context.Context, s *store.Store, runs []styledRun, insid
 	return rows, nil
 }
 
+// artifactURL is the address of an artifact. Every segment of its name is escaped by
+// itself, so that no name is a way out of the folder.
+func artifactURL(id store.RunID, name string) template.URL {
+	return template.URL("/run/" + string(id) + "/artifact/" + url.PathEscape(name))
+}
+
 func pictureSource(ctx context.Context, s *store.Store, id store.RunID, a store.Artifact, inside bool) (template.URL, error) {
 	if !inside {
-		u := url.URL{Path: "/run/" + string(id) + "/artifact/" + a.Name}
-		return template.URL(u.EscapedPath()), nil
+		return artifactURL(id, a.Name), nil
 	}
 	if a.Size > pictureEmbedded {
 		return "", nil

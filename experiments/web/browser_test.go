@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,7 +239,7 @@ func TestBrowserFileFromDiskWithoutNetwork(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "compare.html")
 	f, err := os.Create(file)
 	must(t, err)
-	must(t, WriteCompare(t.Context(), f, s, ids[:3]), f.Close())
+	must(t, WriteCompare(t.Context(), f, s, ids[:3], false), f.Close())
 	b := open(t)
 	b.do(chromedp.Navigate("file://"+file), until(allDrawn))
 	b.picture("file")
@@ -372,7 +375,7 @@ func TestBrowserTableScrollsOn(t *testing.T) {
 	const rows = `document.querySelectorAll("#table tr[data-run]").length`
 	b.do(chromedp.Navigate(serve(t, s, Options{})+"/runs?experiment=many"), until(`!document.querySelector(".live").hidden`))
 	for range 4 {
-		b.do(chromedp.Evaluate[chromedp.Void](`scrollTo(0, document.body.scrollHeight)`), chromedp.Sleep(100*time.Millisecond))
+		b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#table .scroll").scrollTo(0, 1e6)`), chromedp.Sleep(100*time.Millisecond))
 	}
 	b.do(until(fmt.Sprintf(rows+` === %d`, runs)), until(`!document.querySelector("nav.pages a[rel=next]")`))
 	if names := eval[int](b, `new Set([...document.querySelectorAll("#table tr[data-run]")].map((r) => r.dataset.run)).size`); names != runs {
@@ -502,4 +505,121 @@ func TestBrowserCell(t *testing.T) {
 		t.Error("an update does not take over the canvas at once, so it flickers")
 	}
 	b.picture("cell")
+}
+
+// Somebody who has no mouse stays where they are while runs come and go.
+func TestBrowserKeyboardOnALivePage(t *testing.T) {
+	s := openStore(t)
+	record := func(name string) {
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: "e", Name: name})
+		must(t, err, w.End(store.Finished, ""))
+	}
+	for _, name := range []string{"one", "two", "three"} {
+		record(name)
+	}
+	b := open(t)
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/runs"), until(`!document.querySelector(".live").hidden`))
+	const focused, marked = `document.activeElement.textContent`, `document.querySelector("tr.current a.run")?.textContent`
+	b.do(chromedp.KeyEvent("jj"), until(marked+` === "two"`), chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("a.run")].find((a) => a.textContent === "one").focus()`))
+	record("four")
+	b.do(until(`document.querySelectorAll("tr[data-run]").length === 4`))
+	if got := eval[string](b, focused); got != "one" {
+		t.Errorf("after a change the focus is on %q, want the run it was on", got)
+	}
+	if got := eval[string](b, marked); got != "two" {
+		t.Errorf("after a change the keys are about %q, want the run they were about", got)
+	}
+	// What is being copied stays.
+	b.do(chromedp.Evaluate[chromedp.Void](`getSelection().selectAllChildren(document.querySelector("a.run"))`))
+	record("five")
+	b.do(until(`document.querySelector("[data-live=count]").textContent === "1–5 of 5"`))
+	if got := eval[string](b, `getSelection().toString()`); got != "four" {
+		t.Errorf("after a change %q is selected, want four", got)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`window.same = true; getSelection().empty(); document.querySelector(".skip").focus()`), chromedp.KeyEvent(kb.Enter), until(`location.hash === "#content"`), chromedp.Sleep(100*time.Millisecond))
+	if !eval[bool](b, `window.same === true`) {
+		t.Error("the link to the content loads the page again")
+	}
+	// The list of fields tells what is chosen in it.
+	b.do(chromedp.SendKeys(chromedp.CSS("#query"), "stat"), until(`document.activeElement.ariaExpanded === "true"`))
+	if got := eval[string](b, `document.getElementById(document.activeElement.getAttribute("aria-activedescendant")).textContent`); got != "status" {
+		t.Errorf("the field says that %q is chosen", got)
+	}
+}
+
+// Rows that come as the reader scrolls on have the columns of the table, whatever
+// differs among them.
+func TestBrowserRowsKeepTheColumns(t *testing.T) {
+	s := openStore(t)
+	const early = 30
+	for i := range runsPerPage + early {
+		name, metric := "seed", "accuracy"
+		if i < early {
+			name, metric = "site", "loss"
+		}
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+		must(t, err, w.Params(map[string]store.Value{name: int64(i)}), w.Summary(metric, float64(i), math.NaN(), math.NaN()), w.End(store.Finished, ""))
+	}
+	b := open(t)
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/runs?experiment=e"), until(`!document.querySelector(".live").hidden`),
+		chromedp.Evaluate[chromedp.Void](`document.querySelector("#table .scroll").scrollTo(0, 1e6)`), until(fmt.Sprintf(`document.querySelectorAll("#table tr[data-run]").length === %d`, runsPerPage+early)))
+	// The last row is run 0: it has neither a seed nor an accuracy.
+	got := eval[[]string](b, `(() => {
+		const keys = [...document.querySelectorAll("#table th[data-key]")].map((th) => th.dataset.key);
+		const cells = [...document.querySelectorAll("#table tr[data-run]:last-child > :nth-child(n+3)")].map((c) => c.textContent);
+		return [String(keys.length === cells.length), cells[keys.indexOf("param.seed")], cells[keys.indexOf("metric.accuracy")]];
+	})()`)
+	if strings.Join(got, ",") != "true,," {
+		t.Errorf("under the heads of the first rows the last has %q, want nothing", got)
+	}
+}
+
+// A page in the background holds no connection: a browser has few.
+func TestBrowserPageInTheBackgroundRests(t *testing.T) {
+	s := openStore(t)
+	var streams atomic.Int32
+	pages := New(s, Options{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			streams.Add(1)
+			defer streams.Add(-1)
+		}
+		pages.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e", Name: "first"})
+	must(t, err, w.End(store.Finished, ""))
+	b := open(t)
+	look := func(state string) step {
+		return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`Object.defineProperty(document, "visibilityState", { value: %q, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`, state))
+	}
+	b.do(chromedp.Navigate(server.URL+"/runs"), until(`!document.querySelector(".live").hidden`), look("hidden"))
+	for wait := time.Now().Add(5 * time.Second); streams.Load() > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(wait) {
+			t.Fatal("a page in the background keeps its stream open")
+		}
+	}
+	w, err = s.Start(t.Context(), store.NewRun{Experiment: "e", Name: "second"})
+	must(t, err, w.End(store.Finished, ""))
+	b.do(look("visible"), until(`document.querySelector("a.run").textContent === "second"`), until(`!document.querySelector(".live").classList.contains("lost")`))
+}
+
+// What a run put into a figure's option does not run, also in a file that has no
+// server to forbid it.
+func TestBrowserFileRunsNoOption(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	must(t, w.Figure(store.Figure{ID: "evil", Title: "evil", Option: []byte(`{"xAxis":{"type":"category","data":["a","b"]},"yAxis":{},
+		"series":[{"type":"bar","data":[1,2],"tooltip":{"formatter":"<img src=x onerror='window.hacked=1'>"}}]}`)}), w.End(store.Finished, ""))
+	file := filepath.Join(t.TempDir(), "run.html")
+	f, err := os.Create(file)
+	must(t, err)
+	must(t, WriteRun(t.Context(), f, s, w.ID()), f.Close())
+	b := open(t)
+	b.do(chromedp.Navigate("file://"+file), until(allDrawn),
+		chromedp.Evaluate[chromedp.Void](`window.__assay.chart(document.querySelector(".assay-figure")).dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 1 })`), chromedp.Sleep(300*time.Millisecond))
+	if eval[bool](b, `window.hacked === 1`) {
+		t.Error("the file ran what a figure's option holds")
+	}
 }

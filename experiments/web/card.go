@@ -50,7 +50,7 @@ func (s *server) cardFile(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="card.html"`)
-	writeFile(w, "Model card: "+run.Name, "card", v)
+	writeFile(w, "Model card: "+run.Name, "card", v, false)
 }
 
 // cardOf makes the card of a run, for a page or for a file.

@@ -186,7 +186,7 @@ func metricRows(runs []store.Run, names []string) []diffRow {
 			row.Cells = append(row.Cells, c)
 		}
 		for i := range row.Cells {
-			row.Cells[i].Best = len(runs) > 1 && row.Cells[i].number == best
+			row.Cells[i].Best = len(runs) > 1 && ranked(name) && row.Cells[i].number == best
 			row.Differ = row.Differ || row.Cells[i].Text != row.Cells[0].Text
 		}
 		rows = append(rows, row)
@@ -219,11 +219,12 @@ func (v *compareView) dataRows(ctx context.Context, s *store.Store, runs []store
 
 // leaderboardView is the best runs of an experiment by one metric.
 type leaderboardView struct {
-	Experiment string
-	Metric     string
-	Metrics    []string
-	Lower      bool // is better
-	Rows       []leader
+	Experiment  string // "" means all
+	Experiments []store.Experiment
+	Metric      string
+	Metrics     []string
+	Lower       bool // is better
+	Rows        []leader
 }
 
 type leader struct {
@@ -235,32 +236,45 @@ type leader struct {
 func (s *server) leaderboard(r *http.Request) (page, error) {
 	ctx, q := r.Context(), r.URL.Query()
 	v := leaderboardView{Experiment: q.Get("experiment"), Metric: q.Get("metric")}
-	some, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment})
+	var err error
+	if v.Experiments, err = s.store.Experiments(ctx); err != nil {
+		return page{}, err
+	}
+	some, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Where: "status = finished"})
 	if err != nil {
 		return page{}, err
 	}
 	if v.Metrics, err = compare.MetricNames(ctx, s.store, some.Runs); err != nil {
 		return page{}, err
 	}
-	if v.Metric == "" && len(v.Metrics) > 0 {
-		v.Metric = v.Metrics[0]
-	}
 	p := page{Title: "Leaderboard", Body: &v, template: "leaderboard"}
 	if v.Experiment != "" {
 		p.Crumbs = []crumb{{v.Experiment, "/runs?" + url.Values{"experiment": {v.Experiment}}.Encode()}}
 	}
-	if v.Metric == "" {
-		return p, nil
+	v.Rows, err = s.leaders(ctx, v.Experiment, v.Metric)
+	if len(v.Rows) == 0 && len(v.Metrics) > 0 && err == nil { // none was asked for, or one of another experiment
+		v.Metric = v.Metrics[0]
+		v.Rows, err = s.leaders(ctx, v.Experiment, v.Metric)
 	}
-	sort := nextOrder("", "metric."+v.Metric)
-	v.Lower = !strings.HasPrefix(sort, "-")
-	found, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Where: "status = finished", Sort: []string{sortField(sort)}, Limit: 20})
+	v.Lower = models.LowerIsBetter(v.Metric)
+	return p, err
+}
+
+// leaders returns the finished runs of an experiment that are best by the last value
+// of a metric, the best first.
+func (s *server) leaders(ctx context.Context, experiment, metric string) ([]leader, error) {
+	const most = 20
+	if metric == "" {
+		return nil, nil
+	}
+	found, err := s.store.Runs(ctx, store.Query{Experiment: experiment, Where: "status = finished", Sort: []string{sortField(nextOrder("", "metric."+metric))}, Limit: most})
 	if err != nil {
-		return page{}, err
+		return nil, err
 	}
+	var rows []leader
 	_, differ := compare.ParamNames(found.Runs)
 	for _, run := range found.Runs {
-		m, ok := run.Metrics[v.Metric]
+		m, ok := run.Metrics[metric]
 		if !ok {
 			continue
 		}
@@ -270,9 +284,9 @@ func (s *server) leaderboard(r *http.Request) (page, error) {
 				l.Differ = append(l.Differ, p)
 			}
 		}
-		v.Rows = append(v.Rows, l)
+		rows = append(rows, l)
 	}
-	return p, nil
+	return rows, nil
 }
 
 // exportWhole sends an experiment as a file.
@@ -284,7 +298,7 @@ func (s *server) exportWhole(w http.ResponseWriter, r *http.Request, name string
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="experiment.html"`)
-	writeFile(w, name, "whole", v)
+	writeFile(w, name, "whole", v, false)
 }
 
 // export sends a comparison, or an experiment, as a file that opens without a server.
@@ -301,5 +315,5 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="compare.html"`)
-	writeFile(w, compareTitle(v), "compare", v)
+	writeFile(w, compareTitle(v), "compare", v, false)
 }

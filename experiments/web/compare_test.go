@@ -17,7 +17,7 @@ func TestComparisonTestsAndTellsProgramsApart(t *testing.T) {
 		t.Fatalf("the comparison answers %d: %.300s", code, body)
 	}
 	for _, want := range []string{"<h2>Do they differ?</h2>", "paired bootstrap over the same 624 rows of 590 patients", "<code>main.go</code>", "train(0.01)", "train(0.001)",
-		"<code>go.mod</code>", "gomlx v0.27.1", "/artifact/explain/film-3.png"} {
+		"<code>go.mod</code>", "gomlx v0.27.1", "/artifact/explain%2Ffilm-3.png"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the comparison lacks %q", want)
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,24 +17,34 @@ const maxForm = 1 << 20
 
 // editRun changes one run as its page's forms ask.
 func (s *server) editRun(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	run, err := s.runOf(r)
-	if do := r.PostFormValue("do"); err == nil && (do == "rerun" || do == "stop") {
-		if err := s.editRerun(run.ID, do, r.PostFormValue("params")); err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		http.Redirect(w, r, "/run/"+string(run.ID)+"#again", http.StatusSeeOther)
-		return
-	}
 	if err == nil {
-		err = s.edit(r.Context(), run.ID, r)
+		err = readForm(w, r)
+	}
+	place := ""
+	if do := r.PostForm.Get("do"); err == nil && (do == "rerun" || do == "stop") {
+		place, err = "#again", s.editRerun(run.ID, do, r.PostForm.Get("params"))
+	} else if err == nil {
+		err = s.edit(r.Context(), run.ID, r.PostForm)
 	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/run/"+string(run.ID), http.StatusSeeOther)
+	http.Redirect(w, r, "/run/"+string(run.ID)+place, http.StatusSeeOther)
+}
+
+// readForm reads the form of r, if it is not too long.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	err := r.ParseForm()
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return badRequest(fmt.Sprintf("this is too long: a form takes up to %d KiB; keep more as an artifact of the run", maxForm>>10))
+	case err != nil:
+		return badRequest("the form cannot be read: " + err.Error())
+	}
+	return nil
 }
 
 // editRerun runs a run again, or stops that.
@@ -54,15 +65,14 @@ func (s *server) editRerun(id store.RunID, do, params string) error {
 
 // editRuns changes the runs that are chosen in the table, or compares them.
 func (s *server) editRuns(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		s.fail(w, r, badRequest("the form cannot be read: "+err.Error()))
+	if err := readForm(w, r); err != nil {
+		s.fail(w, r, err)
 		return
 	}
 	for _, name := range r.PostForm["run"] {
 		id, err := s.store.Resolve(r.Context(), name)
 		if err == nil {
-			err = s.edit(r.Context(), id, r)
+			err = s.edit(r.Context(), id, r.PostForm)
 		}
 		if err != nil {
 			s.fail(w, r, err)
@@ -74,18 +84,18 @@ func (s *server) editRuns(w http.ResponseWriter, r *http.Request) {
 }
 
 // edit does to a run what the form's field "do" says.
-func (s *server) edit(ctx context.Context, id store.RunID, r *http.Request) error {
-	switch do := r.PostFormValue("do"); do {
+func (s *server) edit(ctx context.Context, id store.RunID, form url.Values) error {
+	switch do := form.Get("do"); do {
 	case "note":
-		return s.store.SetNote(ctx, id, strings.ReplaceAll(r.PostFormValue("note"), "\r\n", "\n"))
+		return s.store.SetNote(ctx, id, strings.ReplaceAll(form.Get("note"), "\r\n", "\n"))
 	case "name":
-		name := strings.TrimSpace(r.PostFormValue("name"))
+		name := strings.TrimSpace(form.Get("name"))
 		if name == "" {
 			return badRequest("a run needs a name")
 		}
 		return s.store.Rename(ctx, id, name)
 	case "tag":
-		key, value, _ := strings.Cut(r.PostFormValue("tag"), "=")
+		key, value, _ := strings.Cut(form.Get("tag"), "=")
 		if key = strings.TrimSpace(key); key == "" {
 			return badRequest("a tag has a name: write name or name=value")
 		}
@@ -95,10 +105,10 @@ func (s *server) edit(ctx context.Context, id store.RunID, r *http.Request) erro
 		if err != nil {
 			return err
 		}
-		note := strings.TrimSpace(run.Note + "\n\n" + strings.ReplaceAll(r.PostFormValue("note"), "\r\n", "\n"))
+		note := strings.TrimSpace(run.Note + "\n\n" + strings.ReplaceAll(form.Get("note"), "\r\n", "\n"))
 		return s.store.SetNote(ctx, id, note)
 	case "untag":
-		return s.store.RemoveTag(ctx, id, r.PostFormValue("tag"))
+		return s.store.RemoveTag(ctx, id, form.Get("tag"))
 	case "archive":
 		return s.store.Archive(ctx, id, true)
 	case "unarchive":

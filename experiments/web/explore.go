@@ -13,6 +13,7 @@ type exploreView struct {
 	Experiment string
 	Query      string
 	Metrics    []string
+	Latest     int // of the runs asked for are looked at; 0 means all
 	compare.Dependence
 }
 
@@ -25,6 +26,9 @@ func (s *server) explore(r *http.Request) (page, error) {
 	found, err := s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Where: v.Query, Limit: exploreMost})
 	if err != nil {
 		return page{}, err
+	}
+	if found.Total > len(found.Runs) {
+		v.Latest = len(found.Runs)
 	}
 	if v.Metrics, err = compare.MetricNames(ctx, s.store, found.Runs); err != nil {
 		return page{}, err

@@ -14,13 +14,15 @@ import (
 // file is what the layout of a file sees.
 type file struct {
 	page
+	Policy  string
 	Styles  []template.CSS
 	Scripts []template.JS
 }
 
 // WriteCompare writes the comparison of runs as one HTML file that opens from
-// disk, with its charts, without a server or a network.
-func WriteCompare(ctx context.Context, w io.Writer, s *store.Store, runs []store.RunID) error {
+// disk, with its charts, without a server or a network. linked says that the files
+// of the runs (WriteRun), called ID.html, lie beside it: then it leads to them.
+func WriteCompare(ctx context.Context, w io.Writer, s *store.Store, runs []store.RunID, linked bool) error {
 	q := url.Values{}
 	for _, id := range runs {
 		q.Add("run", string(id))
@@ -29,7 +31,7 @@ func WriteCompare(ctx context.Context, w io.Writer, s *store.Store, runs []store
 	if err != nil {
 		return fmt.Errorf("comparison: %w", err)
 	}
-	return writeFile(w, compareTitle(v), "compare", v)
+	return writeFile(w, compareTitle(v), "compare", v, linked)
 }
 
 // WriteRun writes the page of a run as one HTML file. Artifacts are listed and
@@ -44,7 +46,7 @@ func WriteRun(ctx context.Context, w io.Writer, s *store.Store, id store.RunID) 
 	if err != nil {
 		return fmt.Errorf("run %s: %w", id, err)
 	}
-	return writeFile(w, run.Name, "run", v)
+	return writeFile(w, run.Name, "run", v, false)
 }
 
 // WriteCard writes the model card of a run as one HTML file.
@@ -53,12 +55,12 @@ func WriteCard(ctx context.Context, w io.Writer, s *store.Store, id store.RunID)
 	if err != nil {
 		return fmt.Errorf("model card of run %s: %w", id, err)
 	}
-	return writeFile(w, "Model card: "+v.Run.Name, "card", v)
+	return writeFile(w, "Model card: "+v.Run.Name, "card", v, false)
 }
 
 // writeFile writes the content of a page with everything it loads inside it.
-func writeFile(w io.Writer, title, name string, body any) error {
-	f := file{page: page{Title: title, Body: body, Static: true, template: name}, Scripts: charts.Inline()}
+func writeFile(w io.Writer, title, name string, body any, linked bool) error {
+	f := file{page: page{Title: title, Body: body, Static: true, Linked: linked, template: name}, Scripts: charts.Inline()}
 	for _, name := range []string{"style.css", "chart.css"} {
 		css, err := asset(name)
 		if err != nil {
@@ -71,6 +73,7 @@ func writeFile(w io.Writer, title, name string, body any) error {
 		return err
 	}
 	f.Scripts = append(f.Scripts, template.JS(theme))
+	f.Policy = charts.Policy(f.Scripts)
 	if err := templateOf(name).ExecuteTemplate(w, "file", f); err != nil {
 		return fmt.Errorf("file: %w", err)
 	}

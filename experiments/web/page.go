@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 
@@ -29,6 +30,7 @@ type page struct {
 	Crumbs   []crumb
 	Body     any
 	Static   bool // a file: no links to other pages, nothing to edit
+	Linked   bool // but to the files of runs, which lie beside it
 	Writable bool
 	template string // of the content
 }
@@ -45,8 +47,10 @@ var shared = sync.OnceValue(func() *template.Template {
 		"bytes":    func(n int64) string { return humanize.IBytes(uint64(n)) },
 		"ago":      ago,
 		"stamp":    func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") },
+		"machine":  func(t time.Time) string { return t.Format(time.RFC3339) },
+		"artifact": artifactURL,
+		"picture":  isPicture,
 		"value":    compare.ValueText,
-		"measured": measured,
 		"float":    func(n models.Number) float64 { return float64(n) },
 		"add":      func(a, b int) int { return a + b },
 	}
@@ -103,7 +107,7 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return http.StatusNotFound
-	case errors.As(err, &query), errors.As(err, &bad):
+	case errors.As(err, &query), errors.As(err, &bad), errors.Is(err, store.ErrAmbiguous):
 		return http.StatusBadRequest
 	}
 	return http.StatusInternalServerError
@@ -124,7 +128,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // sentence returns an error as a person reads it.
 func sentence(err error) string {
 	text := err.Error()
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }
 
 // runOf returns the run that the path of r names, by its id or a prefix.

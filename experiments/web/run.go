@@ -67,6 +67,7 @@ type metricRow struct {
 type reportView struct {
 	models.Report
 	Figures []charts.Figure
+	Problem string // why it cannot be shown
 }
 
 func (s *server) run(r *http.Request) (page, error) {
@@ -185,15 +186,21 @@ func figureOf(f store.Figure) charts.Figure {
 	return charts.Figure{ID: f.ID, Title: f.Title, Alt: f.Alt, Height: f.Height, Option: f.Option}
 }
 
-// reportsOf returns the reports of a run with their figures.
+// reportsOf returns the reports of a run with their figures. Of one that cannot be
+// read it says why.
 func reportsOf(ctx context.Context, s *store.Store, id store.RunID) ([]reportView, error) {
-	reports, err := compare.Reports(ctx, s, id)
+	kept, err := s.Reports(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var views []reportView
-	for _, r := range reports {
-		views = append(views, reportView{r, charts.FromReport(r)})
+	views := make([]reportView, len(kept))
+	for i, k := range kept {
+		r, err := compare.ReadReport(k)
+		if err != nil {
+			views[i].Problem = sentence(err)
+			continue
+		}
+		views[i].Report, views[i].Figures = r, charts.FromReport(r)
 	}
 	return views, nil
 }
@@ -260,8 +267,14 @@ func (s *server) artifact(w http.ResponseWriter, r *http.Request) {
 	media, _, _ := mime.ParseMediaType(a.MediaType)
 	h := w.Header()
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'")
+	h.Set("Cache-Control", "no-cache") // kept, and asked for again each time
+	tag := `"` + string(a.Digest) + `"`
+	h.Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
 	h.Set("Content-Length", strconv.FormatInt(a.Size, 10))
-	h.Set("ETag", `"`+string(a.Digest)+`"`)
 	disposition := "attachment"
 	if shown[media] && r.URL.Query().Get("download") == "" {
 		disposition = "inline"

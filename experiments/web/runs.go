@@ -44,7 +44,7 @@ type runsView struct {
 	Widths     []string // "key:pixels", which the script sets
 	Archived   bool
 	at         map[string]map[store.RunID]float64 // of columns of the kind "at", by key
-	Sort       string
+	Sort       []string                           // keys of columns, "-" before one for falling
 	Group      string
 	Groups     *groupsView
 	Fields     []string // for completion of the query
@@ -55,9 +55,17 @@ type column struct {
 	Label  string
 	Kind   string // "param", "metric", "best", "at", "tag", ""
 	URL    string // sorts by it
+	Then   string // sorts by it where the keys before are the same
 	Order  string // "ascending" or "descending" if the table is sorted by it
+	Place  int    // among the keys that it is sorted by, from 1; 0 if there is only one
 	Number bool
 	Pinned bool
+}
+
+// Groups reports whether runs can be grouped by the column: by numbers that each
+// run has for itself they cannot.
+func (c column) Groups() bool {
+	return !measured(c.Kind) && c.Key != "started" && c.Key != "duration" && c.Key != "step"
 }
 
 type row struct {
@@ -93,24 +101,26 @@ func (s *server) runs(r *http.Request) (page, error) {
 // table finds the runs that an address asks for.
 func (s *server) table(ctx context.Context, q url.Values, limit int) (runsView, []store.Run, error) {
 	v := runsView{
-		Experiment: q.Get("experiment"), Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"),
+		Experiment: q.Get("experiment"), Query: strings.TrimSpace(q.Get("q")), Sort: slices.DeleteFunc(slices.Clone(q["sort"]), func(key string) bool { return key == "" }),
 		Differ: q.Get("differ") != "", Trash: q.Get("trash") != "", Archived: q.Get("archived") != "", Group: q.Get("group"),
 		Pins: q["pin"], Widths: q["w"],
 	}
 	query := store.Query{Experiment: v.Experiment, Where: v.Query, Limit: limit, Trash: v.Trash, Archived: v.Archived}
-	if v.Sort != "" {
-		query.Sort = []string{sortField(v.Sort)}
+	for _, key := range v.Sort {
+		query.Sort = append(query.Sort, sortField(key))
 	}
 	at, _ := strconv.Atoi(q.Get("page"))
-	at = max(at, 1)
-	if limit > 0 {
-		query.Offset = (at - 1) * limit
-	}
+	at = min(max(at, 1), math.MaxInt32)
+	query.Offset = (at - 1) * limit
 	found, err := s.store.Runs(ctx, query)
 	if errors.As(err, &v.Wrong) {
 		// The table stays, with all runs; the box says what is wrong.
-		found, err = s.store.Runs(ctx, store.Query{Experiment: v.Experiment, Limit: limit, Trash: v.Trash})
-		at = 1
+		query.Where = ""
+		found, err = s.store.Runs(ctx, query)
+		if errors.As(err, new(*store.QueryError)) { // it was the order
+			query.Sort, v.Sort = nil, nil
+			found, err = s.store.Runs(ctx, query)
+		}
 	}
 	if err != nil {
 		return runsView{}, nil, err
@@ -141,15 +151,27 @@ func (s *server) table(ctx context.Context, q url.Values, limit int) (runsView, 
 	v.choose(found.Runs, metrics, q["col"])
 	for i := range v.Columns {
 		c := &v.Columns[i]
-		c.URL = address(func(u url.Values) {
-			u.Del("page")
-			u.Set("sort", nextOrder(v.Sort, c.Key))
-		})
-		switch v.Sort {
-		case c.Key:
-			c.Order = "ascending"
-		case "-" + c.Key:
+		now := slices.IndexFunc(v.Sort, func(key string) bool { return strings.TrimPrefix(key, "-") == c.Key })
+		sorted := func(keys ...string) string {
+			return address(func(u url.Values) {
+				u.Del("page")
+				u["sort"] = keys
+			})
+		}
+		if now < 0 {
+			first := nextOrder("", c.Key)
+			c.URL, c.Then = sorted(first), sorted(append(slices.Clone(v.Sort), first)...)
+			continue
+		}
+		other := slices.Clone(v.Sort)
+		other[now] = nextOrder(v.Sort[now], c.Key)
+		c.URL, c.Then = sorted(other[now]), sorted(other...)
+		c.Order = "ascending"
+		if strings.HasPrefix(v.Sort[now], "-") {
 			c.Order = "descending"
+		}
+		if len(v.Sort) > 1 {
+			c.Place = now + 1
 		}
 	}
 	for _, run := range found.Runs {
@@ -203,6 +225,12 @@ func sortField(key string) string {
 		return minus + "max(" + fieldName("metric", name) + ")"
 	}
 	return minus + fieldName(kind, name)
+}
+
+// ranked reports whether the values of a metric say how good a model is, rather than
+// what training and the machine did.
+func ranked(metric string) bool {
+	return !experiments.IsSystem(metric) && !experiments.IsBookkeeping(metric)
 }
 
 // measured reports whether columns of a kind hold values of a metric.
@@ -425,13 +453,20 @@ func metricTitle(m store.Metric) string {
 	return title
 }
 
-// markBest marks the best of each metric among the rows.
+// markBest marks the best of each metric, if the rows are all there are: the best
+// of a page need not be the best of the table.
 func (v *runsView) markBest() {
+	if len(v.Rows) < max(v.Total, 2) {
+		return
+	}
 	for i, c := range v.Columns {
-		if !measured(c.Kind) || len(v.Rows) < 2 {
+		_, name, _ := strings.Cut(c.Key, ".")
+		if c.Kind == "at" {
+			_, name, _ = strings.Cut(name, ".")
+		}
+		if !measured(c.Kind) || !ranked(name) {
 			continue
 		}
-		_, name, _ := strings.Cut(c.Key, ".")
 		best := math.NaN()
 		for _, rw := range v.Rows {
 			best = models.Better(name, best, rw.Cells[i].number)
@@ -447,7 +482,11 @@ type groupsView struct {
 	By      string
 	Metrics []string
 	Rows    []groupRow
+	More    int // groups that are not listed
 }
+
+// groupsMost is how many groups are listed.
+const groupsMost = 200
 
 type groupRow struct {
 	Value string
@@ -486,7 +525,9 @@ func (v *runsView) groups(runs iter.Seq2[store.Run, error], metrics []string) (*
 			}
 		}
 	}
-	for _, value := range slices.SortedFunc(maps.Keys(sums), compare.Naturally) {
+	values := slices.SortedFunc(maps.Keys(sums), compare.Naturally)
+	g.More = max(len(values)-groupsMost, 0)
+	for _, value := range values[:len(values)-g.More] {
 		row := groupRow{Value: value, Runs: sums[value].runs}
 		for _, m := range sums[value].cells {
 			row.Cells = append(row.Cells, m.cell())
@@ -594,8 +635,11 @@ func csvText(run store.Run, key string, c cell) string {
 
 // plainText keeps a spreadsheet from reading text as a formula.
 func plainText(s string) string {
-	if s != "" && strings.ContainsRune("=+@\t\r", rune(s[0])) {
-		return "'" + s
+	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return s
 	}
-	return s
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
 }

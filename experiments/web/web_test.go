@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"io/fs"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -286,9 +288,9 @@ func TestPolicyAllowsNoInlineScript(t *testing.T) {
 func TestCSVKeepsDigitsAndRunsNoFormula(t *testing.T) {
 	s := openStore(t)
 	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e", Name: "=HYPERLINK(1)"})
-	must(t, err, w.Step(1, []string{"m"}, []float64{1.0 / 3}), w.End(store.Finished, ""))
-	_, body, _ := get(t, serve(t, s, Options{})+"/runs.csv?col=metric.m")
-	if want := "id,name,status,metric.m\n" + string(w.ID()) + ",'=HYPERLINK(1),finished,0.3333333333333333\n"; body != want {
+	must(t, err, w.Step(1, []string{"m"}, []float64{1.0 / 3}), w.Params(map[string]store.Value{"a": "-cmd|x", "b": -1e-3}), w.End(store.Finished, ""))
+	_, body, _ := get(t, serve(t, s, Options{})+"/runs.csv?col=metric.m&col=param.a&col=param.b")
+	if want := "id,name,status,metric.m,param.a,param.b\n" + string(w.ID()) + ",'=HYPERLINK(1),finished,0.3333333333333333,'-cmd|x,-0.001\n"; body != want {
 		t.Errorf("csv %q, want %q", body, want)
 	}
 }
@@ -350,7 +352,7 @@ func TestComparisonFileNeedsNoNetwork(t *testing.T) {
 	s := openStore(t)
 	ids := fill(t, s)
 	var b bytes.Buffer
-	must(t, WriteCompare(t.Context(), &b, s, ids[:3]))
+	must(t, WriteCompare(t.Context(), &b, s, ids[:3], false))
 	html := b.String()
 	for _, bad := range []string{` src="/`, ` href="/`, ` src="http`, "<form", "<link"} {
 		if strings.Contains(html, bad) {
@@ -372,7 +374,7 @@ func TestExperimentFileHasTheBestFirst(t *testing.T) {
 	s := openStore(t)
 	ids := fill(t, s)
 	var b bytes.Buffer
-	must(t, WriteExperiment(t.Context(), &b, s, "pneumonia"))
+	must(t, WriteExperiment(t.Context(), &b, s, "pneumonia", true))
 	html := b.String()
 	for _, bad := range []string{` src="/`, ` href="/`, ` src="http`, "<form", "<link"} {
 		if strings.Contains(html, bad) {
@@ -383,12 +385,12 @@ func TestExperimentFileHasTheBestFirst(t *testing.T) {
 	if best < 0 || other < best {
 		t.Errorf("the best run stands at %d, another at %d", best, other)
 	}
-	for _, want := range []string{"What it depends on", "ROC, test", "lr 0.001, 3 runs"} {
+	for _, want := range []string{"What it depends on", "ROC, test", "lr 0.001, 3 runs", `href="` + string(ids[3]) + `.html"`} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the file lacks %q", want)
 		}
 	}
-	if err := WriteExperiment(t.Context(), io.Discard, s, "none"); !errors.Is(err, store.ErrNotFound) {
+	if err := WriteExperiment(t.Context(), io.Discard, s, "none", false); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an experiment that is not there: %v", err)
 	}
 	if code, _, h := get(t, serve(t, s, Options{})+"/export?experiment=pneumonia"); code != 200 || !strings.Contains(h.Get("Content-Disposition"), "experiment.html") {
@@ -490,5 +492,177 @@ func TestRunShowsItsParts(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+}
+
+func TestTableSortsBySeveral(t *testing.T) {
+	s := openStore(t)
+	for i, values := range [][2]float64{{1, 1}, {2, 5}, {1, 3}} {
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: "e", Name: fmt.Sprint("run ", i)})
+		must(t, err, w.Params(map[string]store.Value{"a": values[0]}), w.Summary("b", values[1], math.NaN(), math.NaN()), w.End(store.Finished, ""))
+	}
+	_, body, _ := get(t, serve(t, s, Options{})+"/runs?sort=param.a&sort=-metric.b&col=param.a&col=metric.b")
+	first, second, third := strings.Index(body, "Choose run 2"), strings.Index(body, "Choose run 0"), strings.Index(body, "Choose run 1")
+	if !(0 < first && first < second && second < third) {
+		t.Errorf("runs 2, 0, 1 stand at %d, %d, %d", first, second, third)
+	}
+	for _, want := range []string{`data-key="param.a" data-groups class="n" aria-sort="ascending"`, `data-key="metric.b" class="n" aria-sort="descending"`, "↓<sub>2</sub>",
+		`data-then="/runs?col=param.a&amp;col=metric.b&amp;sort=param.a&amp;sort=metric.b"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the table lacks %q", want)
+		}
+	}
+}
+
+// The best of a page is not the best of the table, so it is not marked; and what
+// needs no number has no best.
+func TestBestIsTheBestOfAll(t *testing.T) {
+	s := openStore(t)
+	record := func(n int) {
+		for i := range n {
+			w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+			must(t, err, w.Summary("test.auc", float64(i), math.NaN(), math.NaN()), w.Summary("test.prevalence", float64(i), math.NaN(), math.NaN()), w.End(store.Finished, ""))
+		}
+	}
+	home := serve(t, s, Options{})
+	f := func(want int) {
+		t.Helper()
+		_, body, _ := get(t, home+"/runs")
+		if got := strings.Count(body, `<td class="n best"`); got != want {
+			t.Errorf("%d cells are marked as best, want %d", got, want)
+		}
+	}
+	record(3)
+	f(1) // the AUC, not the prevalence
+	record(runsPerPage)
+	f(0)
+}
+
+func TestWrongQueryKeepsThePage(t *testing.T) {
+	s := openStore(t)
+	for range 2*runsPerPage + 1 {
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+		must(t, err, w.End(store.Finished, ""))
+	}
+	home := serve(t, s, Options{})
+	for _, address := range []string{"/runs?page=2&q=((", "/runs?page=2&sort=(("} {
+		_, body, _ := get(t, home+address)
+		if !strings.Contains(body, "101–200 of 201") || !strings.Contains(body, "page=3") || !strings.Contains(body, `role="alert"`) {
+			t.Errorf("%s does not show runs 101 to 200 with the mistake and the way to the next", address)
+		}
+	}
+	if code, body, _ := get(t, home+"/runs?page=99999999999999999"); code != 200 || !strings.Contains(body, "no runs") {
+		t.Errorf("a page beyond the last answers %d", code)
+	}
+}
+
+// A run's file stands alone: it leads nowhere.
+func TestRunFileHasNoLinks(t *testing.T) {
+	s := openStore(t)
+	start := func(r store.NewRun) *store.Writer {
+		t.Helper()
+		r.Experiment = "e"
+		w, err := s.Start(t.Context(), r)
+		must(t, err)
+		return w
+	}
+	parent := start(store.NewRun{Name: "search"})
+	first := start(store.NewRun{Name: "first", Parent: parent.ID()})
+	again := start(store.NewRun{Name: "again", RerunOf: first.ID(), Parent: parent.ID()})
+	must(t, again.End(store.Finished, ""), first.End(store.Finished, ""), parent.End(store.Finished, ""))
+	for id, wants := range map[store.RunID][]string{parent.ID(): {"first", "again"}, first.ID(): {"search", "again"}, again.ID(): {"search", "first"}} {
+		var b bytes.Buffer
+		must(t, WriteRun(t.Context(), &b, s, id))
+		for _, want := range wants {
+			if !strings.Contains(b.String(), ">"+want+"</bdi>") {
+				t.Errorf("the file of %s does not name %s", id, want)
+			}
+		}
+		if i := strings.Index(b.String(), ` href="/`); i >= 0 {
+			t.Errorf("the file of %s leads to %.60s", id, b.String()[i:])
+		}
+	}
+}
+
+// Whatever an artifact is called, its page leads to it.
+func TestArtifactsOfAnyNameAreReached(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	names := []string{"a?b#c.png", "100%.txt", "x y/é.csv", "a/../b.txt", "%2e%2e/enc.txt", "c:\\d.txt", "<b>.png"}
+	for _, name := range names {
+		_, err := w.Artifact(t.Context(), name, "text/plain", strings.NewReader(name))
+		must(t, err)
+	}
+	must(t, w.End(store.Finished, ""))
+	home := serve(t, s, Options{})
+	_, body, _ := get(t, home+"/run/"+string(w.ID()))
+	found := regexp.MustCompile(`<th scope="row"><a href="(/run/[^"]*/artifact/[^"]*)"`).FindAllStringSubmatch(body, -1)
+	if len(found) != len(names) {
+		t.Fatalf("%d links, want %d", len(found), len(names))
+	}
+	for i, link := range found {
+		address := html.UnescapeString(link[1])
+		code, body, h := get(t, home+address)
+		if code != http.StatusOK || body != names[i] {
+			t.Errorf("%s leads to %d %q", address, code, body)
+		}
+		r, err := http.NewRequest("GET", home+address, nil)
+		must(t, err)
+		r.Header.Set("If-None-Match", h.Get("ETag"))
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err, answer.Body.Close())
+		if answer.StatusCode != http.StatusNotModified {
+			t.Errorf("what a browser has is sent again: %d", answer.StatusCode)
+		}
+	}
+}
+
+// A report that does not fit together is said to be so, and the rest of the page is
+// there.
+func TestReportThatDoesNotFit(t *testing.T) {
+	s := openStore(t)
+	home := serve(t, s, Options{})
+	for _, report := range []string{
+		`{"name":"test","curves":[{"kind":"roc","label":"a","x":[0,0.5,1],"y":[0,1]}]}`,
+		`{"name":"test","curves":[{"kind":"survival","label":"a","x":[0,1],"y":[1,0.5],"low":[1],"high":[1]}]}`,
+		`{"name":"test","tables":[{"kind":"confusion","title":"Confusion","columns":["true","a"],"rows":[[]]}]}`,
+		`{"name":"test","tables":[{"kind":"confusion","title":"Confusion","columns":["true"],"rows":[["a","1"]]}]}`,
+		`[1,2,3]`,
+	} {
+		w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+		must(t, err, w.Params(map[string]store.Value{"learning_rate": 0.1}), w.Report("test", []byte(report)), w.End(store.Finished, ""))
+		code, body, _ := get(t, home+"/run/"+string(w.ID()))
+		if code != http.StatusOK || !strings.Contains(body, "Report test: ") || !strings.Contains(body, "learning_rate") {
+			t.Errorf("%s: the run's page answers %d without the report's mistake, or without the rest", report, code)
+		}
+	}
+}
+
+func TestRunIsRenamedAndLongFormsAreRefused(t *testing.T) {
+	s := openStore(t)
+	var ids []store.RunID
+	for _, id := range []store.RunID{"aaaaaaaaa1", "aaaaaaaaa2"} {
+		w, err := s.Start(t.Context(), store.NewRun{ID: id, Experiment: "e"})
+		must(t, err, w.End(store.Finished, ""))
+		ids = append(ids, id)
+	}
+	h := New(s, Options{})
+	f := func(path, body string, want int, said string) {
+		t.Helper()
+		got := ask(t, h, "POST", path, "127.0.0.1", body)
+		if got.Code != want || !strings.Contains(got.Body.String(), said) {
+			t.Errorf("%.40s on %s answers %d, want %d and %q: %.300s", body, path, got.Code, want, said, got.Body)
+		}
+	}
+	f("/run/aaaaaaaaa1", "do=name&name=+Better+", 303, "")
+	f("/run/aaaaaaaaa1", "do=name&name=+", 400, "A run needs a name")
+	f("/run/aaaaaaaaa1", "do=note&note="+strings.Repeat("x", maxForm), 400, "too long")
+	f("/runs", "do=tag&run=aaaaaaaaa1&tag="+strings.Repeat("x", maxForm), 400, "too long")
+	f("/run/aaaa", "do=name&name=x", 400, "aaaaaaaaa1, aaaaaaaaa2")
+	run, err := s.Run(t.Context(), ids[0])
+	must(t, err)
+	if run.Name != "Better" {
+		t.Errorf("the run is called %q", run.Name)
 	}
 }

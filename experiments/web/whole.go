@@ -37,13 +37,13 @@ const (
 // WriteExperiment writes an experiment as one HTML file that opens from disk, with
 // its charts, without a server or a network: the table of its runs, the best by
 // its foremost metric first, their curves, what judging the best of them found,
-// and what the metric depends on.
-func WriteExperiment(ctx context.Context, w io.Writer, s *store.Store, name string) error {
+// and what the metric depends on. For linked see WriteCompare.
+func WriteExperiment(ctx context.Context, w io.Writer, s *store.Store, name string, linked bool) error {
 	v, err := wholeOf(ctx, s, name)
 	if err != nil {
 		return fmt.Errorf("experiment %s: %w", name, err)
 	}
-	return writeFile(w, name, "whole", v)
+	return writeFile(w, name, "whole", v, linked)
 }
 
 func wholeOf(ctx context.Context, s *store.Store, name string) (v wholeView, err error) {

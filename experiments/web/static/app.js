@@ -14,8 +14,10 @@ async function refresh() {
   }
   busy = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.ok) takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    const asked = address();
+    const answer = await fetch(asked, { headers: { Accept: "text/html" } });
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.ok && asked === address()) takeOver(next);
   } catch {
     // The server is away; the event stream says when it is back.
   }
@@ -41,42 +43,65 @@ export function takeOver(next) {
   }
   for (const part of parts) {
     const fresh = next.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (!fresh || held(part)) continue;
+    if (!fresh) continue;
     if (part.dataset.live === "count" && document.querySelector("tr[data-more]")) continue; // the table is longer than fresh
     if (fresh.querySelector(".assay-figure")) {
       takeOverFigures(part, fresh);
-    } else if (part.querySelector("tr[data-more]")) {
-      takeOverRows(part, fresh);
-    } else if (fresh.innerHTML !== part.dataset.was) {
-      const chosen = new Set([...part.querySelectorAll("input:checked")].map((box) => box.value));
-      part.dataset.was = fresh.innerHTML;
-      part.innerHTML = fresh.innerHTML; // our own server's, escaped there
-      for (const box of part.querySelectorAll("input[name=run]")) box.checked = chosen.has(box.value);
+    } else if (held(part)) {
+      // until the next change
+    } else if (part.querySelector("tr[data-more]") && sameHeads(part, fresh)) {
+      // The reader has scrolled to more rows than fresh has.
+      for (const row of fresh.querySelectorAll("tr[data-run]")) {
+        const here = part.querySelector(`tr[data-run="${CSS.escape(row.dataset.run)}"]`);
+        if (here) replace(here, row);
+      }
+    } else {
+      replace(part, fresh);
     }
   }
   tidy();
 }
 
-// takeOverRows replaces the rows that have changed, in a table to which the reader
-// has scrolled more than fresh has.
-function takeOverRows(part, fresh) {
-  for (const row of fresh.querySelectorAll("tr[data-run]")) {
-    const was = part.querySelector(`tr[data-run="${CSS.escape(row.dataset.run)}"]`);
-    if (!was || was.dataset.was === row.innerHTML) continue;
-    const chosen = was.querySelector("input[name=run]").checked;
-    was.innerHTML = row.innerHTML;
-    was.dataset.was = row.innerHTML;
-    was.querySelector("input[name=run]").checked = chosen;
-  }
+const sameHeads = (a, b) => heads(a) === heads(b);
+const heads = (part) => [...part.querySelectorAll("th[data-key]")].map((th) => th.dataset.key).join("\n");
+
+const was = new WeakMap(); // elements → what the server last said is in them; scripts have added to it since
+
+// replace gives an element the content of fresh, if that has changed. Boxes stay
+// checked, the focus stays where it is, what was scrolled to its end stays there.
+function replace(part, fresh) {
+  if (was.get(part) === fresh.innerHTML) return;
+  was.set(part, fresh.innerHTML);
+  const chosen = new Set([...part.querySelectorAll("input:checked")].map((box) => box.value));
+  const focus = part.contains(document.activeElement) && likeness(document.activeElement);
+  const atEnd = part.scrollTop > 0 && part.scrollTop + part.clientHeight > part.scrollHeight - 2;
+  part.innerHTML = fresh.innerHTML; // our own server's, escaped there
+  for (const box of part.querySelectorAll("input[name=run]")) box.checked = chosen.has(box.value);
+  if (focus) [...part.querySelectorAll("a, button, input")].find((e) => likeness(e) === focus)?.focus({ preventScroll: true });
+  if (atEnd) part.scrollTop = part.scrollHeight;
 }
 
+// likeness is what a link, button or box has in common with a new copy of it alone.
+const likeness = (e) => [e.tagName, e.getAttribute("href"), e.name, e.value, e.className].join("\n");
+
 // held tells whether the reader is at something in part that a replacement would
-// take away.
-const held = (part) => part.contains(document.activeElement) && document.activeElement.matches(".grip, .more, summary, textarea, input:not([type=checkbox])");
+// take away: a field, an open menu, a selection.
+function held(part) {
+  const at = document.activeElement;
+  if (part.contains(at) && at.matches(".grip, .more, summary, textarea, input:not([type=checkbox])")) return true;
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.containsNode(part, true);
+}
+
+// address is that of this page without the place in it.
+const address = () => location.pathname + location.search;
+
+let shown = address();
 
 // visit goes to an address of this page, which stays where it is scrolled to.
 export async function visit(url) {
   history.pushState(null, "", url);
+  shown = address();
   const answer = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
   if (!answer?.ok) {
     location.reload();
@@ -89,7 +114,9 @@ export async function visit(url) {
   settle();
   document.querySelector("#table .scroll")?.scrollTo(scrolled, 0);
 }
-addEventListener("popstate", () => location.reload());
+addEventListener("popstate", () => {
+  if (address() !== shown) location.reload(); // else it is a link to a place in the page
+});
 
 function takeOverFigures(part, fresh) {
   const ids = (root) => [...root.querySelectorAll(".assay-figure")].map((f) => f.dataset.figure).join("\n");
@@ -109,6 +136,7 @@ function takeOverFigures(part, fresh) {
     if (was.textContent === is.textContent) return;
     was.textContent = is.textContent;
     now[i].querySelector("figcaption").firstChild.nodeValue = figure.querySelector("figcaption").textContent;
+    now[i].querySelector(".assay-plot").ariaLabel = figure.querySelector(".assay-plot").ariaLabel;
     const numbers = (f) => f.querySelector(".assay-numbers table");
     if (numbers(now[i]) && numbers(figure)) numbers(now[i]).replaceWith(numbers(figure));
     if (zoomed(now[i])) recut(now[i]);
@@ -116,20 +144,30 @@ function takeOverFigures(part, fresh) {
   });
 }
 
+// follow listens for changes while the page is looked at. In the background it
+// rests: a browser has six connections to a server, and a stream takes one.
 function follow() {
   const sign = document.querySelector(".live");
-  const events = new EventSource("/events");
-  events.addEventListener("hello", () => {
-    if (sign.classList.contains("lost")) refresh();
-    sign.hidden = false;
-    sign.classList.remove("lost");
-  });
-  events.addEventListener("change", refresh);
-  events.addEventListener("error", () => sign.classList.add("lost"));
-  // A page in the background rests, and catches up when it is looked at.
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible" && events.readyState === EventSource.CLOSED) location.reload();
-  });
+  let events = null;
+  const listen = () => {
+    if (document.visibilityState === "hidden") {
+      events?.close();
+      events = null;
+      sign.classList.add("lost");
+      return;
+    }
+    if (events && events.readyState !== EventSource.CLOSED) return;
+    events = new EventSource("/events");
+    events.addEventListener("hello", () => {
+      if (sign.classList.contains("lost")) refresh();
+      sign.hidden = false;
+      sign.classList.remove("lost");
+    });
+    events.addEventListener("change", refresh);
+    events.addEventListener("error", () => sign.classList.add("lost"));
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
 }
 
 // ---- zoom: where the reader looks closer, the server cuts finer
@@ -188,18 +226,19 @@ function choose() {
   sign.firstElementChild.textContent = chosen.length;
 }
 
-let lastBox = null;
+let lastBox = null; // the value of the one that was clicked
 document.addEventListener("click", (event) => {
   const box = event.target;
   if (!(box instanceof HTMLInputElement) || box.type !== "checkbox") return;
   if (box.classList.contains("all")) for (const other of boxes()) other.checked = box.checked;
   if (box.name === "run") {
     const list = boxes();
-    if (event.shiftKey && lastBox && list.includes(lastBox)) {
-      const [a, b] = [list.indexOf(lastBox), list.indexOf(box)].sort((x, y) => x - y);
+    const from = list.findIndex((other) => other.value === lastBox);
+    if (event.shiftKey && from >= 0) {
+      const [a, b] = [from, list.indexOf(box)].sort((x, y) => x - y);
       for (const other of list.slice(a, b + 1)) other.checked = box.checked;
     }
-    lastBox = box;
+    lastBox = box.value;
   }
   choose();
 });
@@ -240,14 +279,20 @@ document.addEventListener("change", (event) => {
 
 // ---- keys
 
-let current = -1;
+let current = null; // the run in the row that keys are about: rows come and go
+const currentBox = () => boxes().find((box) => box.value === current);
+
 function move(by) {
-  const rows = boxes().map((box) => box.closest("tr"));
-  if (rows.length === 0) return;
-  rows[current]?.classList.remove("current");
-  current = Math.min(Math.max(current + by, 0), rows.length - 1);
-  rows[current].classList.add("current");
-  rows[current].scrollIntoView({ block: "nearest" });
+  const all = boxes();
+  if (all.length === 0) return;
+  const at = all.indexOf(currentBox());
+  current = all[Math.min(Math.max(at + by, 0), all.length - 1)].value;
+  markCurrent();
+  currentBox().closest("tr").scrollIntoView({ block: "nearest" });
+}
+
+function markCurrent() {
+  for (const box of boxes()) box.closest("tr").classList.toggle("current", box.value === current);
 }
 
 const keys = {
@@ -256,9 +301,9 @@ const keys = {
   t: () => document.getElementById("theme")?.click(),
   j: () => move(1),
   k: () => move(-1),
-  x: () => boxes()[current]?.click(),
+  x: () => currentBox()?.click(),
   c: () => boxes().some((box) => box.checked) && document.querySelector('#table [formaction="/compare"]').click(),
-  Enter: () => current >= 0 && boxes()[current]?.closest("tr").querySelector("a.run").click(),
+  Enter: () => currentBox()?.closest("tr").querySelector("a.run").click(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -277,16 +322,32 @@ function complete(box) {
   const list = document.createElement("ul");
   list.className = "suggest";
   list.role = "listbox";
+  list.id = "suggested";
+  list.ariaLabel = "Fields";
   list.hidden = true;
   box.after(list);
+  box.role = "combobox";
+  box.ariaAutoComplete = "list";
+  box.setAttribute("aria-controls", list.id);
   let at = 0;
 
   const word = () => box.value.slice(0, box.selectionStart).match(/[^\s()=<>!~,]*$/)[0];
   const take = (text) => {
     const [end, w] = [box.selectionStart, word()];
     box.setRangeText(text + " ", end - w.length, end, "end");
-    list.hidden = true;
+    hide();
     box.focus();
+  };
+  const hide = () => {
+    list.hidden = true;
+    point();
+  };
+  // point tells those who do not see the list that it is there, and which is chosen.
+  const point = () => {
+    [...list.children].forEach((item, i) => { item.ariaSelected = String(i === at); });
+    box.ariaExpanded = String(!list.hidden);
+    if (list.hidden) box.removeAttribute("aria-activedescendant");
+    else box.setAttribute("aria-activedescendant", list.children[at].id);
   };
   const show = () => {
     const w = word().toLowerCase();
@@ -296,7 +357,7 @@ function complete(box) {
       const item = document.createElement("li");
       item.textContent = f;
       item.role = "option";
-      item.ariaSelected = String(i === 0);
+      item.id = `suggested-${i}`;
       item.addEventListener("mousedown", (event) => {
         event.preventDefault();
         take(f);
@@ -306,21 +367,22 @@ function complete(box) {
     list.style.left = `${box.offsetLeft}px`;
     list.style.top = `${box.offsetTop + box.offsetHeight}px`;
     list.hidden = found.length === 0;
+    point();
   };
   box.addEventListener("input", show);
-  box.addEventListener("blur", () => { list.hidden = true; });
+  box.addEventListener("blur", hide);
+  hide();
   box.addEventListener("keydown", (event) => {
     if (list.hidden) return;
     const items = [...list.children];
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      items[at].ariaSelected = "false";
       at = (at + (event.key === "ArrowDown" ? 1 : items.length - 1)) % items.length;
-      items[at].ariaSelected = "true";
+      point();
       items[at].scrollIntoView({ block: "nearest" });
     } else if (event.key === "Tab") {
       take(items[at].textContent);
     } else if (event.key === "Escape") {
-      list.hidden = true;
+      hide();
     } else {
       return;
     }
@@ -339,6 +401,7 @@ export function keep(f) {
 
 function tidy() {
   choose();
+  markCurrent();
   for (const f of keepers) f();
 }
 

@@ -30,10 +30,14 @@ function drop(params, name, gone) {
   for (const value of kept) params.append(name, value);
 }
 
+// then goes to the view that is sorted by this column too.
+const then = (th) => visit(new URL(th.querySelector("a").dataset.then, location.href));
+
 const acts = {
   left: (key, all, i) => i > 0 && move(key, all[i - 1]),
   right: (key, all, i) => i + 1 < all.length && move(key, all[i + 2]),
   hide: (key, all) => all.length > 1 && show(all.filter((k) => k !== key)),
+  then: (key, all, i) => then(heads()[i]),
   group: (key) => {
     const url = address();
     url.searchParams.set("group", key);
@@ -57,7 +61,7 @@ function openMenu(button) {
     const i = all.indexOf(th.dataset.key);
     item.disabled = (item.dataset.column === "left" && i === 0) || (item.dataset.column === "right" && i === all.length - 1);
     if (item.dataset.column === "pin") item.textContent = th.classList.contains("pin") ? "Let it scroll" : "Keep in sight";
-    if (item.dataset.column === "group") item.hidden = /^(metric|best|at)\./.test(th.dataset.key);
+    if (item.dataset.column === "group") item.hidden = !("groups" in th.dataset);
   }
   box.showPopover();
   const at = button.getBoundingClientRect();
@@ -67,6 +71,12 @@ function openMenu(button) {
 }
 
 document.addEventListener("click", (event) => {
+  const head = event.shiftKey && event.target.closest?.("#table th[data-key] a");
+  if (head) {
+    event.preventDefault();
+    then(head.closest("th"));
+    return;
+  }
   const button = event.target.closest?.("button");
   if (button?.classList.contains("more")) openMenu(button);
   const act = acts[button?.dataset.column];
@@ -173,7 +183,7 @@ document.addEventListener("drop", (event) => {
   held = null;
 });
 
-// ---- scrolling on: the next page of the table comes when its link is in sight
+// ---- scrolling on: the next page of the table comes when the last row is in sight
 
 const rowsMost = 10000;
 let loading = false;
@@ -182,7 +192,12 @@ async function more(link) {
   if (loading || document.querySelectorAll("#table tr[data-run]").length >= rowsMost) return;
   loading = true;
   try {
-    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    // The table's columns, whatever the runs of that page would have for themselves.
+    const url = new URL(link.href);
+    url.searchParams.delete("differ");
+    url.searchParams.delete("col");
+    for (const key of keys()) url.searchParams.append("col", key);
+    const answer = await fetch(url, { headers: { Accept: "text/html" } });
     if (!answer.ok || !link.isConnected) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     const there = new Set([...document.querySelectorAll("#table tr[data-run]")].map((row) => row.dataset.run));
@@ -201,15 +216,18 @@ async function more(link) {
   }
 }
 
-const ends = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) more(entry.target);
-}, { rootMargin: "600px" });
+let ends = null;
 
 function watchEnd() {
-  ends.disconnect();
+  ends?.disconnect();
   const link = document.querySelector("nav.pages a[rel=next]");
+  const last = document.querySelector("#table tbody tr:last-child");
   // From a later page there is no way up but its own link.
-  if (link && !document.querySelector("nav.pages a[rel=prev]")) ends.observe(link);
+  if (!link || !last || document.querySelector("nav.pages a[rel=prev]")) return;
+  ends = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) more(link);
+  }, { root: last.closest(".scroll"), rootMargin: "600px" });
+  ends.observe(last);
 }
 
 // ---- a metric at a step, and the names of views
