@@ -271,10 +271,10 @@ func render(name string, data any) string {
 }
 
 var templates = template.Must(template.New("display").Parse(`
-{{define "table"}}<table class="assay-table"><thead><tr>{{range .Columns}}<th>{{.}}</th>{{end}}</tr></thead>
+{{define "table"}}<table class="assay-table"><thead><tr>{{range .Columns}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>{{range .Rows}}<tr>{{range .}}<td>{{.}}</td>{{end}}</tr>{{end}}</tbody></table>{{end}}
 
-{{define "progress"}}<div style="font:13px/1.5 system-ui,sans-serif;max-width:40rem"><div role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{{printf "%.0f" .Share}}" style="height:6px;border-radius:3px;background:rgba(127,127,127,.2);overflow:hidden;margin:4px 0"><div style="height:100%;width:{{printf "%.1f" .Share}}%;background:#0072b2"></div></div>{{.Text}}</div>{{end}}
+{{define "progress"}}<div style="font:13px/1.5 system-ui,sans-serif;max-width:40rem"><div role="progressbar" aria-label="{{.Text}}" aria-valuemin="0" aria-valuemax="100"{{if .Known}} aria-valuenow="{{printf "%.0f" .Share}}"{{end}} style="height:6px;border-radius:3px;background:rgba(127,127,127,.2);overflow:hidden;margin:4px 0"><div style="height:100%;width:{{printf "%.1f" .Share}}%;background:#0072b2"></div></div>{{.Text}}</div>{{end}}
 
 {{define "images"}}<div style="display:grid;grid-template-columns:repeat({{.PerRow}},max-content);gap:12px">
 {{range .Cells}}<figure style="margin:0;max-width:220px"><img src="{{.Source}}" alt="{{.Caption}}" style="width:{{if lt .Width 112}}112px{{else}}200px{{end}};image-rendering:{{if lt .Width 112}}pixelated{{else}}auto{{end}};display:block">

@@ -79,16 +79,18 @@ func (p *Progress) draw() {
 	text := p.text()
 	switch {
 	case InNotebook():
-		share := 100.0
-		if p.total > 0 {
+		share, known := 0.0, p.total > 0
+		switch {
+		case known:
 			share = min(100, 100*float64(p.done)/float64(p.total))
-		} else if !p.ended {
-			share = 0
+		case p.ended:
+			share, known = 100, true
 		}
 		p.place.HTML(text, template.HTML(render("progress", struct {
 			Share float64
+			Known bool
 			Text  string
-		}{share, text})))
+		}{share, known, text})))
 	case p.terminal && !p.ended:
 		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", text)
 	case p.terminal:
