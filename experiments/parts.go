@@ -61,7 +61,7 @@ func PartsOf(ctx context.Context, s *store.Store, id store.RunID) (Parts, error)
 		p.Runs = append(p.Runs, part)
 	}
 	for i, name := range p.Metrics {
-		if models.DescribesData(name) {
+		if models.Unranked(name) {
 			continue
 		}
 		best := math.NaN()

@@ -229,7 +229,7 @@ func (v *view) results() []result {
 	results = results[:min(limit, len(results))]
 	for i := range results {
 		r := &results[i]
-		if r.Best = math.NaN(); models.DescribesData(r.Name) {
+		if r.Best = math.NaN(); models.Unranked(r.Name) {
 			continue
 		}
 		page, err := v.store.Runs(context.Background(), store.Query{

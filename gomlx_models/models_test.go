@@ -51,3 +51,18 @@ func TestLowerIsBetter(t *testing.T) {
 	f("r2", false)
 	f("closeness", false) // has "lose", is no loss
 }
+
+func TestBetter(t *testing.T) {
+	f := func(metric string, a, b, want float64) {
+		t.Helper()
+		if got := Better(metric, a, b); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("Better(%q, %v, %v) = %v, want %v", metric, a, b, got, want)
+		}
+	}
+	f("test.auc", 0.7, 0.8, 0.8)
+	f("brier", 0.2, 0.1, 0.1)
+	f("auc", math.NaN(), 0.8, 0.8)
+	for _, metric := range []string{"prevalence", "test.prevalence", "test.bias", "risk groups.logrank_p"} {
+		f(metric, 1, 2, math.NaN())
+	}
+}

@@ -70,9 +70,12 @@ func LowerIsBetter(metric string) bool {
 	return false
 }
 
-// Better returns the better of two values of a metric; NaN is worse than any.
+// Better returns the better of two values of a metric; NaN is worse than any, and
+// is what it returns of a metric that is Unranked.
 func Better(metric string, a, b float64) float64 {
 	switch {
+	case Unranked(metric):
+		return math.NaN()
 	case math.IsNaN(a):
 		return b
 	case math.IsNaN(b):
@@ -83,8 +86,10 @@ func Better(metric string, a, b float64) float64 {
 	return max(a, b)
 }
 
-// DescribesData reports whether the metric says what the data are rather than how
-// good a model is, so that no value of it is better than another.
-func DescribesData(metric string) bool {
-	return metric == "prevalence" || strings.HasSuffix(metric, ".prevalence")
+// Unranked reports whether neither the higher nor the lower value of the metric is
+// the better one: prevalence says what the data are, a bias is best at 0, and a p
+// value is no measure of how good anything is.
+func Unranked(metric string) bool {
+	name := metric[strings.LastIndexByte(metric, '.')+1:]
+	return name == "prevalence" || name == "bias" || name == "p" || strings.HasSuffix(name, "_p")
 }
