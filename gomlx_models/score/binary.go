@@ -15,8 +15,9 @@ import (
 // The report holds auc, average_precision, accuracy, balanced_accuracy,
 // sensitivity, specificity, ppv, npv, f1, mcc, brier, log_loss, ece and
 // prevalence; the curves "roc", "pr", "calibration" and "decision"; the confusion
-// matrix at o.Operating; and a table for each subgroup. If only one class is
-// present, what needs both is NaN and a note says so.
+// matrix at o.Operating; and a table for each subgroup. The interval of ece is without
+// the bias of its resamples, and yet high for a model that is calibrated. What divides by zero, if
+// only one class is present or called, is NaN and a note says so.
 func Binary(positive []bool, prob []float64, o Options) (models.Report, error) {
 	if err := sameLength(len(positive), len(prob), "outcomes", "probabilities"); err != nil {
 		return models.Report{}, err
@@ -38,8 +39,19 @@ func Binary(positive []bool, prob []float64, o Options) (models.Report, error) {
 	r.Tables = append(r.Tables, o.subgroups(m,
 		[]string{"prevalence", "auc", "sensitivity", "specificity", "ppv", "brier"})...)
 	r.Notes = append(r.Notes, o.Operating.note())
-	if n := c.TP + c.FN; n == 0 || int(n) == len(prob) {
-		r.Notes = append(r.Notes, "Only one class is present: AUC, average precision, balanced accuracy and MCC are undefined.")
+	for _, lack := range []struct {
+		rows float64
+		note string
+	}{
+		{c.TP + c.FN, "No row is positive: auc, average_precision, balanced_accuracy, sensitivity and mcc are undefined."},
+		{c.TN + c.FP, "Every row is positive: auc, balanced_accuracy, specificity and mcc are undefined."},
+		{c.TP + c.FP, "No row is called positive: ppv and mcc are undefined."},
+		{c.TP + c.FN + c.FP, "No row is positive, or called so: f1 is undefined."},
+		{c.TN + c.FN, "Every row is called positive: npv and mcc are undefined."},
+	} {
+		if lack.rows == 0 {
+			r.Notes = append(r.Notes, lack.note)
+		}
 	}
 	return r, nil
 }

@@ -103,10 +103,11 @@ func CompareBinary(positive []bool, a, b []float64, atA, atB Operating, o Option
 	if err := o.check(len(positive)); err != nil {
 		return models.Report{}, err
 	}
-	for name, p := range map[string][]float64{"the first model": a, "the second model": b} {
-		if err := probabilities(name, p); err != nil {
-			return models.Report{}, err
-		}
+	if err := probabilities("the first model", a); err != nil {
+		return models.Report{}, err
+	}
+	if err := probabilities("the second model", b); err != nil {
+		return models.Report{}, err
 	}
 	return o.compare(len(positive),
 		binaryMeasure(positive, a, atA.threshold(), o.bins()), binaryMeasure(positive, b, atB.threshold(), o.bins())), nil

@@ -58,6 +58,5 @@ func (c Counts) F1() float64 { return 2 * c.TP / (2*c.TP + c.FP + c.FN) }
 //
 // It is NaN where a margin is empty (scikit-learn says 0).
 func (c Counts) MCC() float64 {
-	return (c.TP*c.TN - c.FP*c.FN) /
-		math.Sqrt(c.TP+c.FP) / math.Sqrt(c.TP+c.FN) / math.Sqrt(c.TN+c.FP) / math.Sqrt(c.TN+c.FN)
+	return (c.TP*c.TN - c.FP*c.FN) / math.Sqrt((c.TP+c.FP)*(c.TP+c.FN)*(c.TN+c.FP)*(c.TN+c.FN))
 }

@@ -34,7 +34,7 @@ func Multiclass(class []int, prob [][]float64, o Options) (models.Report, error)
 		counts[c*k+called]++
 		right[i], confidence[i] = called == c, prob[i][called]
 	}
-	o.perClass(&r, truth, prob, 0)
+	o.perClass(&r, truth, prob, math.NaN())
 	r.Curves = append(r.Curves, calibrationCurve("most probable class", right, confidence, o.bins()))
 	names := make([]string, k)
 	for c := range names {
@@ -42,6 +42,9 @@ func Multiclass(class []int, prob [][]float64, o Options) (models.Report, error)
 	}
 	r.Tables = append(r.Tables, confusionTable("Confusion matrix", names, counts))
 	r.Tables = append(r.Tables, o.subgroups(m, []string{"auc_macro", "accuracy", "balanced_accuracy", "brier"})...)
+	if mcc, _ := r.Metric("mcc"); math.IsNaN(float64(mcc.Value)) {
+		r.Notes = append(r.Notes, "All rows are of one class, or called so: mcc is undefined.")
+	}
 	return r, nil
 }
 
@@ -151,8 +154,8 @@ func (o Options) width(prob [][]float64) (int, error) {
 	return k, nil
 }
 
-// perClass adds the curves and the table of every output against the rest. A
-// threshold of zero calls the most probable output.
+// perClass adds the curves and the table of every output against the rest. NaN as
+// the threshold calls the most probable output.
 func (o Options) perClass(r *models.Report, truth [][]bool, prob [][]float64, threshold float64) {
 	show := []string{"auc", "average_precision", "sensitivity", "specificity", "ppv", "f1", "brier"}
 	t := models.Table{Kind: "classes", Title: "Every class against the rest", Columns: append([]string{"class", "rows"}, show...)}
@@ -160,7 +163,7 @@ func (o Options) perClass(r *models.Report, truth [][]bool, prob [][]float64, th
 	for c := range prob[0] {
 		positive, p := column(truth, c), column(prob, c)
 		judged := models.Report{Metrics: binaryMeasure(positive, p, threshold, o.bins()).take(rows, o)}
-		if threshold == 0 {
+		if math.IsNaN(threshold) {
 			// Ranks come from the probability, calls from its being the highest.
 			called := make([]float64, len(p))
 			for i := range prob {

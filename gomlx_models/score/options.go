@@ -13,7 +13,7 @@ import (
 type Options struct {
 	Name      string     // of the data set: "test"
 	Classes   []string   // names in output order; nil means "0", "1" …
-	Group     []string   // patient of each row; nil means that every row is another patient
+	Group     []string   // patient of each row; nil means that every row is another patient, as an empty one does of its row
 	Subgroups []Subgroup // groupings that the report breaks the scores down by
 	Operating Operating  // the threshold of a binary model; zero means 0.5
 	Resamples int        // of the bootstrap; 0 means 2000, negative means no intervals
@@ -68,20 +68,18 @@ func (o Options) class(k int) string {
 // patients returns, for each patient of some rows, their positions among those
 // rows; patients come in order of first appearance.
 func (o Options) patients(rows []int) [][]int {
-	if o.Group == nil {
-		each := make([][]int, len(rows))
-		for i := range rows {
-			each[i] = []int{i}
-		}
-		return each
-	}
 	var of [][]int
 	seen := make(map[string]int, len(rows))
 	for i, row := range rows {
-		g, ok := seen[o.Group[row]]
-		if !ok {
-			g = len(of)
+		g := len(of)
+		if o.Group != nil && o.Group[row] != "" {
+			known, ok := seen[o.Group[row]]
+			if ok {
+				g = known
+			}
 			seen[o.Group[row]] = g
+		}
+		if g == len(of) {
 			of = append(of, nil)
 		}
 		of[g] = append(of[g], i)

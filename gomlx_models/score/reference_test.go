@@ -220,3 +220,54 @@ func TestSurvivalAgreesWithScikitSurvival(t *testing.T) {
 		}
 	}
 }
+
+// The scores over time have intervals from the resamples that the means of them have.
+func TestSurvivalOverTimeHasIntervals(t *testing.T) {
+	ref := modeltest.Reference[reference](t).Survival[0]
+	train, test := Followup{ref.TrainTime, ref.TrainEvent}, Followup{ref.Time, ref.Event}
+	r, err := Survival(train, test, Forecast{Risk: ref.Risk, At: ref.At, Survival: ref.Survival}, Options{Resamples: 200, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Metrics) != 4 || len(r.Curves) != 3 {
+		t.Fatalf("got %d scores and %d curves, want 4 and 3", len(r.Metrics), len(r.Curves))
+	}
+	for _, c := range r.Curves {
+		if len(c.Low) != len(c.X) || len(c.High) != len(c.X) {
+			t.Fatalf("%s: %d points, intervals of %d", c.Kind, len(c.X), len(c.Low))
+		}
+		for k := range c.X {
+			if !(c.Low[k] < c.Y[k] && c.Y[k] < c.High[k]) {
+				t.Errorf("%s at %v: %v is not within %v to %v", c.Kind, c.X[k], c.Y[k], c.Low[k], c.High[k])
+			}
+		}
+	}
+	for k, want := range ref.AUC {
+		near(t, "auc_time", float64(r.Curves[0].Y[k]), want, 1e-10)
+	}
+	for k, want := range ref.Brier {
+		near(t, "brier_time", float64(r.Curves[1].Y[k]), want, 1e-10)
+	}
+}
+
+// Half of the patients, of low risk, are lost before the horizon: what became of
+// them is not known.
+func TestCalibrationAtOfTheLost(t *testing.T) {
+	f := Followup{Time: []float64{1, 2, 3, 2, 5, 9}, Event: []bool{true, false, false, true, true, false}}
+	c, err := CalibrationAt(f, []float64{0.9, 0.9, 0.9, 0.2, 0.2, 0.2}, 6, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "predicted", float64(c.X[0]), 0.1, 1e-12)
+	if !math.IsNaN(float64(c.Y[0])) || !math.IsNaN(float64(c.Low[0])) {
+		t.Errorf("nobody of the first group was watched to the horizon: got %v from %v", c.Y[0], c.Low[0])
+	}
+	near(t, "observed", float64(c.Y[1]), 2.0/3, 1e-12)
+	// Greenwood's variance of log S is 1/(3·2) + 1/(2·1), and S is a third.
+	width := z975 * math.Sqrt(2.0/3) / math.Log(3)
+	near(t, "low", float64(c.Low[1]), 1-math.Pow(1.0/3, math.Exp(-width)), 1e-12)
+	near(t, "high", float64(c.High[1]), 1-math.Pow(1.0/3, math.Exp(width)), 1e-12)
+	if _, err := CalibrationAt(f, []float64{1}, 6, 2); err == nil {
+		t.Error("six rows and one prediction: no error")
+	}
+}

@@ -19,6 +19,9 @@ func Regression(observed, predicted []float64, o Options) (models.Report, error)
 	r := o.report(len(observed), m)
 	r.Curves = []models.Curve{thin("scatter", o.Name, observed, predicted)}
 	r.Tables = o.subgroups(m, []string{"r2", "mae", "rmse", "bias"})
+	if math.IsNaN(float64(r.Metrics[0].Value)) {
+		r.Notes = append(r.Notes, "All observed values are the same: r2 is undefined.")
+	}
 	return r, nil
 }
 
@@ -67,7 +70,11 @@ func RMSE(observed, predicted []float64) float64 {
 // errors4 returns R², MAE, RMSE and bias of rows counting w times.
 func errors4(observed, predicted, w []float64) []float64 {
 	var n, sum, off, abs, squares float64
+	low, high := math.Inf(1), math.Inf(-1)
 	for i, y := range observed {
+		if w[i] > 0 {
+			low, high = min(low, y), max(high, y)
+		}
 		d := predicted[i] - y
 		n += w[i]
 		sum += w[i] * y
@@ -80,7 +87,7 @@ func errors4(observed, predicted, w []float64) []float64 {
 		spread += w[i] * (y - sum/n) * (y - sum/n)
 	}
 	r2 := 1 - squares/spread
-	if spread == 0 {
+	if low == high { // the mean of one value rounds, and leaves a spread that is none
 		r2 = math.NaN()
 	}
 	return []float64{r2, abs / n, math.Sqrt(squares / n), off / n}

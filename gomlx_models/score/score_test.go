@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,26 @@ func TestIntervalsResamplePatients(t *testing.T) {
 	}
 }
 
+// The calibration error of resamples is higher than that of the rows, which lies
+// within its interval nevertheless.
+func TestIntervalOfECEHoldsItsValue(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		positive, prob := make([]bool, 300), make([]float64, 300)
+		for i := range prob {
+			prob[i] = r.Float64()
+			positive[i] = r.Float64() < prob[i]
+		}
+		report, err := Binary(positive, prob, Options{Resamples: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, _ := report.Metric("ece"); !(m.Low <= m.Value && m.Value <= m.High) {
+			t.Errorf("seed %d: ece %v is not within %v to %v", seed, m.Value, m.Low, m.High)
+		}
+	}
+}
+
 // The interval of a mean is known: the bootstrap must cover it as often as it says.
 func TestIntervalsCover(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -102,7 +123,7 @@ func TestDegenerateInput(t *testing.T) {
 	if auc, _ := r.Metric("auc"); !math.IsNaN(float64(auc.Value)) || !math.IsNaN(float64(auc.Low)) {
 		t.Errorf("AUC of one class: got %v, want NaN", auc)
 	}
-	if !strings.Contains(strings.Join(r.Notes, " "), "Only one class") {
+	if !strings.Contains(strings.Join(r.Notes, " "), "Every row is positive") {
 		t.Errorf("no note says that only one class is present: %q", r.Notes)
 	}
 
@@ -136,6 +157,8 @@ func TestDegenerateInput(t *testing.T) {
 	f("no forecast", err, "neither risks nor survival")
 	_, err = Survival(watched, watched, Forecast{Risk: []float64{1, 2, 3}, At: []float64{5}}, Options{})
 	f("too late", err, "within the follow-up")
+	_, err = Survival(watched, watched, Forecast{Risk: []float64{1, 2, 3}, At: []float64{math.NaN()}}, Options{})
+	f("no time", err, "must ascend")
 	_, err = Survival(watched, Followup{[]float64{-1}, []bool{true}}, Forecast{Risk: []float64{1}}, Options{})
 	f("negative time", err, "not negative")
 }
@@ -153,6 +176,73 @@ func TestUndefinedMeasuresAreNaN(t *testing.T) {
 	f("MCC", Confusion([]bool{true}, []float64{0}, 0.5).MCC())
 	f("Concordance", Concordance(Followup{[]float64{1, 1}, []bool{false, false}}, []float64{1, 2}))
 	f("R2", R2([]float64{1, 1}, []float64{1, 2}))
+	f("R2 of a value whose mean rounds", R2([]float64{0.1, 0.1, 0.1}, []float64{1, 2, 3}))
+}
+
+// What is NaN in a report, a note names.
+func TestNotesNameWhatIsUndefined(t *testing.T) {
+	f := func(positive []bool, prob []float64) {
+		t.Helper()
+		r, err := Binary(positive, prob, quick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := strings.Join(r.Notes, " ")
+		for _, m := range r.Metrics {
+			if named := strings.Contains(notes, " "+m.Name+" ") || strings.Contains(notes, " "+m.Name+","); named != math.IsNaN(float64(m.Value)) {
+				t.Errorf("%v %v: %s is %v, and the notes are %q", positive, prob, m.Name, m.Value, r.Notes)
+			}
+		}
+	}
+	f([]bool{true, false}, []float64{0.9, 0.1})
+	f([]bool{true, false}, []float64{0.2, 0.1})
+	f([]bool{true, false}, []float64{0.7, 0.9})
+	f([]bool{true, true}, []float64{0.2, 0.9})
+	f([]bool{false, false}, []float64{0.2, 0.9})
+	f([]bool{false, false}, []float64{0.2, 0.1})
+	r, err := Multiclass([]int{0, 1}, [][]float64{{0.9, 0.1}, {0.8, 0.2}}, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(r.Notes, " "); !strings.Contains(notes, "mcc is undefined") {
+		t.Errorf("one class is called: notes %q", r.Notes)
+	}
+}
+
+// A row without a patient is another patient: it does not share one with all others
+// that have none.
+func TestRowsWithoutPatient(t *testing.T) {
+	positive, prob, _ := patients(90)
+	judge := func(group []string) models.Report {
+		t.Helper()
+		r, err := Binary(positive, prob, Options{Group: group, Resamples: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	got, want := judge(make([]string, 90)), judge(nil)
+	if got.Groups != 90 || !reflect.DeepEqual(got.Metrics, want.Metrics) {
+		t.Errorf("%d patients, %v, want 90 and %v", got.Groups, got.Metrics, want.Metrics)
+	}
+}
+
+// Resamples of one patient are all the same: that is no interval of no width.
+func TestOnePatientHasNoInterval(t *testing.T) {
+	positive, prob, _ := patients(9)
+	group := make([]string, 9)
+	for i := range group {
+		group[i] = "one"
+	}
+	r, err := Binary(positive, prob, Options{Group: group})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range r.Metrics {
+		if !math.IsNaN(float64(m.Low)) || !math.IsNaN(float64(m.High)) {
+			t.Errorf("got %v, want no interval", m)
+		}
+	}
 }
 
 // concordance by its definition, pair by pair.
@@ -204,6 +294,13 @@ func TestChooseThreshold(t *testing.T) {
 	f(AtSensitivity(1), 0.25)
 	f(AtSpecificity(0.6), 0.25)
 	f(AtSpecificity(0.9), 0.65)
+	// Half-way between neighbours rounds to the lower one, which must not be called.
+	low := math.Nextafter(0.3, 1)
+	prob = []float64{0, 0.1, math.Nextafter(low, 1), low, 0.7, 0.9}
+	f(Youden, prob[2])
+	if got, err := ChooseThreshold(positive, prob, Youden); err != nil || got.Threshold <= low {
+		t.Errorf("got %v, %v, want above %v", got.Threshold, err, low)
+	}
 	all := Operating{Threshold: 0, Rule: "everyone"}
 	if got := all.threshold(); got != 0 {
 		t.Errorf("a chosen threshold of 0 became %v", got)
@@ -276,6 +373,22 @@ func TestCompareClasses(t *testing.T) {
 		}
 		if _, err := compare(good, noise[1:]); err == nil || !strings.Contains(err.Error(), "second model: ") {
 			t.Errorf("%s, predictions missing: error %v", name, err)
+		}
+	}
+}
+
+// A threshold that was chosen may be 0: it calls every label.
+func TestMultilabelAtThresholdZero(t *testing.T) {
+	label := [][]bool{{true, false}, {false, true}, {true, true}}
+	prob := [][]float64{{0, 0.2}, {0.4, 0.3}, {0.1, 0.9}}
+	r, err := Multilabel(label, prob, Options{Operating: Operating{Rule: "everyone"}, Resamples: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes := r.Tables[0]
+	for _, row := range classes.Rows {
+		if sensitivity := row[slices.Index(classes.Columns, "sensitivity")]; sensitivity != "1.000" {
+			t.Errorf("class %s: sensitivity %s at threshold 0, want 1.000", row[0], sensitivity)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
+	"github.com/assay-ml/assay/gomlx_models/survival"
 )
 
 // Forecast is what a survival model says of each row. Either part may be nil.
@@ -25,7 +26,7 @@ type Forecast struct {
 // The report holds concordance (Harrell) and, where f has times, uno_c (up to the
 // last time), auc_mean (of the cumulative/dynamic AUC over the times) and, where
 // f has survival, brier_integrated; the curves "auc_time", "brier_time" and the
-// "calibration" at o.Horizon (N counts rows); and the subgroups. Times must lie
+// "calibration" at o.Horizon, with intervals; and the subgroups. Times must lie
 // within the follow-up of the test rows and of train.
 func Survival(train, test Followup, f Forecast, o Options) (models.Report, error) {
 	f, err := f.complete(test.Len())
@@ -45,26 +46,8 @@ func Survival(train, test Followup, f Forecast, o Options) (models.Report, error
 	if err := within(test, g, f.At); err != nil {
 		return models.Report{}, err
 	}
-	m := measure{names: []string{"concordance"}}
-	if len(f.At) > 0 {
-		m.names = append(m.names, "uno_c", "auc_mean")
-	}
-	if len(f.At) > 1 && f.Survival != nil {
-		m.names = append(m.names, "brier_integrated")
-	}
-	m.on = func(rows []int) statistic {
-		part := Forecast{Risk: pick.Rows(f.Risk, rows), Survival: pick.Rows(f.Survival, rows), At: f.At}
-		return survivalStatistic(g, test.rows(rows), part)
-	}
-	r := o.report(test.Len(), m)
-	r.Tables = o.subgroups(m, m.names)
-	if len(f.At) > 0 {
-		auc, _ := newDynamic(g, test, f.Risk, f.At).areas(ones(test.Len()))
-		r.Curves = append(r.Curves, models.Curve{Kind: "auc_time", Label: "AUC", X: numbers(f.At), Y: numbers(auc)})
-	}
+	var calibration models.Curve
 	if f.Survival != nil {
-		brier := newBrierTerms(g, test, f).at(ones(test.Len()))
-		r.Curves = append(r.Curves, models.Curve{Kind: "brier_time", Label: "Brier score", X: numbers(f.At), Y: numbers(brier)})
 		horizon := o.Horizon
 		if horizon == 0 {
 			horizon = f.At[len(f.At)-1]
@@ -73,15 +56,69 @@ func Survival(train, test Followup, f Forecast, o Options) (models.Report, error
 		if k < 0 {
 			return models.Report{}, fmt.Errorf("the horizon %g is not one of the forecast's times", horizon)
 		}
-		predicted, observed, n := CalibrationAt(test, column(f.Survival, k), horizon, o.bins())
-		r.Curves = append(r.Curves, models.Curve{
-			Kind: "calibration", Label: fmt.Sprintf("event by %g", horizon), X: numbers(predicted), Y: numbers(observed), N: n,
-		})
+		if calibration, err = CalibrationAt(test, column(f.Survival, k), horizon, o.bins()); err != nil {
+			return models.Report{}, err
+		}
+	}
+	m := measure{names: f.scores()}
+	headline := len(m.names)
+	// Behind the scores are their values at every time.
+	for _, kind := range f.overTime() {
+		for range f.At {
+			m.names = append(m.names, kind)
+		}
+	}
+	m.on = func(rows []int) statistic {
+		part := Forecast{Risk: pick.Rows(f.Risk, rows), Survival: pick.Rows(f.Survival, rows), At: f.At}
+		return survivalStatistic(g, test.rows(rows), part)
+	}
+	r := o.report(test.Len(), m)
+	r.Tables = o.subgroups(m, m.names[:headline])
+	over := r.Metrics[headline:]
+	r.Metrics = slices.Clip(r.Metrics[:headline])
+	for k, kind := range f.overTime() {
+		c := models.Curve{Kind: kind, Label: map[string]string{"auc_time": "AUC", "brier_time": "Brier score"}[kind], X: numbers(f.At)}
+		for _, at := range over[k*len(f.At) : (k+1)*len(f.At)] {
+			c.Y = append(c.Y, at.Value)
+			if o.resamples() > 0 {
+				c.Low, c.High = append(c.Low, at.Low), append(c.High, at.High)
+			}
+		}
+		r.Curves = append(r.Curves, c)
+	}
+	if f.Survival != nil {
+		r.Curves = append(r.Curves, calibration)
+	}
+	if n := len(f.At); n > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("Scores over time are of %d times from %.4g to %.4g.", n, f.At[0], f.At[n-1]))
 	}
 	if math.IsNaN(float64(r.Metrics[0].Value)) {
-		r.Notes = append(r.Notes, "No pair of rows is comparable (too few events): concordance is undefined.")
+		r.Notes = append(r.Notes, "No pair of rows is comparable (too few events): concordances are undefined.")
 	}
 	return r, nil
+}
+
+// scores names what a forecast of this kind is judged by, overTime the scores
+// among them that are taken at every time.
+func (f Forecast) scores() []string {
+	names := []string{"concordance"}
+	if len(f.At) > 0 {
+		names = append(names, "uno_c", "auc_mean")
+	}
+	if len(f.At) > 1 && f.Survival != nil {
+		names = append(names, "brier_integrated")
+	}
+	return names
+}
+
+func (f Forecast) overTime() []string {
+	switch {
+	case f.Survival != nil:
+		return []string{"auc_time", "brier_time"}
+	case len(f.At) > 0:
+		return []string{"auc_time"}
+	}
+	return nil
 }
 
 // complete checks the forecast for n rows and fills in the risk.
@@ -89,7 +126,7 @@ func (f Forecast) complete(n int) (Forecast, error) {
 	if f.Risk == nil && f.Survival == nil {
 		return f, errors.New("the forecast has neither risks nor survival")
 	}
-	if !slices.IsSorted(f.At) || len(slices.Compact(slices.Clone(f.At))) != len(f.At) {
+	if !slices.IsSorted(f.At) || len(slices.Compact(slices.Clone(f.At))) != len(f.At) || slices.ContainsFunc(f.At, math.IsNaN) {
 		return f, errors.New("the forecast's times must ascend")
 	}
 	if f.Survival != nil {
@@ -138,6 +175,7 @@ func within(test Followup, g censoring, at []float64) error {
 	return err
 }
 
+// survivalStatistic writes f.scores, and then those of f.overTime at every time.
 func survivalStatistic(g censoring, test Followup, f Forecast) statistic {
 	harrell := newPairs(test, f.Risk, nil)
 	if len(f.At) == 0 {
@@ -150,11 +188,19 @@ func survivalStatistic(g censoring, test Followup, f Forecast) statistic {
 	if f.Survival != nil {
 		brier = newBrierTerms(g, test, f)
 	}
+	headline := len(f.scores())
 	return func(w, dst []float64) {
-		dst[0], dst[1] = harrell.concordance(w), uno.concordance(w)
-		_, dst[2] = auc.areas(w)
-		if len(dst) > 3 {
-			dst[3] = overTime(f.At, brier.at(w))
+		over := dst[headline:]
+		areas, mean := auc.areas(w)
+		dst[0], dst[1], dst[2] = harrell.concordance(w), uno.concordance(w), mean
+		copy(over, areas)
+		if f.Survival == nil {
+			return
+		}
+		errors := brier.at(w)
+		copy(over[len(f.At):], errors)
+		if headline > 3 {
+			dst[3] = overTime(f.At, errors)
 		}
 	}
 }
@@ -320,20 +366,39 @@ func overTime(at, y []float64) float64 {
 }
 
 // CalibrationAt compares the predicted with the observed share of rows that have
-// the event by the horizon, in groups of equal size by prediction. The observed
-// share is one minus Kaplan-Meier, so censored rows count while they are watched.
-func CalibrationAt(f Followup, survival []float64, horizon float64, groups int) (predicted, observed []float64, n []int) {
-	mustMatch(len(f.Time), len(survival))
-	order := pick.All(len(survival))
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(survival[b], survival[a]) })
+// the event by the horizon, in groups of equal size by prediction: a curve of kind
+// "calibration", whose N counts rows. free is each row's chance to be free of the
+// event after the horizon.
+//
+// The observed share is one minus Kaplan-Meier, so censored rows count while they
+// are watched; its interval is the curve's, NaN where all or none have the event. It
+// is NaN of a group of which nobody was watched up to the horizon.
+func CalibrationAt(f Followup, free []float64, horizon float64, groups int) (models.Curve, error) {
+	c := models.Curve{Kind: "calibration", Label: fmt.Sprintf("event by %g", horizon)}
+	if err := sameLength(f.Len(), len(free), "rows", "predictions"); err != nil {
+		return c, err
+	}
+	order := pick.All(len(free))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(free[b], free[a]) })
 	groups = min(groups, len(order))
 	for k := range groups {
 		rows := order[k*len(order)/groups : (k+1)*len(order)/groups]
 		part := f.rows(rows)
-		free := part.productLimit(part.byTime(), ones(len(rows)), false)
-		predicted = append(predicted, 1-mean(pick.Rows(survival, rows)))
-		observed = append(observed, 1-free.at(horizon))
-		n = append(n, len(rows))
+		km, err := survival.KaplanMeier(part.Time, part.Event)
+		if err != nil {
+			return c, err
+		}
+		observed, low, high := 1-km.At(horizon), math.NaN(), math.NaN()
+		switch {
+		case observed < 1 && horizon > slices.Max(part.Time):
+			observed = math.NaN()
+		case observed > 0: // else its variance is unknown
+			below, above := km.Interval(horizon)
+			low, high = 1-above, 1-below
+		}
+		c.X, c.Y = append(c.X, models.Number(1-mean(pick.Rows(free, rows)))), append(c.Y, models.Number(observed))
+		c.Low, c.High = append(c.Low, models.Number(low)), append(c.High, models.Number(high))
+		c.N = append(c.N, len(rows))
 	}
-	return predicted, observed, n
+	return c, nil
 }

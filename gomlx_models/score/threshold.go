@@ -85,7 +85,10 @@ func ChooseThreshold(positive []bool, prob []float64, rule Rule) (Operating, err
 		if w := rule.worth(c); w > best {
 			best, at = w, prob[r.order[k]]
 			if k+1 < len(prob) {
-				at = (at + prob[r.order[k+1]]) / 2
+				// Between neighbouring numbers the half-way rounds to one of them.
+				if half := (at + prob[r.order[k+1]]) / 2; half > prob[r.order[k+1]] {
+					at = half
+				}
 			}
 		}
 	})

@@ -43,7 +43,7 @@ type Cox struct {
 	Events        int       `json:"events"`
 	LogLikelihood float64   `json:"log_likelihood"` // partial, at the fit
 	Null          float64   `json:"null"`           // and with β = 0
-	Baseline      []Hazard  `json:"baseline"`       // of each stratum
+	Baseline      []Hazard  `json:"baseline"`       // Breslow's, of each stratum, whatever the ties
 
 	// Cov is the covariance of the coefficients, row by row; nil with an
 	// absolute penalty.

@@ -93,6 +93,11 @@ func newCurve(ms []moment, start float64, step func(n, d float64) (value, low, h
 // before 0; after the last time it stays what it was.
 func (c *Curve) At(t float64) float64 { return stepAt(c.Time, c.Value, t, math.NaN()) }
 
+// Interval returns the interval of the value at time t, as At does the value.
+func (c *Curve) Interval(t float64) (low, high float64) {
+	return stepAt(c.Time, c.Low, t, math.NaN()), stepAt(c.Time, c.High, t, math.NaN())
+}
+
 // AtRiskAt returns how many were still at risk just before time t.
 func (c *Curve) AtRiskAt(t float64) int {
 	i := sort.SearchFloat64s(c.Time, t) // first time that is not before t
@@ -108,9 +113,21 @@ func (c *Curve) Median() float64 { return c.Quantile(0.5) }
 
 // Quantile returns the first time at which the value is at most 1 − p, and +Inf
 // if there is none. It has a meaning for survival curves only.
-func (c *Curve) Quantile(p float64) float64 {
-	for i, v := range c.Value {
-		if v <= 1-p {
+func (c *Curve) Quantile(p float64) float64 { return c.reach(c.Value, 1-p) }
+
+// QuantileInterval returns the 95 % interval of Quantile: the first times at which
+// the ends of the value's interval are at most 1 − p, +Inf where they never are.
+// Brookmeyer and Crowley, Biometrics 38 (1982), 29.
+func (c *Curve) QuantileInterval(p float64) (low, high float64) {
+	return c.reach(c.Low, 1-p), c.reach(c.High, 1-p)
+}
+
+// reach returns the first time at which a falling curve is at most level. A share
+// such as 5 of 10 patients is a product of many, which rounds: what is level but
+// for that counts.
+func (c *Curve) reach(curve []float64, level float64) float64 {
+	for i, v := range curve {
+		if v <= level+1e-9 {
 			return c.Time[i]
 		}
 	}

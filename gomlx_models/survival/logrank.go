@@ -1,8 +1,10 @@
 package survival
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -10,7 +12,7 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
 
-// Test is a χ² test.
+// Test is a χ² test. P is NaN if there is nothing to test: Freedom is 0.
 type Test struct {
 	Name      string
 	Statistic float64
@@ -19,7 +21,11 @@ type Test struct {
 }
 
 func chiSquared(name string, statistic float64, freedom int) Test {
-	return Test{Name: name, Statistic: statistic, Freedom: freedom, P: distuv.ChiSquared{K: float64(freedom)}.Survival(statistic)}
+	p := math.NaN()
+	if freedom > 0 {
+		p = distuv.ChiSquared{K: float64(freedom)}.Survival(statistic)
+	}
+	return Test{Name: name, Statistic: statistic, Freedom: freedom, P: p}
 }
 
 // LogRank tests whether groups 0 … k−1 have one survival curve. observed and
@@ -50,6 +56,9 @@ func LogRank(time []float64, event []bool, group []int) (test Test, observed, ex
 		if n == 0 {
 			return Test{}, nil, nil, fmt.Errorf("group %d of %d has no rows", g, k)
 		}
+	}
+	if !slices.Contains(event, true) {
+		return Test{}, nil, nil, errors.New("no row has an event: there is nothing to compare")
 	}
 	observed, expected = make([]float64, k), make([]float64, k)
 	variance := mat.NewSymDense(k, nil)

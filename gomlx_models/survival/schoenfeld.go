@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -65,6 +66,9 @@ func (m *Cox) Proportional(x linear.Rows, time []float64, event []bool, strata [
 	for i, t := range at {
 		u.AddScaledVec(u, t-mean, mat.NewVecDense(p, residuals[i]))
 		spread += (t - mean) * (t - mean)
+	}
+	if spread == 0 {
+		return nil, errors.New("all events happened at one time: there is no trend over time to test for")
 	}
 	cov := mat.NewDense(p, p, m.Cov)
 	var scaled mat.VecDense

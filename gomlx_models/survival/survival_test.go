@@ -374,3 +374,44 @@ func ExampleKaplanMeier() {
 	fmt.Printf("%.2f alive after 10 months, median %v\n", curve.At(10), curve.Median())
 	// Output: 0.80 alive after 10 months, median 12
 }
+
+// With 2 to 60 patients who all die, half of them have when half the times have
+// passed: a product of shares must not round past it.
+func TestMedianOfEvenNumbers(t *testing.T) {
+	for n := 2; n <= 60; n += 2 {
+		time, event := make([]float64, n), make([]bool, n)
+		for i := range time {
+			time[i], event[i] = float64(i+1), true
+		}
+		km, err := survival.KaplanMeier(time, event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := km.Median(); got != float64(n/2) {
+			t.Errorf("%d patients: median %v, want %v", n, got, n/2)
+		}
+	}
+}
+
+// Nothing to test is an error or no p, not a panic.
+func TestNothingToTest(t *testing.T) {
+	x := mat.NewDense(4, 1, []float64{1, 2, 0, 3})
+	time, event := []float64{2, 1, 3, 4}, []bool{true, false, false, false}
+	if _, _, _, err := survival.LogRank(time, make([]bool, 4), []int{0, 1, 0, 1}); err == nil || !strings.Contains(err.Error(), "no row has an event") {
+		t.Errorf("log-rank without events: got %v", err)
+	}
+	m, err := survival.FitCox(x, time, event, nil, survival.CoxConfig{Lambda: 0.1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Proportional(x, time, event, nil, nil, survival.ByEvents); err == nil || !strings.Contains(err.Error(), "at one time") {
+		t.Errorf("a trend of one event: got %v", err)
+	}
+	m, err = survival.FitCox(mat.NewDense(4, 1, []float64{7, 7, 7, 7}), time, event, nil, survival.CoxConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if test := m.LikelihoodRatio(); test.Freedom != 0 || !math.IsNaN(test.P) {
+		t.Errorf("a constant column: got %+v, want no freedom and no p", test)
+	}
+}
