@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 )
@@ -112,6 +113,25 @@ func (s *categoryStep) code(level string) int {
 		return k
 	}
 	return s.Other
+}
+
+// label returns a column of numbers as categories: a number that a level writes in
+// another way, "1.0" or "01", is that level.
+func (s *categoryStep) label(c *Column) Column {
+	known := make(map[float64]string, len(s.Levels))
+	for _, level := range s.Levels {
+		if v, err := strconv.ParseFloat(level, 64); err == nil {
+			known[v] = level
+		}
+	}
+	texts := make([]string, c.Len())
+	for i, v := range c.Numbers {
+		texts[i] = c.Text(i)
+		if level, ok := known[v]; ok && s.code(texts[i]) == s.Other {
+			texts[i] = level
+		}
+	}
+	return CategoryColumn(c.Name, texts)
 }
 
 // level returns the code of row i, -1 if it has none.

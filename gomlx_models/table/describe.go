@@ -27,7 +27,7 @@ func (f *Frame) Describe() models.Table {
 			known := sortedKnown(c.Numbers)
 			missing -= len(known)
 			if len(known) > 0 {
-				values = fmt.Sprintf("%.4g to %.4g, median %.4g", known[0], known[len(known)-1], quantile.Of(known, 0.5))
+				values = fmt.Sprintf("%s to %s, median %s", brief(known[0]), brief(known[len(known)-1]), brief(quantile.Of(known, 0.5)))
 			}
 			distinct = len(slices.Compact(known))
 		} else {
@@ -84,7 +84,7 @@ func (c *Column) commonest(counts []int, show int) string {
 // nil means all but by. Rows without a level of by are left out.
 func (f *Frame) TableOne(by string, columns ...string) (models.Table, error) {
 	outcome, err := f.Column(by)
-	if err != nil {
+	if err = cmp.Or(err, f.even()); err != nil {
 		return models.Table{}, err
 	}
 	labels, _ := f.Texts(by)
@@ -144,10 +144,14 @@ func (c *Column) tableOne(parts [][]int) [][]string {
 		cells = append(cells, share(missing, len(parts[0])))
 		if len(parts) == 3 {
 			d := math.Abs(means[1]-means[2]) / math.Sqrt((variances[1]+variances[2])/2)
-			if means[1] == means[2] {
-				d = 0
+			switch {
+			case means[1] == means[2]:
+				cells = append(cells, "0.00")
+			case math.IsNaN(d) || math.IsInf(d, 0): // a group has no values, or none that varies
+				cells = append(cells, "–")
+			default:
+				cells = append(cells, fmt.Sprintf("%.2f", d))
 			}
-			cells = append(cells, fmt.Sprintf("%.2f", d))
 		}
 		return cells
 	}
@@ -158,7 +162,7 @@ func (c *Column) tableOne(parts [][]int) [][]string {
 				return "–", math.NaN(), math.NaN()
 			}
 			mean, variance := moments(known)
-			return fmt.Sprintf("%.4g [%.4g, %.4g]", quantile.Of(known, 0.5), quantile.Of(known, 0.25), quantile.Of(known, 0.75)), mean, variance
+			return fmt.Sprintf("%s [%s, %s]", brief(quantile.Of(known, 0.5)), brief(quantile.Of(known, 0.25)), brief(quantile.Of(known, 0.75))), mean, variance
 		})}
 	}
 	var lines [][]string
@@ -173,6 +177,15 @@ func (c *Column) tableOne(parts [][]int) [][]string {
 		}))
 	}
 	return lines
+}
+
+// brief writes a number to four digits, and one of more than four whole: platelets
+// are 263000, not 2.63e+05.
+func brief(v float64) string {
+	if a := math.Abs(v); a >= 1000 && a < 1e15 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }
 
 func share(n, of int) string {

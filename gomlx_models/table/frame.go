@@ -78,10 +78,21 @@ func (c *Column) Text(i int) string {
 	case c.Missing(i):
 		return ""
 	case c.Kind == Number:
-		return strconv.FormatFloat(c.Numbers[i], 'g', -1, 64)
+		return numberText(c.Numbers[i])
 	}
 	return c.Levels[c.Codes[i]]
 }
+
+// numberText writes whole numbers without an exponent: they may be patients.
+func numberText(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) <= exact {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// exact is up to where every whole number is a float64.
+const exact = 1 << 53
 
 // take returns the column with only some rows, in their order.
 func (c *Column) take(rows []int) Column {
@@ -102,6 +113,16 @@ func (f *Frame) Rows() int {
 		return 0
 	}
 	return f.Columns[0].Len()
+}
+
+// even finds columns that differ in length, as of a frame put together by hand.
+func (f *Frame) even() error {
+	for i := range f.Columns {
+		if c := &f.Columns[i]; c.Len() != f.Rows() {
+			return fmt.Errorf("column %q has %d rows where %q has %d", c.Name, c.Len(), f.Columns[0].Name, f.Rows())
+		}
+	}
+	return nil
 }
 
 // Column returns the column called name.

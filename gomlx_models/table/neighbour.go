@@ -44,9 +44,10 @@ func learnNeighbours(f *Frame) *neighbours {
 		if c.Kind != Number {
 			continue
 		}
-		mean, variance := moments(sortedKnown(c.Numbers))
+		known := sortedKnown(c.Numbers)
+		mean, variance := moments(known)
 		spread := math.Sqrt(variance)
-		if !(spread > 0) {
+		if len(known) == 0 || known[0] == known[len(known)-1] {
 			spread = 1
 		}
 		n.Names, n.Centre, n.Spread = append(n.Names, c.Name), append(n.Centre, mean), append(n.Spread, spread)

@@ -2,18 +2,23 @@ package table
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/big"
+	"strconv"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// ReadParquet reads a Parquet file of flat columns. Numbers and booleans (0 and
-// 1) are Number columns, text is Category unless o declares it Number; null is
-// missing. A file that breaks the format is an error.
+// ReadParquet reads a Parquet file of flat columns. Numbers, decimals, booleans (0
+// and 1) and times (as the file counts them) are Number columns, text is Category
+// unless o declares it Number; null is missing. A file that breaks the format is an
+// error, and so are whole numbers from 2⁵³ on that o does not declare Category: they
+// are identifiers, and a float64 would take neighbours for one.
 func ReadParquet(r io.ReaderAt, size int64, o Options) (f *Frame, err error) {
 	// The decoder trusts what the file says of itself, and panics where a
 	// damaged one lies.
@@ -35,12 +40,8 @@ func ReadParquet(r io.ReaderAt, size int64, o Options) (f *Frame, err error) {
 		if !c.Leaf() || c.Repeated() {
 			return nil, fmt.Errorf("column %q is nested: only flat columns can be read", c.Name())
 		}
-		columns[j].name = c.Name()
-		switch c.Type().Kind() {
-		case parquet.ByteArray, parquet.FixedLenByteArray:
-			columns[j].text = true
-		case parquet.Int96:
-			return nil, fmt.Errorf("column %q has the outdated type int96: write it as a 64-bit time", c.Name())
+		if columns[j], err = newParquetColumn(c, o); err != nil {
+			return nil, err
 		}
 	}
 	for _, group := range file.Metadata().RowGroups {
@@ -92,9 +93,31 @@ func checkFooter(r io.ReaderAt, size int64) error {
 
 type parquetColumn struct {
 	name    string
+	means   format.LogicalTypeValue // what the stored value stands for; nil if for itself
 	text    bool
 	texts   []string
 	numbers []float64
+}
+
+func newParquetColumn(c *parquet.Column, o Options) (parquetColumn, error) {
+	p := parquetColumn{name: c.Name()}
+	if l := c.Type().LogicalType(); l != nil {
+		p.means = l.Value
+	}
+	_, decimal := p.means.(*format.DecimalType)
+	_, uuid := p.means.(*format.UUIDType)
+	switch kind := c.Type().Kind(); {
+	case kind == parquet.Int96:
+		return p, fmt.Errorf("column %q has the outdated type int96: write it as a 64-bit time", p.name)
+	case decimal:
+	case kind == parquet.FixedLenByteArray && !uuid:
+		return p, fmt.Errorf("column %q holds bytes of the type %v, which are neither numbers nor text", p.name, c.Type())
+	case kind == parquet.ByteArray || uuid:
+		p.text = true
+	case kind == parquet.Int32 || kind == parquet.Int64: // an identifier keeps its digits as text
+		p.text = o.Kinds[p.name] == Category
+	}
+	return p, nil
 }
 
 func readRows(rows parquet.Rows, columns []parquetColumn) error {
@@ -104,7 +127,9 @@ func readRows(rows parquet.Rows, columns []parquetColumn) error {
 		n, err := rows.ReadRows(block)
 		for _, row := range block[:n] {
 			for _, v := range row {
-				columns[v.Column()].add(v)
+				if err := columns[v.Column()].add(v); err != nil {
+					return err
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -119,18 +144,52 @@ func readRows(rows parquet.Rows, columns []parquetColumn) error {
 	}
 }
 
-func (c *parquetColumn) add(v parquet.Value) {
-	switch {
-	case c.text && v.IsNull():
-		c.texts = append(c.texts, "")
-	case c.text:
-		c.texts = append(c.texts, string(v.ByteArray()))
-	default:
-		c.numbers = append(c.numbers, numberOf(v))
+func (c *parquetColumn) add(v parquet.Value) error {
+	if c.text {
+		c.texts = append(c.texts, c.textOf(v))
+		return nil
 	}
+	n := c.numberOf(v)
+	switch c.means.(type) {
+	case nil, *format.IntType:
+		if v.Kind() == parquet.Int64 && math.Abs(n) >= exact { // 2⁵³ + 1 rounds to it
+			return fmt.Errorf("column %q holds whole numbers such as %s, which are not exact from 2⁵³ on: declare it table.Category", c.name, c.textOf(v))
+		}
+	}
+	c.numbers = append(c.numbers, n)
+	return nil
 }
 
-func numberOf(v parquet.Value) float64 {
+// unsigned reports whether whole numbers are stored without a sign.
+func (c *parquetColumn) unsigned() bool {
+	t, ok := c.means.(*format.IntType)
+	return ok && !t.IsSigned
+}
+
+func (c *parquetColumn) textOf(v parquet.Value) string {
+	_, uuid := c.means.(*format.UUIDType)
+	switch {
+	case v.IsNull():
+		return ""
+	case uuid:
+		return hex.EncodeToString(v.ByteArray())
+	case v.Kind() == parquet.ByteArray:
+		return string(v.ByteArray())
+	case v.Kind() == parquet.Int32 && c.unsigned():
+		return strconv.FormatUint(uint64(v.Uint32()), 10)
+	case v.Kind() == parquet.Int32:
+		return strconv.FormatInt(int64(v.Int32()), 10)
+	case c.unsigned():
+		return strconv.FormatUint(v.Uint64(), 10)
+	}
+	return strconv.FormatInt(v.Int64(), 10)
+}
+
+func (c *parquetColumn) numberOf(v parquet.Value) float64 {
+	scale := 1.0
+	if d, ok := c.means.(*format.DecimalType); ok {
+		scale = math.Pow10(int(d.Scale))
+	}
 	switch v.Kind() {
 	case parquet.Boolean:
 		if v.Boolean() {
@@ -138,15 +197,33 @@ func numberOf(v parquet.Value) float64 {
 		}
 		return 0
 	case parquet.Int32:
-		return float64(v.Int32())
+		if c.unsigned() {
+			return float64(v.Uint32())
+		}
+		return float64(v.Int32()) / scale
 	case parquet.Int64:
-		return float64(v.Int64())
+		if c.unsigned() {
+			return float64(v.Uint64())
+		}
+		return float64(v.Int64()) / scale
 	case parquet.Float:
 		return float64(v.Float())
 	case parquet.Double:
 		return v.Double()
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		return twosComplement(v.ByteArray()) / scale
 	}
 	return math.NaN() // null
+}
+
+// twosComplement reads a signed number whose first byte counts most.
+func twosComplement(b []byte) float64 {
+	n := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	f, _ := new(big.Float).SetInt(n).Float64()
+	return f
 }
 
 func (c *parquetColumn) finish(o Options) (Column, error) {

@@ -49,6 +49,9 @@ func learn(plan Plan, train *Frame, target []float64) (*Pipeline, error) {
 	if train.Rows() == 0 {
 		return nil, errors.New("there are no rows to learn from")
 	}
+	if err := train.even(); err != nil {
+		return nil, err
+	}
 	if target != nil && len(target) != train.Rows() {
 		return nil, fmt.Errorf("there are %d rows but %d outcomes", train.Rows(), len(target))
 	}
@@ -118,6 +121,9 @@ func (p *Pipeline) Transform(f *Frame) ([][]float64, error) {
 	if p == nil {
 		return nil, errors.New("there is no Pipeline to read a table with: Fit one to the training rows")
 	}
+	if err := f.even(); err != nil {
+		return nil, err
+	}
 	x := make([][]float64, f.Rows())
 	width := len(p.Names())
 	cells := make([]float64, len(x)*width)
@@ -145,9 +151,8 @@ func (p *Pipeline) Transform(f *Frame) ([][]float64, error) {
 		step := p.categoryStep(name)
 		if c.Kind == Number {
 			// Codes such as 1, 2, 3 of a file that was not told they are categories.
-			texts, _ := f.Texts(name)
-			asCategory := CategoryColumn(name, texts)
-			c = &asCategory
+			labelled := step.label(c)
+			c = &labelled
 		}
 		for i := range x {
 			x[i] = step.encode(x[i], step.level(c, i))
@@ -269,6 +274,12 @@ func (s *numberStep) learnScale(values []float64) {
 	if len(known) == 0 {
 		return
 	}
+	if known[0] == known[len(known)-1] { // a constant column becomes zeros, though its mean may round
+		if s.Plan.Scale != Unscaled {
+			s.Centre = known[0]
+		}
+		return
+	}
 	switch s.Plan.Scale {
 	case Standard:
 		mean, variance := moments(known)
@@ -279,7 +290,7 @@ func (s *numberStep) learnScale(values []float64) {
 	case MinMax:
 		s.Centre, s.Spread = known[0], known[len(known)-1]-known[0]
 	}
-	if s.Spread == 0 { // a constant column becomes zeros
+	if s.Spread == 0 { // the middle half is one value
 		s.Spread = 1
 	}
 }

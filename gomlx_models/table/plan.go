@@ -14,7 +14,7 @@ const (
 	Median    Impute = "median"   // default of numbers
 	Mode      Impute = "mode"     // the most frequent value, the lowest of equal ones
 	Constant  Impute = "constant" // NumberPlan.Constant
-	Neighbour Impute = "knn"      // the mean of the NumberPlan.Neighbours nearest training rows that have a value
+	Neighbour Impute = "knn"      // the mean of the NumberPlan.Neighbours nearest training rows that have a value; the pipeline keeps those rows
 	Leave     Impute = "leave"    // NaN, for models that take it
 	Levels    Impute = "level"    // default of categories: missing is a level of its own
 )

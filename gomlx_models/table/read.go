@@ -64,7 +64,8 @@ func Open(path string, o Options) (*Frame, error) {
 }
 
 // ReadCSV reads delimited text whose first line names the columns. A column is
-// of numbers if every cell that is not missing is a finite number.
+// of numbers if every cell that is not missing is a finite number, and none an
+// identifier that a number would not keep: 007, or of more than 15 digits.
 func ReadCSV(r io.Reader, o Options) (*Frame, error) {
 	text := bufio.NewReader(r)
 	// Spreadsheets put a byte order mark before UTF-8.
@@ -146,10 +147,11 @@ func (o Options) column(name string, cells []string) (Column, error) {
 		}
 		known++
 		v, err := strconv.ParseFloat(cell, 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-			if kind == Number {
-				return Column{}, fmt.Errorf("column %q, row %d: %q is not a finite number", name, i, cell)
-			}
+		finite := err == nil && !math.IsInf(v, 0) && !math.IsNaN(v)
+		if declared && kind == Number && !finite {
+			return Column{}, fmt.Errorf("column %q, row %d: %q is not a finite number", name, i, cell)
+		}
+		if !finite || !declared && identifies(cell) {
 			kind = Category
 			break
 		}
@@ -165,6 +167,12 @@ func (o Options) column(name string, cells []string) (Column, error) {
 		return CategoryColumn(name, values), nil
 	}
 	return o.numbers(name, numbers), nil
+}
+
+// identifies reports whether digits are a name that is lost as a number.
+func identifies(cell string) bool {
+	digits := strings.Trim(cell, "0123456789") == ""
+	return digits && (len(cell) > 15 || len(cell) > 1 && cell[0] == '0')
 }
 
 func (o Options) numbers(name string, values []float64) Column {

@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -64,7 +65,11 @@ func Moments(rows [][]float64) (mean, deviation []float64) {
 			}
 		}
 		deviation[j] = 1
-		if len(known) > 0 {
+		switch {
+		case len(known) == 0:
+		case slices.Min(known) == slices.Max(known): // though the mean may round, and leave a deviation
+			mean[j] = known[0]
+		default:
 			var sd float64
 			if mean[j], sd = stat.PopMeanStdDev(known, nil); sd > 0 {
 				deviation[j] = sd

@@ -207,6 +207,9 @@ func ByTime(time []float64, share float64, group []string) (Split, error) {
 	if !(share > 0 && share < 1) {
 		return Split{}, fmt.Errorf("the share %v to test on must lie between 0 and 1", share)
 	}
+	if i := slices.Index(group, ""); i >= 0 {
+		return Split{}, fmt.Errorf("row %d has no patient", i)
+	}
 	known := sortedKnown(time)
 	if len(known) < len(time) {
 		return Split{}, fmt.Errorf("%d rows have no time", len(time)-len(known))

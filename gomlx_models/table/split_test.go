@@ -155,6 +155,8 @@ func TestSplittingMistakesAreNamed(t *testing.T) {
 	f(err, "row 1 has no patient")
 	_, err = Divide(10, []float64{0.5, 0.2}, SplitOptions{})
 	f(err, "sum to 0.7")
+	_, err = ByTime([]float64{1, 2}, 0.5, []string{"a", ""})
+	f(err, "row 1 has no patient")
 	_, err = ByTime([]float64{1, 1}, 0.5, nil)
 	f(err, "all rows are of one time")
 	_, err = ByTime([]float64{1, math.NaN()}, 0.5, nil)

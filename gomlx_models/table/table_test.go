@@ -485,3 +485,132 @@ func TestNoPipeline(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A mean of equal values may round, and leave a deviation of next to nothing: one
+// must not divide by it.
+func TestConstantColumnsBecomeZeros(t *testing.T) {
+	for n := 1; n <= 100; n++ {
+		values := slices.Repeat([]float64{0.1}, n)
+		frame := &Frame{Columns: []Column{NumberColumn("dose", values)}}
+		for _, scale := range []Scale{Standard, Robust, MinMax} {
+			p, x, err := Fit(Plan{Number: NumberPlan{Scale: scale}}, frame, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := p.Transform(&Frame{Columns: []Column{NumberColumn("dose", []float64{0.3})}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if x[0][0] != 0 || math.Abs(other[0][0]-0.2) > 1e-12 {
+				t.Fatalf("%s, %d rows of 0.1: 0.1 becomes %v and 0.3 %v, want 0 and 0.2", scale, n, x[0][0], other[0][0])
+			}
+		}
+		var rows [][]float64
+		for _, v := range values {
+			rows = append(rows, []float64{v})
+		}
+		if mean, deviation := Moments(rows); mean[0] != 0.1 || deviation[0] != 1 {
+			t.Fatalf("%d rows of 0.1: mean %v and deviation %v, want 0.1 and 1", n, mean, deviation)
+		}
+	}
+}
+
+// Identifiers keep their digits: as patients, two of them must not become one.
+func TestIdentifiersStayText(t *testing.T) {
+	f := read(t, "patient,mrn,study,age,code\n10000001,0012,9007199254740993,007,100\n10000002,12,9007199254740992,42,2\n",
+		Options{Kinds: map[string]Kind{"age": Number}})
+	want := func(name string, want ...string) {
+		t.Helper()
+		got, err := f.Texts(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	want("patient", "10000001", "10000002")
+	want("mrn", "0012", "12")
+	want("study", "9007199254740993", "9007199254740992")
+	want("age", "7", "42")
+	want("code", "100", "2")
+	if f.Columns[0].Kind != Number || f.Columns[4].Kind != Number {
+		t.Errorf("plain numbers were taken for %s and %s", f.Columns[0].Kind, f.Columns[4].Kind)
+	}
+}
+
+// A file whose codes are all digits is read as numbers; those that training knew by
+// another spelling are known.
+func TestCodesReadAsNumbers(t *testing.T) {
+	train := read(t, "stage\n1.0\n2.0\nunknown\n2.0\n", Options{})
+	p, _, err := Fit(Plan{}, train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := p.Transform(read(t, "stage\n1.0\n2\n3\n", Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := [][]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 0}}; !reflect.DeepEqual(x, want) {
+		t.Errorf("got %v, want %v", x, want)
+	}
+}
+
+func TestColumnsOfDifferentLengths(t *testing.T) {
+	f := &Frame{Columns: []Column{NumberColumn("age", []float64{1, 2}), CategoryColumn("sex", []string{"f"})}}
+	if _, _, err := Fit(Plan{}, f, nil); err == nil || !strings.Contains(err.Error(), `"sex" has 1 rows where "age" has 2`) {
+		t.Errorf("Fit: got %v", err)
+	}
+	if _, err := f.TableOne("age"); err == nil {
+		t.Error("TableOne: no error")
+	}
+}
+
+func TestTableOneOfGroupsWithoutValues(t *testing.T) {
+	f := read(t, "dead,platelets,dose,lactate\n1,263000,1,NA\n1,212000,1,NA\n0,302500,2,5\n0,150000,2,7\n", Options{})
+	got, err := f.TableOne("dead")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{
+		{"platelets", "237500 [196500, 272875]", "226250 [188125, 264375]", "237500 [224750, 250250]", "0 (0.0 %)", "0.14"},
+		{"dose", "1.5 [1, 2]", "2 [2, 2]", "1 [1, 1]", "0 (0.0 %)", "–"}, // nothing to measure the difference by
+		{"lactate", "6 [5.5, 6.5]", "6 [5.5, 6.5]", "–", "2 (50.0 %)", "–"},
+	}
+	if !reflect.DeepEqual(got.Rows, want) {
+		t.Errorf("got %q\nwant %q", got.Rows, want)
+	}
+}
+
+func TestParquetTypes(t *testing.T) {
+	type row struct {
+		Cost    int64   `parquet:"cost,decimal(2:10)"`
+		Wide    [9]byte `parquet:"wide,decimal(1:20)"`
+		Count   uint32  `parquet:"count"`
+		Seen    int64   `parquet:"seen,timestamp(nanosecond)"`
+		Patient int64   `parquet:"patient"`
+	}
+	var b bytes.Buffer
+	if err := parquet.Write(&b, []row{
+		{12345, [9]byte{8: 15}, 4_000_000_000, 1_700_000_000_000_000_000, 9007199254740993},
+		{-5, [9]byte{255, 255, 255, 255, 255, 255, 255, 255, 255}, 1, 0, 9007199254740992},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	open := func(o Options) (*Frame, error) { return ReadParquet(bytes.NewReader(b.Bytes()), int64(b.Len()), o) }
+	if _, err := open(Options{}); err == nil || !strings.Contains(err.Error(), `column "patient" holds whole numbers such as 9007199254740993`) {
+		t.Errorf("identifiers beyond 2⁵³: got %v", err)
+	}
+	f, err := open(Options{Kinds: map[string]Kind{"patient": Category}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{
+		"cost": {"123.45", "-0.05"}, "wide": {"1.5", "-0.1"}, "count": {"4000000000", "1"}, "seen": {"1.7e+18", "0"},
+		"patient": {"9007199254740993", "9007199254740992"},
+	} {
+		if got, err := f.Texts(name); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
