@@ -24,7 +24,8 @@ func (m *Model[Y, A]) Scale(answers []A) []float64 {
 // Dependence returns how the answer changes with one feature, the others as they
 // are in the rows: first the partial dependence, the mean over the rows (kind
 // "partial dependence"), then a curve for each of up to individual rows (kind
-// "ice"). It looks at up to 20 values between the 5th and the 95th percentile.
+// "ice"). It looks at all values of a feature that has up to 20, else at 20 between
+// the 5th and the 95th percentile.
 //
 // Where features go together, it asks about patients that do not exist: believe
 // it only where the data are. Friedman, Annals of Statistics 29 (2001), 1189;
@@ -67,7 +68,8 @@ func (m *Model[Y, A]) Dependence(ctx context.Context, xs []Row, feature, individ
 	return curves, nil
 }
 
-// quantiles returns up to 20 distinct values of a feature.
+// quantiles returns up to 20 distinct values of a feature: all if they are no more,
+// lest a rare one be missed.
 func quantiles(xs []Row, feature int) []float64 {
 	var column []float64
 	for _, x := range xs {
@@ -76,11 +78,12 @@ func quantiles(xs []Row, feature int) []float64 {
 		}
 	}
 	slices.Sort(column)
+	if distinct := slices.Compact(slices.Clone(column)); len(distinct) <= 20 {
+		return distinct
+	}
 	var out []float64
 	for k := range 20 {
-		if len(column) > 0 {
-			out = append(out, column[int(math.Round((0.05+0.9*float64(k)/19)*float64(len(column)-1)))])
-		}
+		out = append(out, column[int(math.Round((0.05+0.9*float64(k)/19)*float64(len(column)-1)))])
 	}
 	return slices.Compact(out)
 }

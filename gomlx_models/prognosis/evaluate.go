@@ -26,6 +26,9 @@ func EvaluateClasses(prob [][]float64, observed []int, o score.Options) (models.
 	}
 	positive, of := make([]bool, len(prob)), make([]float64, len(prob))
 	for i, p := range prob {
+		if len(p) != 2 || observed[i] < 0 || observed[i] > 1 {
+			return models.Report{}, fmt.Errorf("prognosis: row %d: class %d and %d probabilities, of 2 classes", i, observed[i], len(p))
+		}
 		positive[i], of[i] = observed[i] == 1, p[1]
 	}
 	return score.Binary(positive, of, o)
@@ -34,19 +37,26 @@ func EvaluateClasses(prob [][]float64, observed []int, o score.Options) (models.
 // EvaluateSurvival judges survival curves: Harrell's and Uno's concordance, the
 // time-dependent AUC, the integrated Brier score and calibration at o.Horizon,
 // with intervals. train is the outcomes that the model learnt from: they tell how
-// patients are censored. The scores over time are taken at 30 times between the
-// 10th and 80th percentiles of the judged events.
+// patients are censored. The scores over time are taken at up to 30 times between
+// the 10th and 80th percentiles of the judged events, and at o.Horizon; where no
+// such time lies within the follow-up of both, they are left out.
+//
+// Concordance and AUC order rows by Curve.Risk, which of a Cox model with strata
+// orders those of one stratum only: judge its strata one by one.
 func EvaluateSurvival(train, observed []Outcome, curves []Curve, o score.Options) (models.Report, error) {
 	if len(curves) != len(observed) {
 		return models.Report{}, fmt.Errorf("prognosis: %d answers and %d outcomes", len(curves), len(observed))
 	}
-	f := score.Forecast{At: times(observed)}
+	f := score.Forecast{At: times(train, observed)}
 	if o.Horizon != 0 && !slices.Contains(f.At, o.Horizon) {
 		f.At = append(f.At, o.Horizon)
 		slices.Sort(f.At)
 	}
 	for _, c := range curves {
 		f.Risk = append(f.Risk, c.Risk)
+		if len(f.At) == 0 {
+			continue
+		}
 		at := make([]float64, len(f.At))
 		for k, t := range f.At {
 			at[k] = c.At(t)
@@ -57,10 +67,18 @@ func EvaluateSurvival(train, observed []Outcome, curves []Curve, o score.Options
 }
 
 // times returns up to 30 distinct times from the 10th to the 80th percentile of
-// the events.
-func times(ys []Outcome) []float64 {
+// the judged events, of those that are before the last row of either set.
+func times(train, judged []Outcome) []float64 {
+	last := func(ys []Outcome) float64 {
+		end := 0.0
+		for _, y := range ys {
+			end = max(end, y.Time)
+		}
+		return end
+	}
+	end := min(last(train), last(judged))
 	var events []float64
-	for _, y := range ys {
+	for _, y := range judged {
 		if y.Event {
 			events = append(events, y.Time)
 		}
@@ -72,7 +90,9 @@ func times(ys []Outcome) []float64 {
 	var out []float64
 	for k := range 30 {
 		share := 0.1 + 0.7*float64(k)/29
-		out = append(out, events[int(math.Round(share*float64(len(events)-1)))])
+		if t := events[int(math.Round(share*float64(len(events)-1)))]; t < end {
+			out = append(out, t)
+		}
 	}
 	return slices.Compact(out)
 }

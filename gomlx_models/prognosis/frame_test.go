@@ -8,20 +8,12 @@ import (
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/prognosis"
-	"github.com/assay-ml/assay/gomlx_models/prognosis/sample"
 	"github.com/assay-ml/assay/gomlx_models/table"
-	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
 
 // A model on a frame is the model of a pipeline that saw its training rows alone.
 func TestOnFrame(t *testing.T) {
-	frame, err := sample.Diabetes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	y := tabletest.Numbers(t, frame, "target")
-	plan := table.ForLinear()
-	plan.Drop = []string{"target"}
+	frame, y, plan := diabetes(t)
 	parts, err := table.Divide(frame.Rows(), []float64{0.5, 0.5}, table.SplitOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 	"github.com/assay-ml/assay/gomlx_models/survival"
@@ -19,16 +20,9 @@ func SurvivalCurves(ys []Outcome, group, names []string) ([]models.Curve, error)
 	}
 	var out []models.Curve
 	for _, name := range names {
-		var of []Outcome
-		for i, y := range ys {
-			if group[i] == name {
-				of = append(of, y)
-			}
-		}
-		f := Followup(of)
-		km, err := survival.KaplanMeier(f.Time, f.Event)
+		km, err := groupCurve(ys, group, name)
 		if err != nil {
-			return nil, fmt.Errorf("prognosis: group %q: %w", name, err)
+			return nil, err
 		}
 		c := models.Curve{Kind: "survival", Label: name, N: km.AtRisk}
 		for k, t := range km.Time {
@@ -40,12 +34,28 @@ func SurvivalCurves(ys []Outcome, group, names []string) ([]models.Curve, error)
 	return out, nil
 }
 
+func groupCurve(ys []Outcome, group []string, name string) (*survival.Curve, error) {
+	var of []Outcome
+	for i, y := range ys {
+		if group[i] == name {
+			of = append(of, y)
+		}
+	}
+	f := Followup(of)
+	km, err := survival.KaplanMeier(f.Time, f.Event)
+	if err != nil {
+		return nil, fmt.Errorf("prognosis: group %q: %w", name, err)
+	}
+	return km, nil
+}
+
 // RiskGroups divides patients by predicted risk, and shows whether the groups
 // part ways: cut at quantiles of the risks of the training rows, so that no
 // judged row says where the line is. names are from low to high risk.
 //
 // The report holds the curves of the groups, a log-rank test of all of them, and
-// a table of patients, events, and median survival.
+// a table of patients, events, and median survival with its interval. It is an error
+// if a group has no judged rows: too few have other risks.
 func RiskGroups(trainRisk, risk []float64, ys []Outcome, names []string) (models.Report, error) {
 	if len(risk) != len(ys) {
 		return models.Report{}, fmt.Errorf("prognosis: %d risks and %d outcomes", len(risk), len(ys))
@@ -74,24 +84,25 @@ func RiskGroups(trainRisk, risk []float64, ys []Outcome, names []string) (models
 		return models.Report{}, fmt.Errorf("prognosis: %w", err)
 	}
 	nan := models.Number(math.NaN())
-	t := models.Table{Kind: "risk groups", Title: "Risk groups", Columns: []string{"group", "patients", "events", "expected events", "median survival"}}
+	t := models.Table{Kind: "risk groups", Title: "Risk groups", Columns: []string{"group", "patients", "events", "expected events", "median survival (95 % interval)"}}
 	for k, name := range names {
-		n, median := 0, "not reached"
-		for _, g := range index {
-			if g == k {
-				n++
-			}
+		km, err := groupCurve(ys, group, name)
+		if err != nil {
+			return models.Report{}, err
 		}
-		for i, v := range curves[k].Y {
-			if v <= 0.5 {
-				median = fmt.Sprintf("%.4g", float64(curves[k].X[i]))
-				break
-			}
-		}
-		t.Rows = append(t.Rows, []string{name, fmt.Sprint(n), fmt.Sprintf("%.0f", observed[k]), fmt.Sprintf("%.1f", expected[k]), median})
+		low, high := km.QuantileInterval(0.5)
+		median := fmt.Sprintf("%s (%s – %s)", reached(km.Median()), reached(low), reached(high))
+		t.Rows = append(t.Rows, []string{name, fmt.Sprint(km.AtRisk[0]), fmt.Sprintf("%.0f", observed[k]), fmt.Sprintf("%.1f", expected[k]), median})
 	}
 	return models.Report{
 		Name: "risk groups", Rows: len(ys), Curves: curves, Tables: []models.Table{t},
 		Metrics: []models.Metric{{Name: "logrank", Value: models.Number(test.Statistic), Low: nan, High: nan}, {Name: "logrank_p", Value: models.Number(test.P), Low: nan, High: nan}},
 	}, nil
+}
+
+func reached(t float64) string {
+	if math.IsInf(t, 1) {
+		return "not reached"
+	}
+	return strconv.FormatFloat(t, 'f', -1, 64)
 }

@@ -223,6 +223,28 @@ func TestDependenceOfALine(t *testing.T) {
 	}
 }
 
+// A feature that one row in fifty has is asked about with and without.
+func TestDependenceOfARareFeature(t *testing.T) {
+	xs, values, _, _ := patients(100)
+	for i := range xs {
+		xs[i][2] = 0
+		if i%50 == 7 {
+			xs[i][2] = 1
+		}
+	}
+	m := prognosis.NewRegressor(small(prognosis.Linear, 1))
+	if err := m.Fit(t.Context(), prognosis.Dataset[float64]{X: xs, Y: values}); err != nil {
+		t.Fatal(err)
+	}
+	curves, err := m.Dependence(t.Context(), xs, 2, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := curves[0].X; len(got) != 2 || got[0] != 0 || got[1] != 1 {
+		t.Errorf("got values %v, want 0 and 1", got)
+	}
+}
+
 func TestImportanceFindsWhatMatters(t *testing.T) {
 	xs, values, _, _ := patients(150)
 	m := prognosis.NewRegressor(small(prognosis.Forest, 1))
@@ -282,6 +304,9 @@ func TestRiskGroupsPartWays(t *testing.T) {
 	}
 	if len(report.Curves) != 3 || report.Curves[0].N[0] == 0 || len(report.Curves[0].N) != len(report.Curves[0].X) {
 		t.Errorf("got %d curves, want 3 with numbers at risk", len(report.Curves))
+	}
+	if _, err := prognosis.RiskGroups(m.Scale(train), make([]float64, 100), outcomes[200:], []string{"low", "middle", "high"}); err == nil || !strings.Contains(err.Error(), `group "`) {
+		t.Errorf("all patients of one risk: got %v, want an error that names an empty group", err)
 	}
 }
 

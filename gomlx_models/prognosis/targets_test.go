@@ -142,13 +142,7 @@ func TestMETABRIC(t *testing.T) {
 // scores lies within our interval, or below it.
 func TestDiabetes(t *testing.T) {
 	const sklearn = 0.489 // R² of its best, least squares, in folds of its own
-	frame, err := sample.Diabetes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	y := tabletest.Numbers(t, frame, "target")
-	plan := table.ForLinear()
-	plan.Drop = []string{"target"}
+	frame, y, plan := diabetes(t)
 	folds, err := table.KFold(frame.Rows(), 5, table.SplitOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +157,18 @@ func TestDiabetes(t *testing.T) {
 	if float64(r2.High) < sklearn || r2.Value < 0.45 {
 		t.Errorf("R² %.3f (%.3f to %.3f), want an interval that reaches %v", r2.Value, r2.Low, r2.High, sklearn)
 	}
+}
+
+// diabetes returns the table, its outcome, and a plan for linear models of it.
+func diabetes(t *testing.T) (frame *table.Frame, y []float64, plan table.Plan) {
+	t.Helper()
+	frame, err := sample.Diabetes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan = table.ForLinear()
+	plan.Drop = []string{"target"}
+	return frame, tabletest.Numbers(t, frame, "target"), plan
 }
 
 // values predicts every row by a model of the other folds.
