@@ -80,9 +80,7 @@ func (m *Baseline) fit(ctx context.Context, train Dataset, watching []models.Obs
 		return nil, err
 	}
 	words := make([][]string, train.Len())
-	for i, text := range train.X {
-		words[i] = c.Terms.words(text)
-	}
+	inBlocks(train.Len(), func(i int) { words[i] = c.Terms.words(train.X[i]) })
 	for _, observer := range watching {
 		if planner, ok := observer.(models.Planner); ok {
 			planner.Plan(maxIterations) // mostly far fewer are needed
@@ -99,12 +97,9 @@ func fitBaseline(ctx context.Context, c BaselineConfig, words [][]string, y [][]
 	}
 	f := &fittedBaseline{Kind: baselineKind, Config: c}
 	var err error
-	if f.Terms, err = c.Terms.learn(words); err != nil {
+	var rows [][]entry
+	if f.Terms, rows, err = c.Terms.learn(words); err != nil {
 		return nil, err
-	}
-	rows := make([][]entry, len(words))
-	for i := range words {
-		rows[i] = f.Terms.weigh(c.Terms.grams(words[i]))
 	}
 	target := targets(y, len(c.Classes))
 	weight := weights(target, c.ClassWeights, c.Multilabel)
@@ -150,22 +145,12 @@ func checkSet(set Dataset, classes []string, multilabel bool) error {
 	switch {
 	case set.Len() == 0:
 		return fmt.Errorf("%s has no texts", name)
-	case len(set.Y) != set.Len():
-		return fmt.Errorf("%s has %d texts but labels for %d", name, set.Len(), len(set.Y))
 	case set.Group != nil && len(set.Group) != set.Len():
 		return fmt.Errorf("%s has %d texts but %d groups", name, set.Len(), len(set.Group))
 	}
-	counts := make([]int, len(classes))
-	for i, labels := range set.Y {
-		if len(labels) != 1 && !multilabel {
-			return fmt.Errorf("row %d of %s has %d labels: exactly one is needed unless Multilabel is set", i, name, len(labels))
-		}
-		for _, class := range labels {
-			if class < 0 || class >= len(classes) {
-				return fmt.Errorf("row %d of %s has label %d: there are %d classes, from 0", i, name, class, len(classes))
-			}
-			counts[class]++
-		}
+	counts, err := countLabels(set, len(classes), multilabel)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	for class, n := range counts {
 		if n == 0 {
@@ -173,6 +158,27 @@ func checkSet(set Dataset, classes []string, multilabel bool) error {
 		}
 	}
 	return nil
+}
+
+// countLabels returns how many rows each class has. A row without a label that
+// there is, or of several classes that exclude each other, is an error.
+func countLabels(set Dataset, classes int, multilabel bool) ([]int, error) {
+	if len(set.Y) != set.Len() {
+		return nil, fmt.Errorf("there are %d texts but labels for %d", set.Len(), len(set.Y))
+	}
+	counts := make([]int, classes)
+	for i, labels := range set.Y {
+		if len(labels) != 1 && !multilabel {
+			return nil, fmt.Errorf("row %d has %d labels: exactly one is needed unless Multilabel is set", i, len(labels))
+		}
+		for _, class := range labels {
+			if class < 0 || class >= classes {
+				return nil, fmt.Errorf("row %d has label %d: there are %d classes, from 0", i, class, classes)
+			}
+			counts[class]++
+		}
+	}
+	return counts, nil
 }
 
 // targets returns 1 for each class that a row belongs to, else 0.
@@ -241,7 +247,7 @@ func (f *fittedBaseline) probabilities(words []string) []float64 {
 // scores returns the linear predictor of each class for a text of these words.
 // Of two classes that exclude each other, either has half the log odds.
 func (f *fittedBaseline) scores(words []string) []float64 {
-	z := f.Model.scores(f.Terms.weigh(f.Terms.grams(words)), make([]float64, len(f.Model.Weights)))
+	z := f.Model.scores(f.Terms.weigh(f.Terms.known(f.Terms.grams(words))), make([]float64, len(f.Model.Weights)))
 	if f.single() {
 		return []float64{-z[0] / 2, z[0] / 2}
 	}
@@ -265,13 +271,12 @@ func (f *fittedBaseline) output(class int) (k int, factor float64) {
 func (f *fittedBaseline) parts(words []string, class int) (values []float64, base float64) {
 	grams := f.Terms.grams(words)
 	occurrences, weight := map[int]float64{}, map[int]float64{}
-	for _, e := range f.Terms.weigh(grams) {
-		weight[e.term] = e.value
+	known := f.Terms.known(grams)
+	for _, term := range known {
+		occurrences[term]++
 	}
-	for _, g := range grams {
-		if term, ok := f.Terms.index[g.term]; ok {
-			occurrences[term]++
-		}
+	for _, e := range f.Terms.weigh(known) {
+		weight[e.at] = e.value
 	}
 	k, factor := f.output(class)
 	values = make([]float64, len(words))
@@ -291,7 +296,7 @@ func (f *fittedBaseline) parts(words []string, class int) (values []float64, bas
 // Explain returns how much each word adds to the score of the most probable
 // class: the weights of the terms it is part of, times their value in this
 // text, shared evenly among the words of a term. The values and Base, the
-// constant, add up to the score (for two classes the log odds).
+// constant, add up to Total, the score (for two classes the log odds).
 func (m *Baseline) Explain(ctx context.Context, text string) (models.Explanation, error) {
 	if m.fitted == nil {
 		return models.Explanation{}, models.ErrNotFitted
@@ -301,16 +306,19 @@ func (m *Baseline) Explain(ctx context.Context, text string) (models.Explanation
 	}
 	f := m.fitted
 	words := f.Terms.words(text)
-	class := floats.MaxIdx(f.probabilities(words))
+	scores := f.scores(words)
+	class := floats.MaxIdx(scores)
 	values, base := f.parts(words, class)
+	total := scores[class]
 	if f.single() { // the other class has the other half
 		for i := range values {
 			values[i] *= 2
 		}
 		base *= 2
+		total *= 2
 	}
 	return models.Explanation{
-		Method: "baseline weights", Answer: f.Config.Classes[class], Base: base,
+		Method: "baseline weights", Answer: f.Config.Classes[class], Base: base, Total: total,
 		Names: words, Values: values, Shape: []int{len(values)},
 	}, nil
 }
@@ -347,7 +355,7 @@ func (m *Baseline) Weights(class, n int) ([]TermWeight, error) {
 		}
 		return 0
 	})
-	return all[:min(n, len(all))], nil
+	return all[:max(0, min(n, len(all)))], nil
 }
 
 // baselineKind is what a saved baseline says it is.

@@ -3,7 +3,6 @@ package text
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 )
@@ -89,39 +88,64 @@ func (c TFIDF) grams(words []string) []gram {
 	return all
 }
 
-// learn finds the terms of texts, each given as its words.
-func (c TFIDF) learn(texts [][]string) (*vectorizer, error) {
-	v := &vectorizer{TFIDF: c}
-	n := float64(len(texts))
-	in := map[string]int{} // texts with the term
-	for _, words := range texts {
-		grams := c.grams(words)
-		seen := make(map[string]bool, len(grams))
-		for _, g := range grams {
-			if !seen[g.term] {
-				seen[g.term] = true
-				in[g.term]++
+// learn finds the terms of texts, each given as its words, and returns their
+// vectors, too.
+func (c TFIDF) learn(texts [][]string) (*vectorizer, [][]entry, error) {
+	// Everything that may be a term gets a number, and df texts have it, of which
+	// latest was the last. A text is then its numbers: what it says is looked up once.
+	var names []string
+	var df, latest []int
+	numbers := map[string]int{}
+	met := make([][]int, len(texts))
+	for i, words := range texts {
+		for _, g := range c.grams(words) {
+			id, ok := numbers[g.term]
+			if !ok {
+				id = len(names)
+				numbers[g.term] = id
+				names, df, latest = append(names, g.term), append(df, 0), append(latest, -1)
 			}
+			if latest[id] != i {
+				latest[id] = i
+				df[id]++
+			}
+			met[i] = append(met[i], id)
 		}
 	}
-	for term, df := range in {
-		if df < c.MinCount {
-			delete(in, term)
+	var chosen []int
+	for id, n := range df {
+		if n >= c.MinCount {
+			chosen = append(chosen, id)
 		}
 	}
-	if len(in) == 0 {
-		return nil, fmt.Errorf("no term is in %d texts or more: lower min count, or look at the texts", c.MinCount)
+	if len(chosen) == 0 {
+		return nil, nil, fmt.Errorf("no term is in %d texts or more: lower min count, or look at the texts", c.MinCount)
 	}
-	v.Terms = slices.SortedFunc(maps.Keys(in), func(a, b string) int { return cmp.Or(in[b]-in[a], cmp.Compare(a, b)) })
-	if c.MaxTerms > 0 && len(v.Terms) > c.MaxTerms {
-		v.Terms = v.Terms[:c.MaxTerms]
+	byName := func(a, b int) int { return cmp.Compare(names[a], names[b]) }
+	if c.MaxTerms > 0 && len(chosen) > c.MaxTerms {
+		slices.SortFunc(chosen, func(a, b int) int { return cmp.Or(df[b]-df[a], byName(a, b)) })
+		chosen = chosen[:c.MaxTerms]
 	}
-	slices.Sort(v.Terms)
-	for _, term := range v.Terms {
-		v.IDF = append(v.IDF, math.Log((1+n)/(1+float64(in[term])))+1)
+	slices.SortFunc(chosen, byName)
+	v := &vectorizer{TFIDF: c}
+	terms := slices.Repeat([]int{-1}, len(names)) // by number
+	for t, id := range chosen {
+		terms[id] = t
+		v.Terms = append(v.Terms, names[id])
+		v.IDF = append(v.IDF, math.Log((1+float64(len(texts)))/(1+float64(df[id])))+1)
 	}
 	v.makeIndex()
-	return v, nil
+	rows := make([][]entry, len(texts))
+	for i, ids := range met {
+		known := ids[:0]
+		for _, id := range ids {
+			if terms[id] >= 0 {
+				known = append(known, terms[id])
+			}
+		}
+		rows[i] = v.weigh(known)
+	}
+	return v, rows, nil
 }
 
 func (v *vectorizer) makeIndex() {
@@ -131,28 +155,38 @@ func (v *vectorizer) makeIndex() {
 	}
 }
 
-// entry is one element of a sparse vector.
+// known returns the terms among grams, as often as they occur.
+func (v *vectorizer) known(grams []gram) []int {
+	var terms []int
+	for _, g := range grams {
+		if term, ok := v.index[g.term]; ok {
+			terms = append(terms, term)
+		}
+	}
+	return terms
+}
+
+// entry is one element of a sparse matrix: of a row, at a term.
 type entry struct {
-	term  int
+	at    int
 	value float64
 }
 
-// weigh returns the weights of the known terms among grams, in order of term.
-func (v *vectorizer) weigh(grams []gram) []entry {
-	counts := map[int]float64{}
-	for _, g := range grams {
-		if term, ok := v.index[g.term]; ok {
-			counts[term]++
+// weigh returns the weights of terms, in order, which it sorts.
+func (v *vectorizer) weigh(terms []int) []entry {
+	slices.Sort(terms)
+	var entries []entry
+	squares := 0.0
+	for from, to := 0, 0; from < len(terms); from = to {
+		for to < len(terms) && terms[to] == terms[from] {
+			to++
 		}
-	}
-	entries, squares := make([]entry, 0, len(counts)), 0.0
-	for _, term := range slices.Sorted(maps.Keys(counts)) {
-		tf := counts[term]
+		tf := float64(to - from)
 		if !v.RawCounts {
 			tf = 1 + math.Log(tf)
 		}
-		value := tf * v.IDF[term]
-		entries, squares = append(entries, entry{term, value}), squares+value*value
+		value := tf * v.IDF[terms[from]]
+		entries, squares = append(entries, entry{terms[from], value}), squares+value*value
 	}
 	for i := range entries {
 		entries[i].value /= math.Sqrt(squares)
