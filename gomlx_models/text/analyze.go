@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,18 +27,13 @@ func (a Analysis) check() error {
 	return nil
 }
 
-var (
-	wordPattern   = regexp.MustCompile(`[\pL\pN_]{2,}`)
-	numberPattern = regexp.MustCompile(`\d+(?:[.,]\d+)*`)
-)
+var numberPattern = regexp.MustCompile(`\d+(?:[.,]\d+)*`)
 
 // Terms returns the terms of text with where each was found.
 func (a Analysis) Terms(text string) []Token {
 	var tokens []Token
 	if a.Tokens == "words" {
-		for _, at := range wordPattern.FindAllStringIndex(text, -1) {
-			tokens = append(tokens, Token{text[at[0]:at[1]], at[0], at[1]})
-		}
+		tokens = plainWords(text)
 	} else {
 		tokens = Tokenize(text)
 	}
@@ -48,11 +44,7 @@ func (a Analysis) Terms(text string) []Token {
 	}
 	var negated []bool
 	if a.Negation {
-		words := make([]string, len(tokens))
-		for i := range tokens {
-			words[i] = strings.ToLower(tokens[i].Text)
-		}
-		negated = MarkNegation(words)
+		negated = negatedAmong(tokens, text)
 	}
 	kept := tokens[:0]
 	for i, token := range tokens {
@@ -71,6 +63,50 @@ func (a Analysis) Terms(text string) []Token {
 		kept = append(kept, token)
 	}
 	return kept
+}
+
+// plainWords returns the runs of two or more letters, digits and "_" in text.
+func plainWords(text string) []Token {
+	var words []Token
+	start, length := 0, 0
+	end := func(at int) {
+		if length >= 2 {
+			words = append(words, Token{text[start:at], start, at})
+		}
+		length = 0
+	}
+	for at, r := range text {
+		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && r != '_' {
+			end(at)
+			continue
+		}
+		if length == 0 {
+			start = at
+		}
+		length++
+	}
+	end(len(text))
+	return words
+}
+
+// negatedAmong returns which of the tokens of text are in a clinical token that
+// MarkNegation finds. What ends a clause is mostly a sign, and other tokens have none.
+func negatedAmong(tokens []Token, text string) []bool {
+	clinical := Tokenize(text)
+	words := make([]string, len(clinical))
+	for i, token := range clinical {
+		words[i] = strings.ToLower(token.Text)
+	}
+	marks := MarkNegation(words)
+	negated := make([]bool, len(tokens))
+	at := 0
+	for i, token := range tokens {
+		for clinical[at].End <= token.Start {
+			at++
+		}
+		negated[i] = marks[at]
+	}
+	return negated
 }
 
 // NGrams returns the runs of from to to terms, joined by a space.

@@ -24,8 +24,8 @@ const (
 // NearDuplicates returns the pairs of texts whose sets of three-word shingles
 // have a Jaccard index of at least threshold, most alike first. Candidates are
 // found by MinHash and banding, then compared exactly, so that time grows with
-// the number of texts and not with its square; pairs near a threshold below 0.6
-// may be missed. Broder, Compression and Complexity of Sequences (1997), 21.
+// the number of texts and pairs, and not with the square of texts; pairs near a
+// threshold below 0.6 may be missed. Broder, Compression and Complexity of Sequences (1997), 21.
 func NearDuplicates(texts []string, threshold float64) []Near {
 	r := rand.New(rand.NewPCG(1, 2))
 	var multiply, add [minHashes]uint64
@@ -83,7 +83,10 @@ func NearDuplicates(texts []string, threshold float64) []Near {
 // shingles returns the sorted hashes of a text's runs of words, without case
 // and signs.
 func shingles(text string) []uint64 {
-	words := wordPattern.FindAllString(strings.ToLower(text), -1)
+	var words []string
+	for _, word := range plainWords(strings.ToLower(text)) {
+		words = append(words, word.Text)
+	}
 	if len(words) == 0 {
 		return nil
 	}
@@ -141,21 +144,33 @@ func (d *Data) Audit() error {
 // leaks says what is on two sides of the cut, a clause a finding.
 func (d *Data) leaks() []string {
 	parts := []Dataset{d.Train, d.Validation, d.Test}
+	// The same text in one part is looked at once: notes written from a template
+	// come by the thousand, and pairs of them by the million.
 	var texts []string
-	var part []int
+	var part, copies []int
 	groups := make([]map[string]bool, len(parts))
 	for p, set := range parts {
 		groups[p] = map[string]bool{}
+		first := map[string]int{}
 		for row, text := range set.X {
-			texts, part = append(texts, text), append(part, p)
+			at, ok := first[text]
+			if !ok {
+				at = len(texts)
+				first[text] = at
+				texts, part, copies = append(texts, text), append(part, p), append(copies, 0)
+			}
+			copies[at]++
 			if set.Group != nil && set.Group[row] != "" {
 				groups[p][set.Group[row]] = true
 			}
 		}
 	}
-	near := make([]int, len(parts)*len(parts))
+	near := make([]map[int]bool, len(parts)*len(parts)) // texts of the later part
+	for i := range near {
+		near[i] = map[int]bool{}
+	}
 	for _, pair := range NearDuplicates(texts, 0.8) {
-		near[part[pair.A]*len(parts)+part[pair.B]]++
+		near[part[pair.A]*len(parts)+part[pair.B]][pair.B] = true
 	}
 	var findings []string
 	for a := range parts {
@@ -169,8 +184,12 @@ func (d *Data) leaks() []string {
 			if shared > 0 {
 				findings = append(findings, fmt.Sprintf("%d groups are in both %s and %s", shared, parts[a].Name, parts[b].Name))
 			}
-			if n := near[a*len(parts)+b]; n > 0 {
-				findings = append(findings, fmt.Sprintf("%d pairs of almost the same text have one in %s, one in %s", n, parts[a].Name, parts[b].Name))
+			n := 0
+			for text := range near[a*len(parts)+b] {
+				n += copies[text]
+			}
+			if n > 0 {
+				findings = append(findings, fmt.Sprintf("%d texts of %s are almost the same as one of %s", n, parts[b].Name, parts[a].Name))
 			}
 		}
 	}

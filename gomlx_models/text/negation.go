@@ -8,7 +8,7 @@ const negationScope = 6
 // negationCues come before what they negate. Chapman et al.,
 // J Biomed Inform 34 (2001), 301 (NegEx).
 var negationCues = [][]string{
-	{"no", "evidence", "of"}, {"no", "signs", "of"}, {"no"}, {"not"}, {"without"}, {"denies"}, {"denied"}, {"denying"},
+	{"no", "evidence", "of"}, {"no", "sign", "of"}, {"no", "signs", "of"}, {"no"}, {"not"}, {"without"}, {"w/o"}, {"denies"}, {"denied"}, {"denying"},
 	{"never"}, {"none"}, {"negative", "for"}, {"free", "of"}, {"absence", "of"}, {"absent"}, {"rules", "out"}, {"ruled", "out"},
 	{"fails", "to", "reveal"}, {"cannot"},
 }
@@ -24,8 +24,9 @@ var clauseEnds = wordSet(". ; : ! ? but however although though except aside whi
 
 // MarkNegation returns which of the lower-case tokens are negated by an
 // earlier one: "denies chest pain" negates "chest" and "pain". It is NegEx's
-// rule: after a cue, to the end of the clause or for six words, pseudo-cues such
-// as "no increase" aside.
+// forward rule: after a cue, to the end of the clause or for six words,
+// pseudo-cues such as "no increase" aside. Cues that follow what they negate
+// ("pneumonia was ruled out") are not looked for.
 func MarkNegation(tokens []string) []bool {
 	negated := make([]bool, len(tokens))
 	left := 0
@@ -40,6 +41,8 @@ func MarkNegation(tokens []string) []bool {
 			continue
 		}
 		switch {
+		case isContraction(tokens[i]):
+			left = negationScope
 		case clauseEnds[tokens[i]]:
 			left = 0
 		case left > 0 && strings.IndexFunc(tokens[i], isWordRune) >= 0:
@@ -49,6 +52,11 @@ func MarkNegation(tokens []string) []bool {
 		i++
 	}
 	return negated
+}
+
+// isContraction says whether word is one of "not": "doesn't".
+func isContraction(word string) bool {
+	return strings.HasSuffix(word, "n't") || strings.HasSuffix(word, "n’t")
 }
 
 func longestCue(cues [][]string, tokens []string) int {

@@ -279,6 +279,9 @@ func (m *Network) hold(train *Dataset, config Config) (Dataset, error) {
 	if err != nil {
 		return Dataset{}, err
 	}
+	if cut.Validation.Len() == 0 {
+		return Dataset{}, fmt.Errorf("%d texts are too few to hold out %g of: name others to validate on, or set hold-out to -1", train.Len(), config.HoldOut)
+	}
 	*train = cut.Train
 	if err := checkSet(*train, config.Classes, config.Multilabel); err != nil {
 		return Dataset{}, fmt.Errorf("after %g is held out to validate on: %w", config.HoldOut, err)

@@ -110,13 +110,14 @@ func (c Columns) row(field func(column string) (value string, ok bool)) (Row, er
 	return row, nil
 }
 
-// labels cuts a field of labels.
+// labels cuts a field of labels. An empty one has none.
 func (c Columns) labels(field string) []string {
-	if c.Between == "" {
-		return []string{field}
+	parts := []string{field}
+	if c.Between != "" {
+		parts = strings.Split(field, c.Between)
 	}
 	var labels []string
-	for _, label := range strings.Split(field, c.Between) {
+	for _, label := range parts {
 		if label = strings.TrimSpace(label); label != "" {
 			labels = append(labels, label)
 		}
@@ -267,7 +268,7 @@ type Data struct {
 }
 
 // Dataset returns the rows with their labels as indices into classes. A label
-// that is not among them is an error.
+// that is not among them is an error. A row without a group is one of its own.
 func (rows Rows) Dataset(name string, classes []string) (Dataset, error) {
 	set := Dataset{Name: name}
 	grouped := false
@@ -280,7 +281,11 @@ func (rows Rows) Dataset(name string, classes []string) (Dataset, error) {
 			}
 			labels = append(labels, class)
 		}
-		set.X, set.Y, set.Group = append(set.X, row.Text), append(set.Y, labels), append(set.Group, row.Group)
+		group := row.Group
+		if group == "" { // not one with others of whom as little is known
+			group = fmt.Sprintf("%s row %d", name, i)
+		}
+		set.X, set.Y, set.Group = append(set.X, row.Text), append(set.Y, labels), append(set.Group, group)
 		grouped = grouped || row.Group != ""
 	}
 	if !grouped {

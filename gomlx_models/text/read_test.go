@@ -43,6 +43,28 @@ func TestReaders(t *testing.T) {
 	check("windows-1252", got, err)
 }
 
+// TestWhatIsNotKnown: an empty label is none, and a row without a group shares
+// it with no other.
+func TestWhatIsNotKnown(t *testing.T) {
+	rows, err := text.ReadCSV(strings.NewReader("patient,note,label,part\np1,x,a,\np1,y,a,\n,z,,\n,w, a,\n"), text.Columns{Text: "note", Labels: "label", Group: "patient"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rows.Classes(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("classes %q, want a alone", got)
+	}
+	set, err := rows.Dataset("test", []string{"a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := set.Group; g[0] != "p1" || g[1] != "p1" || g[2] == g[3] || g[2] == "" {
+		t.Errorf("groups %q", g)
+	}
+	if len(set.Y[2]) != 0 {
+		t.Errorf("an empty field is the label %d", set.Y[2])
+	}
+}
+
 func TestReadersNameTheMistake(t *testing.T) {
 	f := func(csv, encoding, want string) {
 		t.Helper()
@@ -184,6 +206,30 @@ func TestCutKeepsGroupsTogether(t *testing.T) {
 	}
 }
 
+// TestCutOfFew: the parts have their shares also where there are few rows, and
+// where shares are small.
+func TestCutOfFew(t *testing.T) {
+	f := func(rows int, validation, test float64, want ...int) {
+		t.Helper()
+		var set text.Dataset
+		for i := range rows {
+			set.X, set.Y = append(set.X, fmt.Sprint(i)), append(set.Y, []int{i % 2})
+		}
+		d, err := text.Cut(set, validation, test, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := []int{d.Train.Len(), d.Validation.Len(), d.Test.Len()}; !slices.Equal(got, want) {
+			t.Errorf("%d rows, %g and %g: got %d, want %d", rows, validation, test, got, want)
+		}
+	}
+	f(10, 0.1, 0.2, 7, 1, 2)
+	f(4, 0.25, 0.25, 2, 1, 1)
+	f(1000, 0.02, 0, 980, 20, 0)
+	f(1000, 0.17, 0.33, 500, 170, 330)
+	f(1, 0.1, 0.2, 1, 0, 0)
+}
+
 func TestFolds(t *testing.T) {
 	folds, err := text.Folds(grouped(), 5, 1)
 	if err != nil {
@@ -205,6 +251,13 @@ func TestFolds(t *testing.T) {
 	if _, err := text.Folds(grouped(), 1, 1); err == nil {
 		t.Error("one fold is no error")
 	}
+	few := grouped()
+	for i := range few.Group {
+		few.Group[i] = []string{"a", "b"}[i%2]
+	}
+	if _, err := text.Folds(few, 3, 1); err == nil || !strings.Contains(err.Error(), "fewer groups") {
+		t.Errorf("three folds of two patients: error %v", err)
+	}
 }
 
 func TestNearDuplicates(t *testing.T) {
@@ -225,7 +278,7 @@ func TestNearDuplicates(t *testing.T) {
 		t.Errorf("similarity %g", got[1].Similarity)
 	}
 	data := text.Data{Train: text.Dataset{Name: "train", X: texts[:1], Group: []string{"p"}}, Test: text.Dataset{Name: "test", X: texts[2:3], Group: []string{"p"}}}
-	for _, want := range []string{"1 groups are in both train and test", "1 pairs of almost the same text"} {
+	for _, want := range []string{"1 groups are in both train and test", "1 texts of test are almost the same as one of train"} {
 		if err := data.Audit(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("audit: error %v, want one with %q", err, want)
 		}
@@ -233,6 +286,15 @@ func TestNearDuplicates(t *testing.T) {
 	data.AllowLeak = "the split is the published one"
 	if err := data.Audit(); err != nil || len(data.Notes) != 1 || !strings.Contains(data.Notes[0], data.AllowLeak) {
 		t.Errorf("audit with a reason: error %v, notes %q", err, data.Notes)
+	}
+}
+
+// TestAuditOfTemplates: thousands of the same note are counted, not paired.
+func TestAuditOfTemplates(t *testing.T) {
+	same := slices.Repeat([]string{"No acute distress. Lungs are clear."}, 20000)
+	data := text.Data{Train: text.Dataset{Name: "train", X: same}, Test: text.Dataset{Name: "test", X: same[:3000]}}
+	if err := data.Audit(); err == nil || !strings.Contains(err.Error(), "3000 texts of test are almost the same") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -14,13 +15,8 @@ type Dataset = models.Dataset[string, []int]
 
 // Pick returns the given rows of a data set under another name.
 func Pick(set Dataset, name string, rows []int) Dataset {
-	picked := Dataset{Name: name}
-	for _, row := range rows {
-		picked.X, picked.Y = append(picked.X, set.X[row]), append(picked.Y, set.Y[row])
-		if set.Group != nil {
-			picked.Group = append(picked.Group, set.Group[row])
-		}
-	}
+	picked := set.Take(rows)
+	picked.Name = name
 	return picked
 }
 
@@ -31,20 +27,9 @@ func Cut(set Dataset, validation, test float64, seed int64) (Data, error) {
 	if !(validation >= 0 && test >= 0 && validation+test < 1) {
 		return Data{}, fmt.Errorf("shares of %g and %g for validation and test: they must not be negative and must leave some to train on", validation, test)
 	}
-	// Fine folds are dealt out to the parts.
-	const parts = 20
-	folds := assign(set, parts, seed)
 	var rows [3][]int
-	for row, fold := range folds {
-		at := (float64(fold) + 0.5) / parts
-		switch {
-		case at < test:
-			rows[2] = append(rows[2], row)
-		case at < test+validation:
-			rows[1] = append(rows[1], row)
-		default:
-			rows[0] = append(rows[0], row)
-		}
+	for row, part := range assign(set, []float64{1 - validation - test, validation, test}, seed) {
+		rows[part] = append(rows[part], row)
 	}
 	return Data{Train: Pick(set, "train", rows[0]), Validation: Pick(set, "validation", rows[1]), Test: Pick(set, "test", rows[2])}, nil
 }
@@ -56,15 +41,22 @@ func Folds(set Dataset, k int, seed int64) ([][]int, error) {
 		return nil, fmt.Errorf("%d folds of %d rows: there must be at least two folds and a row for each", k, set.Len())
 	}
 	folds := make([][]int, k)
-	for row, fold := range assign(set, k, seed) {
+	for row, fold := range assign(set, slices.Repeat([]float64{1}, k), seed) {
 		folds[fold] = append(folds[fold], row)
+	}
+	if slices.ContainsFunc(folds, func(rows []int) bool { return rows == nil }) {
+		return nil, fmt.Errorf("%d folds of fewer groups: there must be a group for each", k)
 	}
 	return folds, nil
 }
 
-// assign deals groups out to k folds, large ones first, each to the fold that
-// lacks most of its classes.
-func assign(set Dataset, k int, seed int64) []int {
+// assign deals groups out to parts of the given shares, large groups first. Each
+// goes where it adds least to
+//
+//	Σ n²/share    over parts and classes, and all rows, n of which the part has
+//
+// which is least where every part has its share of every class.
+func assign(set Dataset, shares []float64, seed int64) []int {
 	groups := map[string][]int{}
 	var names []string
 	for row := range set.X {
@@ -86,35 +78,35 @@ func assign(set Dataset, k int, seed int64) []int {
 			classes = max(classes, class+1)
 		}
 	}
-	held := make([][]int, k) // of each class, in each fold; rows in all in the last place
-	for fold := range held {
-		held[fold] = make([]int, classes+1)
+	held := make([][]float64, len(shares)) // of each class, in each part; rows in all in the last place
+	for part := range held {
+		held[part] = make([]float64, classes+1)
 	}
-	folds := make([]int, set.Len())
+	parts := make([]int, set.Len())
 	for _, name := range names {
-		wanted := make([]int, classes+1)
+		wanted := make([]float64, classes+1)
 		for _, row := range groups[name] {
 			for _, class := range set.Y[row] {
 				wanted[class]++
 			}
 			wanted[classes]++
 		}
-		best, least := 0, 0
-		for fold := range held {
-			load := 0
+		best, least := 0, math.Inf(1)
+		for part, share := range shares {
+			adds := 0.0
 			for class, n := range wanted {
-				load += n * held[fold][class]
+				adds += n * (2*held[part][class] + n)
 			}
-			if fold == 0 || load < least {
-				best, least = fold, load
+			if adds /= share; adds < least {
+				best, least = part, adds
 			}
 		}
 		for class, n := range wanted {
 			held[best][class] += n
 		}
 		for _, row := range groups[name] {
-			folds[row] = best
+			parts[row] = best
 		}
 	}
-	return folds
+	return parts
 }

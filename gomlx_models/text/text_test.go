@@ -40,7 +40,12 @@ func TestTokenize(t *testing.T) {
 	f("5 months", "5months")
 	f("5 monthly doses", "5", "monthly", "doses")
 	f("a 35-year-old woman", "a", "35-year-old", "woman")
-	f("1500 mg/m2", "1500mg", "/", "m2")
+	f("1500 mg/m2 (or 1.2 g/m²/day)", "1500mg/m2", "(", "or", "1.2g/m²/day", ")")
+	f("5 in the control group", "5", "in", "the", "control", "group")
+	f("s/p CABG w/o pain, on aspirin q.d", "s/p", "CABG", "w/o", "pain", ",", "on", "aspirin", "q.d")
+	f("and/or both", "and", "/", "or", "both")
+	f("since 12 March 2024 or Mar. 12, 2024", "since", "12March2024", "or", "Mar.12,2024")
+	f("in March 1999", "in", "March", "1999")
 	f("")
 }
 
@@ -73,6 +78,19 @@ func ExampleAnalysis_Terms() {
 	// Output: deni  not_chest  not_pain  but  given  aspirin  81mg
 }
 
+// TestNegationEndsAtSigns: also where the terms are words alone.
+func TestNegationEndsAtSigns(t *testing.T) {
+	for _, tokens := range []string{"clinical", "words"} {
+		var got []string
+		for _, term := range (text.Analysis{Tokens: tokens, Signs: true, Negation: true}).Terms("No fever. Cough, 2.5 mg/kg/day given") {
+			got = append(got, term.Text)
+		}
+		if len(got) < 3 || got[1] != "not_fever" || got[2] != "cough" {
+			t.Errorf("%s: got %q", tokens, got)
+		}
+	}
+}
+
 func TestMarkNegation(t *testing.T) {
 	f := func(in, want string) {
 		t.Helper()
@@ -93,6 +111,8 @@ func TestMarkNegation(t *testing.T) {
 	f("not only fever", "")
 	f("without a b c d e f g", "a b c d e f")
 	f("negative for malaria", "malaria")
+	f("doesn't have fever ; cough", "have fever")
+	f("pain w/o nausea", "nausea")
 }
 
 func TestSentences(t *testing.T) {

@@ -12,30 +12,38 @@ type Token struct {
 	Start, End int // bytes
 }
 
-// units are what doses and measurements are given in.
+// units are what doses and measurements are given in. Inches are not among them:
+// "3 in" goes on with "the control group" far more often.
 const units = `(?:mg|mcg|µg|μg|ug|ng|pg|kg|g|ml|dl|µl|μl|ul|l|cc|iu|u|units?|meq|mmol|µmol|μmol|umol|nmol|pmol|mol|mosm|` +
-	`mmhg|cmh2o|kpa|bpm|hz|khz|mhz|gy|cgy|mci|mbq|mm|cm|m|µm|μm|um|nm|in|lbs?|oz|kcal|cal|°c|°f|°|` +
+	`mmhg|cmh2o|kpa|bpm|hz|khz|mhz|gy|cgy|mci|mbq|mm[23²³]?|cm[23²³]?|m[2²]?|µm|μm|um|nm|lbs?|oz|kcal|cal|°c|°f|°|` +
 	`seconds?|secs?|minutes?|mins?|hours?|hrs?|hr|h|days?|d|weeks?|wks?|months?|years?|yrs?|%)`
+
+// months are those of dates in words.
+const months = `(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
 
 // tokenPattern lists what stays whole, the first that fits winning.
 var tokenPattern = regexp.MustCompile(strings.Join([]string{
 	`\d{4}-\d{1,2}-\d{1,2}(?:T\d{2}:\d{2}(?::\d{2})?)?`, // 2024-03-01
 	`\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})\b`,           // 3/1/2024
+	`(?i:\d{1,2}\s` + months + `\.?\s\d{4}\b)`,          // 12 March 2024
+	`(?i:` + months + `\.?\s\d{1,2}(?:,?\s\d{4})?\b)`,   // Mar. 12, 2024
 	`\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]m\b)?`,           // 14:30, 2:30 pm
 	`\d+(?:\.\d+)?(?:-\pL+)+`,                           // 35-year-old, 5-fluorouracil
 	`(?i:\d+(?:[.,]\d+)*(?:\s?[-–x×]\s?\d+(?:[.,]\d+)*)?\s?` + units + `(?:\s?/\s?(?:\d+\s?)?` + units + `|/dose)*)(?:[^\pL\pN]|$)`, // 2.5 mg/kg/day
 	`\d+/\d+`,                           // 120/80
 	`\d+(?:[.,]\d+)*`,                   // 1,250.5
-	`(?:\pL\.){2,}`,                     // p.o., q.i.d.
+	`(?:\pL\.)+\pL\b\.?`,                // p.o., q.i.d.
+	`\pL(?:/\pL)+\b`,                    // s/p, w/o
 	`[\pL\pN]+(?:['’\-+][\pL\pN]+)*\+?`, // X-ray, CD4+, patient's
 	`[<>≤≥=]=?|\+/-|[±~]|\++`,           // grades and comparisons
 	`[^\s\pL\pN]`,                       // any other sign alone
 }, "|"))
 
 // Tokenize cuts a clinical text into tokens: words with their apostrophes and
-// the hyphens of short ones ("X-ray"; longer compounds fall into their parts), numbers, doses and measurements with their units ("0.5 mg/kg",
-// which becomes "0.5mg/kg"), dates, times, blood pressures ("120/80"),
-// abbreviations with dots ("p.o."), and every other sign by itself.
+// the hyphens of short ones ("X-ray"; longer compounds fall into their parts),
+// numbers, doses and measurements with their units ("0.5 mg/kg", which becomes
+// "0.5mg/kg"), dates, times, blood pressures ("120/80"), abbreviations with dots
+// ("p.o.") or strokes ("w/o"), and every other sign by itself.
 func Tokenize(text string) []Token {
 	var tokens []Token
 	for at := 0; at < len(text); {

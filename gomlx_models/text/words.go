@@ -1,7 +1,6 @@
 package text
 
 import (
-	"strings"
 	"unicode"
 
 	"github.com/kljensen/snowball/english"
@@ -19,7 +18,7 @@ var keptWords = wordSet("no not nor without never none neither cannot denies den
 // it is in Snowball's list of stop words, and is neither a negation nor one of
 // the words that order findings in time or degree.
 func IsStopWord(word string) bool {
-	return !keptWords[word] && !strings.HasSuffix(word, "n't") && english.IsStopWord(word)
+	return !keptWords[word] && !isContraction(word) && english.IsStopWord(word)
 }
 
 // Stem returns the stem of a lower-case English word: the Snowball English
