@@ -15,12 +15,13 @@ import (
 type Judging struct {
 	Classes    []string
 	Multilabel bool
-	Operating  score.Operating // the threshold of a binary model, chosen on validation; zero means 0.5
-	Baseline   Answers         // of the linear baseline on the same texts; what a network must be shown beside
-	Mistakes   int             // how many to show; 0 means 10, -1 none
-	Resamples  int             // of the bootstrap; 0 means 2000, negative means no intervals
-	Seed       int64           // of the bootstrap
-	Notes      []string        // for the report's reader: Data.Notes
+	Operating  score.Operating  // the threshold of a binary model, chosen on validation; zero means 0.5
+	Subgroups  []score.Subgroup // of the texts: by ward, by author, by how long they are
+	Baseline   Answers          // of the linear baseline on the same texts; what a network must be shown beside
+	Mistakes   int              // how many to show; 0 means 10, -1 none
+	Resamples  int              // of the bootstrap; 0 means 2000, negative means no intervals
+	Seed       int64            // of the bootstrap
+	Notes      []string         // for the report's reader: Data.Notes
 }
 
 // Answers are class probabilities, and the threshold they are called at.
@@ -39,10 +40,7 @@ type Answers struct {
 // differences with intervals and p from a paired bootstrap. Without one a note
 // says so. A last table holds the most confident mistakes with their text.
 func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, error) {
-	if len(probs) != set.Len() {
-		return models.Report{}, fmt.Errorf("text: there are %d answers for %d texts", len(probs), set.Len())
-	}
-	if err := checkLabels(set, judging); err != nil {
+	if err := checkAnswers(probs, set, len(judging.Classes), judging.Multilabel); err != nil {
 		return models.Report{}, fmt.Errorf("text: %w", err)
 	}
 	report, err := judge(probs, set, judging, judging.Operating)
@@ -87,22 +85,19 @@ func (j Judging) mistakes() int {
 	return j.Mistakes
 }
 
-func checkLabels(set Dataset, judging Judging) error {
-	for i, labels := range set.Y {
-		if len(labels) != 1 && !judging.Multilabel {
-			return fmt.Errorf("row %d has %d labels: exactly one is needed unless Multilabel is set", i, len(labels))
-		}
-		for _, class := range labels {
-			if class < 0 || class >= len(judging.Classes) {
-				return fmt.Errorf("row %d has label %d: there are %d classes, from 0", i, class, len(judging.Classes))
-			}
-		}
+// checkAnswers finds rows without an answer, or without the labels to judge it by.
+func checkAnswers(probs [][]float64, set Dataset, classes int, multilabel bool) error {
+	if len(probs) != set.Len() {
+		return fmt.Errorf("there are %d answers for %d texts", len(probs), set.Len())
 	}
-	return nil
+	_, err := countLabels(set, classes, multilabel)
+	return err
 }
 
 func (j Judging) options(set Dataset, at score.Operating) score.Options {
-	return score.Options{Name: set.Name, Classes: j.Classes, Group: set.Group, Operating: at, Resamples: j.Resamples, Seed: j.Seed}
+	return score.Options{
+		Name: set.Name, Classes: j.Classes, Group: set.Group, Subgroups: j.Subgroups, Operating: at, Resamples: j.Resamples, Seed: j.Seed,
+	}
 }
 
 // binary says that the second of two classes is judged against the first.
@@ -158,8 +153,8 @@ func positives(probs [][]float64, set Dataset) (positive []bool, p []float64, er
 // Operating chooses the threshold of a binary model on the validation set, to
 // be frozen for the test set: Evaluate(…, Judging{Operating: o}).
 func Operating(probs [][]float64, validation Dataset, rule score.Rule) (score.Operating, error) {
-	if len(probs) != validation.Len() {
-		return score.Operating{}, fmt.Errorf("text: there are %d answers for %d texts", len(probs), validation.Len())
+	if err := checkAnswers(probs, validation, 2, false); err != nil {
+		return score.Operating{}, fmt.Errorf("text: %w", err)
 	}
 	positive, p, err := positives(probs, validation)
 	if err != nil {
@@ -174,6 +169,7 @@ func besideBaseline(report models.Report, probs [][]float64, set Dataset, judgin
 	if len(base.Probabilities) != set.Len() {
 		return nil, fmt.Errorf("there are %d answers for %d texts", len(base.Probabilities), set.Len())
 	}
+	judging.Subgroups = nil
 	of, err := judge(base.Probabilities, set, judging, base.Operating)
 	if err != nil {
 		return nil, err
@@ -218,24 +214,36 @@ func figure(v models.Number) string { return strconv.FormatFloat(float64(v), 'f'
 
 func interval(m models.Metric) string { return figure(m.Low) + " to " + figure(m.High) }
 
-// confidentMistakes tabulates the texts of which the model was surest in error.
+// confidentMistakes tabulates the texts of which the model was surest in error,
+// called at the operating threshold.
 func confidentMistakes(probs [][]float64, set Dataset, judging Judging, most int) models.Table {
 	type mistake struct {
 		row, said  int
 		confidence float64 // in what is wrong
 		truth      string
 	}
+	at := judging.Operating.Threshold
+	if judging.Operating == (score.Operating{}) {
+		at = 0.5
+	}
 	var mistakes []mistake
 	for i, p := range probs {
 		if !judging.Multilabel {
-			if said := floats.MaxIdx(p); said != set.Y[i][0] {
+			said := floats.MaxIdx(p)
+			if judging.binary() {
+				said = 0
+				if p[1] >= at {
+					said = 1
+				}
+			}
+			if said != set.Y[i][0] {
 				mistakes = append(mistakes, mistake{i, said, p[said], judging.Classes[set.Y[i][0]]})
 			}
 			continue
 		}
 		for class, v := range p {
 			has := slices.Contains(set.Y[i], class)
-			if has == (v >= 0.5) {
+			if has == (v >= at) {
 				continue
 			}
 			m := mistake{i, class, v, "not " + judging.Classes[class]}

@@ -35,8 +35,9 @@ const (
 //
 //	value = Σ x ∫₀¹ ∂logit(t·x)/∂x dt    over the numbers x of the word's embedding
 //
-// The values and Base, the logit of the empty text, add up to the logit of
-// this text, with the baseline's share if the network has one. Sundararajan et al., ICML 2017.
+// The values and Base, the logit of the empty text, add up to Total, the logit
+// of this text, but for what 64 steps miss; all with the baseline's share if the
+// network has one. Sundararajan et al., ICML 2017.
 func (m *Network) IntegratedGradients(ctx context.Context, text string, class int) (models.Explanation, error) {
 	e, read, err := m.explain("integrated gradients", text, class)
 	if err != nil {
@@ -71,11 +72,13 @@ func (m *Network) IntegratedGradients(ctx context.Context, text string, class in
 		logits, err = tensors.CopyFlatData[float32](results[1])
 		return sums, logits, err
 	}
-	_, logits, err := call(make([]float32, integrationBatch))
+	ends := make([]float32, integrationBatch)
+	ends[1] = 1
+	_, logits, err := call(ends)
 	if err != nil {
 		return models.Explanation{}, err
 	}
-	e.Base = float64(logits[0])
+	e.Base, e.Total = float64(logits[0]), float64(logits[1])
 	for first := 0; first < integrationSteps; first += integrationBatch {
 		t := make([]float32, integrationBatch)
 		for i := range t {
@@ -91,7 +94,7 @@ func (m *Network) IntegratedGradients(ctx context.Context, text string, class in
 	}
 	if f.Baseline != nil { // linear: its weights are its integrated gradients
 		values, base := f.Baseline.parts(e.Names, class)
-		e.Base = (e.Base + base) / 2
+		e.Base, e.Total = (e.Base+base)/2, (e.Total+f.Baseline.scores(e.Names)[class])/2
 		for i, v := range values {
 			e.Values[i] = (e.Values[i] + v) / 2
 		}

@@ -240,6 +240,9 @@ func gradientsAddUp(t *testing.T, config text.Config) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if gap := e.Gap(); math.Abs(gap) > 0.02*max(1, math.Abs(e.Total)) {
+			t.Errorf("integrated gradients miss the logit %g by %g", e.Total, gap)
+		}
 		odds += sign * e.Base
 		for _, v := range e.Values {
 			odds += sign * v
@@ -270,6 +273,8 @@ func TestConfigMistakes(t *testing.T) {
 	f(`tokens is "x"`, text.Config{Analysis: text.Analysis{Tokens: "x"}})
 	f(`class "c" has no text`, text.Config{Classes: []string{"a", "b", "c"}})
 	f("no word occurs 9999 times", text.Config{MinCount: 9999})
+	set = text.Pick(set, "few", []int{0, 8})
+	f("2 texts are too few to hold out 0.1", text.Config{MinCount: 1})
 }
 
 // TestStarts: vectors and pretraining give training its start.
@@ -352,6 +357,12 @@ func TestBaselineExplanationAddsUp(t *testing.T) {
 	if math.Abs(sum-odds) > 1e-9 {
 		t.Errorf("the parts add up to %g, want %g", sum, odds)
 	}
+	if math.Abs(e.Gap()) > 1e-9 {
+		t.Errorf("the parts miss the total by %g", e.Gap())
+	}
+	if none, err := m.Weights(1, -1); err != nil || len(none) != 0 {
+		t.Errorf("-1 weights: %v, %v", none, err)
+	}
 	top, err := m.Weights(1, 5)
 	if err != nil || len(top) != 5 || top[0].Weight < top[4].Weight {
 		t.Errorf("weights %+v, %v", top, err)
@@ -387,5 +398,32 @@ func TestEvaluate(t *testing.T) {
 	}
 	if _, err := text.Evaluate(probs[:1], three, text.Judging{Classes: []string{"a", "b", "c"}}); err == nil {
 		t.Error("too few answers are no error")
+	}
+	unlabelled := text.Dataset{X: three.X}
+	if _, err := text.Evaluate(probs, unlabelled, text.Judging{Classes: []string{"a", "b", "c"}}); err == nil || !strings.Contains(err.Error(), "labels for 0") {
+		t.Errorf("texts without labels: error %v", err)
+	}
+	if _, err := text.Operating([][]float64{{.9, .2}, {.1, .1}}, several, score.Youden); err == nil || !strings.Contains(err.Error(), "row 0 has 2 labels") {
+		t.Errorf("a threshold of texts with several labels: error %v", err)
+	}
+}
+
+// TestMistakesAreCalledAtTheThreshold: what the frozen threshold calls rightly is
+// no mistake, and its wards are told apart.
+func TestMistakesAreCalledAtTheThreshold(t *testing.T) {
+	set := text.Dataset{Name: "test", X: []string{"x", "y", "z"}, Y: [][]int{{1}, {0}, {0}}}
+	report, err := text.Evaluate([][]float64{{.7, .3}, {.6, .4}, {.9, .1}}, set, text.Judging{
+		Classes: []string{"a", "b"}, Operating: score.Operating{Threshold: 0.2, Rule: "given"}, Resamples: -1,
+		Subgroups: []score.Subgroup{{Name: "ward", Of: []string{"1", "1", "2"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mistakes := report.Tables[len(report.Tables)-1]
+	if want := []string{"1", "a", "b", "0.400", "y"}; len(mistakes.Rows) != 1 || !slices.Equal(mistakes.Rows[0], want) {
+		t.Errorf("mistakes %q, want %q", mistakes.Rows, want)
+	}
+	if !slices.ContainsFunc(report.Tables, func(t models.Table) bool { return t.Kind == "subgroups" && len(t.Rows) == 2 }) {
+		t.Errorf("no table of wards in %+v", report.Tables)
 	}
 }
