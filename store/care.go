@@ -319,6 +319,10 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 }
 
 func (s *Store) backup(ctx context.Context, file string) error {
+	file, err := filepath.Abs(file) // SQLite takes the first folder of a relative one for a host
+	if err != nil {
+		return err
+	}
 	if _, err := os.Stat(file); err == nil {
 		return errors.New("the file is there already: remove it, or name another")
 	}

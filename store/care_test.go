@@ -271,6 +271,10 @@ func TestBackup(t *testing.T) {
 		t.Errorf("%d points in the copy, want 100", len(points))
 	}
 	sound(t, copied)
+
+	t.Chdir(t.TempDir())
+	check(t, s.Backup(ctx, "copy.db")) // as a user types it
+	sound(t, openAt(t, "copy.db"))
 }
 
 func TestSync(t *testing.T) {
