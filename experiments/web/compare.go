@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -176,18 +175,20 @@ func metricRows(runs []store.Run, names []string) []diffRow {
 			continue // they have curves, and no best
 		}
 		row := diffRow{Name: name}
-		best := math.NaN()
 		for _, run := range runs {
 			c := cellOf(run, "metric."+name)
 			if m, ok := run.Metrics[name]; ok && experiments.IsFinal(m) {
 				c.Text += " (" + charts.Interval(m.Low, m.High) + ")"
 			}
-			best = models.Better(name, best, c.number)
 			row.Cells = append(row.Cells, c)
+			row.Differ = row.Differ || c.Text != row.Cells[0].Text
 		}
-		for i := range row.Cells {
-			row.Cells[i].Best = len(runs) > 1 && ranked(name) && row.Cells[i].number == best
-			row.Differ = row.Differ || row.Cells[i].Text != row.Cells[0].Text
+		if ranked(name) {
+			cells := make([]*cell, len(row.Cells))
+			for i := range row.Cells {
+				cells[i] = &row.Cells[i]
+			}
+			markBestOf(name, cells)
 		}
 		rows = append(rows, row)
 	}

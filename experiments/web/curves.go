@@ -125,13 +125,17 @@ func curveGroups(runs []store.Run, search string) [][]string {
 		}
 		return strings.Compare(x, y)
 	})
+	drawn := map[string]bool{}
+	for _, name := range names {
+		drawn[name] = true
+	}
 	var groups [][]string
 	for _, name := range names {
 		base, validation := strings.CutPrefix(name, "val_")
 		switch {
-		case len(runs) == 1 && validation && slices.Contains(names, base):
+		case len(runs) == 1 && validation && drawn[base]:
 			// is with base
-		case len(runs) == 1 && slices.Contains(names, "val_"+name):
+		case len(runs) == 1 && drawn["val_"+name]:
 			groups = append(groups, []string{name, "val_" + name})
 		default:
 			groups = append(groups, []string{name})

@@ -467,15 +467,33 @@ func (v *runsView) markBest() {
 		if !measured(c.Kind) || !ranked(name) {
 			continue
 		}
-		best := math.NaN()
-		for _, rw := range v.Rows {
-			best = models.Better(name, best, rw.Cells[i].number)
+		column := make([]*cell, len(v.Rows))
+		for r, rw := range v.Rows {
+			column[r] = &rw.Cells[i]
 		}
-		for _, rw := range v.Rows {
-			rw.Cells[i].Best = rw.Cells[i].number == best
-		}
+		markBestOf(name, column)
 	}
 }
+
+// markBestOf marks the best values of a metric, if there are others than that.
+func markBestOf(metric string, cells []*cell) {
+	best, known, same := math.NaN(), 0, 0
+	for _, c := range cells {
+		if finite(c.number) {
+			best, known = models.Better(metric, best, c.number), known+1
+		}
+	}
+	for _, c := range cells {
+		if c.Best = c.number == best; c.Best {
+			same++
+		}
+	}
+	for _, c := range cells {
+		c.Best = c.Best && same < known
+	}
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // groupsView sums up runs that have the same value of one column.
 type groupsView struct {
@@ -520,7 +538,7 @@ func (v *runsView) groups(runs iter.Seq2[store.Run, error], metrics []string) (*
 		}
 		sums[value].runs++
 		for i, metric := range g.Metrics {
-			if m, ok := run.Metrics[metric]; ok && !math.IsNaN(m.Last) && !math.IsInf(m.Last, 0) {
+			if m, ok := run.Metrics[metric]; ok && finite(m.Last) {
 				sums[value].cells[i].add(m.Last)
 			}
 		}

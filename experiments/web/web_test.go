@@ -666,3 +666,25 @@ func TestRunIsRenamedAndLongFormsAreRefused(t *testing.T) {
 		t.Errorf("the run is called %q", run.Name)
 	}
 }
+
+// Of one value there is no best, nor of values that are all the same.
+func TestBestNeedsOthers(t *testing.T) {
+	f := func(metric string, want []bool, values ...float64) {
+		t.Helper()
+		cells := make([]*cell, len(values))
+		for i, v := range values {
+			cells[i] = &cell{number: v}
+		}
+		markBestOf(metric, cells)
+		for i, c := range cells {
+			if c.Best != want[i] {
+				t.Errorf("%s of %v: value %d is marked as best: %v", metric, values, i, c.Best)
+			}
+		}
+	}
+	f("auc", []bool{false, true}, 0.7, 0.8)
+	f("loss", []bool{true, false, true}, 0.1, 0.2, 0.1)
+	f("auc", []bool{false, false}, math.NaN(), 0.8)
+	f("auc", []bool{false, false}, 0.8, 0.8)
+	f("auc", []bool{false, false, true}, math.Inf(1), 0.7, 0.8)
+}
