@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The query language:
@@ -32,15 +34,16 @@ import (
 //
 // A comparison is true if the run has the field and the comparison holds, so
 // that "not param.lr = 1" finds also the runs without lr, and "param.lr != 1"
-// does not. Numbers compare as numbers, with ints, floats and, in tags, text
-// that is a number. metric.NAME is the last value.
+// does not. Of data a run has several words: "data = x" is true if x is one of
+// them, "data != x" if none is. Numbers compare as numbers, with ints, floats and,
+// in tags, text that is a number. metric.NAME is the last value.
 
 // fields are the SQL of what every run has.
 var fields = map[string]field{
 	"id":         {"r.key", text},
 	"name":       {"r.name", text},
 	"experiment": {"(select e.name from experiment e where e.id = r.experiment)", text},
-	"status":     {"r.status", text},
+	"status":     {"r.status", statusText},
 	"message":    {"r.message", text},
 	"note":       {"r.note", text},
 	"group":      {"r.grp", text},
@@ -64,13 +67,16 @@ type field struct {
 type fieldKind int
 
 const (
-	text   fieldKind = iota
-	number           // of a metric or the like
-	moment           // µs
-	span             // µs
-	typed            // as the value says
-	tagged           // text that may be a number
+	text       fieldKind = iota
+	statusText           // one of statuses
+	number               // of a metric or the like
+	moment               // µs
+	span                 // µs
+	typed                // as the value says
+	tagged               // text that may be a number
 )
+
+var statuses = []string{string(Running), string(Finished), string(Failed), string(Killed), string(Interrupted)}
 
 // parser reads a query and finds the runs that it describes. Each comparison is
 // one look into an index, begun while the rest is read, that returns the rows of
@@ -82,6 +88,7 @@ type parser struct {
 	tokens []token
 	now    time.Time
 	depth  int
+	count  int // of comparisons
 
 	sql  strings.Builder // of the comparison being read
 	args []any
@@ -185,9 +192,12 @@ type operand struct {
 	name   string // as written
 	column string // what is compared
 	args   []any  // of column
+	there  string // whether the run has it, with args too; "" means that it does
+	nan    string // of a number: whether it is NaN, with args too; "" means column is null
 	from   string // where column is looked up, as x with x.run; "" if it is of r
 	first  []any  // arguments of from
 
+	several bool // a run can have several, of which != means none
 	indexed bool // an index has each run once, in the order of column
 }
 
@@ -200,30 +210,44 @@ func (f operand) key() (string, []any) {
 }
 
 func (p *parser) comparison() (lazySet, error) {
+	const most = 1000 // each is a scan of an index, and a set of all runs
+	if p.count++; p.count > most {
+		return nil, p.wrong(p.peek(), "these are more than %d comparisons", most)
+	}
 	f, err := p.operand()
 	if err != nil {
 		return nil, err
 	}
 	p.sql.Reset()
 	p.args = nil
+	row := "x.run"
 	if f.from == "" {
-		p.emit("select r.id from run r where ")
-	} else {
-		p.emit("select x.run from "+f.from+" and ", f.first...)
+		row, f.from = "r.id", "run r where true"
 	}
+	p.emit("select "+row+" from "+f.from, f.first...)
 	t := p.next()
+	not := t.is("!=") || t.is("!~") || t.is("not") && p.take("in")
+	after := ")"
 	switch {
-	case t.is("="), t.is("=="), t.is("!="), t.is("<"), t.is("<="), t.is(">"), t.is(">="):
-		err = p.compare(f, strings.Replace(t.text, "==", "=", 1))
-	case t.is("~"), t.is("contains"):
-		err = p.contains(f, "> 0")
-	case t.is("!~"):
-		err = p.contains(f, "= 0")
-	case t.is("in"):
-		err = p.in(f)
-	case t.is("not") && p.take("in"):
-		// Like !=, this is about runs that have the field.
-		p.emit(f.column+" is not null and not ", f.args...)
+	case not && f.several:
+		p.emit(" group by " + row + " having not max(")
+	case not:
+		if f.there != "" {
+			p.emit(" and "+f.there, f.args...)
+		}
+		p.emit(" and (")
+		after = ") is not true" // it is null of NaN
+	default:
+		p.emit(" and (")
+	}
+	switch {
+	case t.is("="), t.is("=="), t.is("!="):
+		err = p.compare(f, "=")
+	case t.is("<"), t.is("<="), t.is(">"), t.is(">="):
+		err = p.compare(f, t.text)
+	case t.is("~"), t.is("!~"), t.is("contains"):
+		err = p.contains(f)
+	case t.is("in"), t.is("not") && not:
 		err = p.in(f)
 	default:
 		err = p.wrong(t, `expected a comparison such as "=" or ">" after %s, found %v`, f.name, t)
@@ -231,6 +255,7 @@ func (p *parser) comparison() (lazySet, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.emit(after)
 	sql, args := p.sql.String(), p.args
 	return concurrently(func() (set, error) {
 		rows, err := p.s.rowList(p.ctx, sql, args...)
@@ -238,12 +263,19 @@ func (p *parser) comparison() (lazySet, error) {
 	}), nil
 }
 
-func (p *parser) contains(f operand, found string) error {
+func (p *parser) contains(f operand) error {
 	t := p.next()
 	if t.kind != tokenString && t.kind != tokenWord {
 		return p.wrong(t, "expected text after %s ~, found %v", f.name, t)
 	}
-	p.emit("instr(lower("+f.column+"), lower(?)) "+found, append(slices.Clone(f.args), t.text)...)
+	if f.kind == number || f.kind == moment || f.kind == span {
+		return p.wrong(t, "%s is no text: compare it with =, < or >", f.name)
+	}
+	lower := "lower" // is SQLite's own and quick, but knows ASCII's letters only
+	if strings.ContainsFunc(t.text, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		lower = "lower_unicode"
+	}
+	p.emit("instr("+lower+"("+f.column+"), "+lower+"(?)) > 0", append(slices.Clone(f.args), t.text)...)
 	return nil
 }
 
@@ -251,19 +283,29 @@ func (p *parser) in(f operand) error {
 	if t := p.next(); !t.is("(") {
 		return p.wrong(t, `expected "(" after in, found %v`, t)
 	}
-	p.emit("(")
-	for {
+	// SQLite takes 32,766 arguments and expressions 1000 deep, as each "or" is one
+	// deeper than the one before it.
+	const group, mostArgs = 100, 32_000
+	p.emit("((")
+	for n := 1; ; n++ {
+		if len(p.args) > mostArgs {
+			return p.wrong(p.peek(), "this list is too long")
+		}
 		if err := p.compare(f, "="); err != nil {
 			return err
 		}
 		switch t := p.next(); {
 		case t.is(")"):
-			p.emit(")")
+			p.emit("))")
 			return nil
 		case !t.is(","):
 			return p.wrong(t, `expected "," or ")", found %v`, t)
 		}
-		p.emit(" or ")
+		if n%group == 0 {
+			p.emit(") or (")
+		} else {
+			p.emit(" or ")
+		}
 	}
 }
 
@@ -280,12 +322,8 @@ func (p *parser) compare(f operand, op string) error {
 		if err != nil && !math.IsInf(v, 0) {
 			return p.wrong(t, "expected a number for %s, found %v", f.name, t)
 		}
-		if v != v { // NaN is null in the file
-			if op != "=" && op != "!=" {
-				return p.wrong(t, "NaN is neither larger nor smaller than a number: use = or !=")
-			}
-			p.emit(f.column+" is "+strings.Repeat("not ", len(op)-1)+"null", f.args...)
-			return nil
+		if v != v {
+			return p.isNaN(t, f, op)
 		}
 		column(v)
 	case moment:
@@ -301,23 +339,42 @@ func (p *parser) compare(f operand, op string) error {
 		}
 		column(v.Microseconds())
 	case typed:
-		p.emit("(")
 		v := typedValue(t)
-		column(v)
-		if _, isText := v.(string); !isText && op != "!=" {
-			p.emit(" and "+f.column+" < ''", f.args...) // text sorts behind all numbers
+		if number, ok := v.(float64); ok && number != number {
+			return p.isNaN(t, f, op)
 		}
-		p.emit(")")
+		column(v)
+		// Text sorts behind all numbers, but is not larger.
+		if _, isText := v.(string); !isText {
+			p.emit(" and "+f.column+" < ''", f.args...)
+		} else if op != "=" {
+			p.emit(" and "+f.column+" >= ''", f.args...)
+		}
 	case tagged:
-		if v, err := strconv.ParseFloat(t.text, 64); err == nil && t.kind == tokenWord {
-			// Not "+0": text that is no number must not count as one.
-			p.emit("(("+f.column+" glob '*[0-9]*' and "+f.column+" not glob '*[^-+.0-9eE]*') and cast("+f.column+" as real) "+op+" ?)", v)
+		v, err := strconv.ParseFloat(t.text, 64)
+		if err != nil || v != v || t.kind != tokenWord {
+			column(t.text)
 			return nil
+		}
+		// A cast makes SQLite take text that is a number, as a whole, for that number.
+		p.emit(f.column+" "+op+" cast(? as real) and "+f.column+" <= cast(9e999 as real)", v)
+	case statusText:
+		if !slices.Contains(statuses, t.text) {
+			return p.wrong(t, "there is no status %s%s: it is one of %s", t.text, nearest(t.text, statuses), strings.Join(statuses, ", "))
 		}
 		column(t.text)
 	case text:
 		column(t.text)
 	}
+	return nil
+}
+
+// isNaN compares the operand with NaN, which is null in the file.
+func (p *parser) isNaN(t token, f operand, op string) error {
+	if op != "=" {
+		return p.wrong(t, "NaN is neither larger nor smaller than a number: use = or !=")
+	}
+	p.emit(cmp.Or(f.nan, f.column+" is null"), f.args...)
 	return nil
 }
 
@@ -327,7 +384,7 @@ func typedValue(t token) any {
 		if v, err := strconv.ParseInt(t.text, 10, 64); err == nil {
 			return v
 		}
-		if v, err := strconv.ParseFloat(t.text, 64); err == nil && v == v {
+		if v, err := strconv.ParseFloat(t.text, 64); err == nil {
 			return v
 		}
 		switch strings.ToLower(t.text) {
@@ -361,7 +418,7 @@ func (p *parser) operand() (operand, error) {
 	}
 	switch kind, name, _ := strings.Cut(t.text, "."); {
 	case kind == "metric" && name != "":
-		return p.metric(t, t.text, "last", nil)
+		return p.metric(t, operand{kind: number, name: t.text, column: "x.last"})
 	case kind == "param" && name != "":
 		id, err := p.known(t, "param", name)
 		return operand{kind: typed, name: t.text, column: "x.value", first: []any{id},
@@ -381,15 +438,16 @@ func (p *parser) operand() (operand, error) {
 
 // plain is the operand of a field that every run has.
 func (p *parser) plain(t token, f field) operand {
+	o := operand{kind: f.kind, name: t.text, column: f.sql, there: f.sql + " is not null"}
 	switch strings.ToLower(t.text) {
 	case "duration":
-		return operand{kind: f.kind, name: t.text, column: f.sql, args: []any{p.now.UnixMicro()}}
+		o.args = []any{p.now.UnixMicro()}
 	case "data":
-		return operand{kind: text, name: t.text, column: "x.word",
+		return operand{kind: text, name: t.text, column: "x.word", several: true,
 			from: `(select u.run, u.name as word from data_use u
 				union all select u.run, f.digest from data_file f join data_use u on u.id = f.use) x where true`}
 	}
-	return operand{kind: f.kind, name: t.text, column: f.sql}
+	return o
 }
 
 // call reads the rest of a function of a metric.
@@ -406,8 +464,7 @@ func (p *parser) call(t token) (operand, error) {
 	if !strings.HasPrefix(m.text, "metric.") || m.kind != tokenWord {
 		return operand{}, p.wrong(m, "expected a metric such as metric.loss in %s(), found %v", function, m)
 	}
-	var args []any
-	name := function + "(" + m.text + ")"
+	f := operand{kind: number, name: function + "(" + m.text + ")", column: "x." + column}
 	if function == "at" {
 		if t := p.next(); !t.is(",") {
 			return operand{}, p.wrong(t, `expected "," and a step, as in at(%s, 100), found %v`, m.text, t)
@@ -417,24 +474,23 @@ func (p *parser) call(t token) (operand, error) {
 		if err != nil {
 			return operand{}, p.wrong(t, "expected a step in at(), found %v", t)
 		}
-		column = `(select value_at(c.data, ?) from chunk c where c.series = x.id and c.low <= ? and c.high >= ?
+		value := `(select value_at(c.data, ?) from chunk c where c.series = x.id and c.low <= ? and c.high >= ?
 			and value_at(c.data, ?) is not null order by c.start desc limit 1)`
-		args = []any{step, step, step, step}
-		name = fmt.Sprintf("at(%s, %d)", m.text, step)
+		f.column, f.there, f.nan = "nullif("+value+", 'NaN')", value+" is not null", value+" = 'NaN'"
+		f.args = []any{step, step, step, step}
+		f.name = fmt.Sprintf("at(%s, %d)", m.text, step)
 	}
 	if t := p.next(); !t.is(")") {
 		return operand{}, p.wrong(t, `expected ")", found %v`, t)
 	}
-	return p.metric(m, name, column, args)
+	return p.metric(m, f)
 }
 
-func (p *parser) metric(t token, name, column string, args []any) (operand, error) {
+// metric completes the operand of the metric that a token names.
+func (p *parser) metric(t token, f operand) (operand, error) {
 	id, err := p.known(t, "metric", strings.TrimPrefix(t.text, "metric."))
-	if args == nil {
-		column = "x." + column
-	}
-	return operand{kind: number, name: name, column: column, args: args, first: []any{id},
-		from: "series x where x.name = ?", indexed: column == "x.last"}, err
+	f.from, f.first, f.indexed = "series x where x.name = ?", []any{id}, f.column == "x.last"
+	return f, err
 }
 
 // tables are where the names of each kind are used.
@@ -461,8 +517,12 @@ func (p *parser) known(t token, kind, name string) (int64, error) {
 // nearest returns words that offer the known name most like name, if there is
 // one that it may be a slip of.
 func nearest(name string, known []string) string {
+	const longest = 100 // what takes longer to compare is no slip of a hand
 	best, least := "", max(2, len(name)/3)+1
 	for _, k := range slices.Sorted(slices.Values(known)) {
+		if max(len(name), len(k)) > longest {
+			continue
+		}
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}
@@ -531,8 +591,9 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 // parseSpan reads a duration: as time.ParseDuration does, with days and weeks
 // before; a bare number is seconds.
 func parseSpan(text string) (time.Duration, error) {
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		return time.Duration(seconds * float64(time.Second)), nil
+	text = strings.ReplaceAll(text, " ", "")
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return parseUnits(text, time.Second)
 	}
 	var sum time.Duration
 	for _, unit := range []struct {
@@ -540,16 +601,25 @@ func parseSpan(text string) (time.Duration, error) {
 		size time.Duration
 	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
 		if n, rest, found := strings.Cut(text, unit.name); found {
-			v, err := strconv.ParseFloat(n, 64)
+			d, err := parseUnits(n, unit.size)
 			if err != nil {
 				return 0, err
 			}
-			sum += time.Duration(v * float64(unit.size))
-			if text = strings.TrimSpace(rest); text == "" {
+			sum += d
+			if text = rest; text == "" {
 				return sum, nil
 			}
 		}
 	}
-	d, err := time.ParseDuration(strings.ReplaceAll(text, " ", ""))
+	d, err := time.ParseDuration(text)
 	return sum + d, err
+}
+
+// parseUnits reads a number of units of time.
+func parseUnits(number string, unit time.Duration) (time.Duration, error) {
+	v, err := strconv.ParseFloat(number, 64)
+	if v *= float64(unit); err == nil && !(math.Abs(v) < math.MaxInt64) {
+		err = strconv.ErrRange
+	}
+	return time.Duration(v), err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func TestFilter(t *testing.T) {
 	f(`duration < 10m and duration >= 0 and started >= today and started < 2199-01-01`, "1234")
 	f(`data = films`, "1234")
 	f(`data = `+strings.Repeat("2", 64), "2")
+	f(`data != `+strings.Repeat("2", 64), "134")
 	f(`metric.auc = nan`, "")
 	f(`metric.auc < inf`, "1234")
 
@@ -124,6 +126,112 @@ func TestFilter(t *testing.T) {
 	order("3142", "status", "-metric.auc")
 }
 
+// What is NaN, no number, not ASCII, or long.
+func TestFilterEdges(t *testing.T) {
+	s := open(t)
+	nan := math.NaN()
+	add := func(name string, params map[string]Value, tag string, losses ...float64) {
+		t.Helper()
+		w := start(t, s, NewRun{Name: name, Tags: map[string]string{"day": tag}})
+		check(t, w.Params(params))
+		for _, loss := range losses {
+			check(t, w.Step(1, []string{"loss"}, []float64{loss}))
+			check(t, w.Sync()) // a chunk each
+		}
+		check(t, w.Data(DataUse{Name: "ward " + name[len(name)-1:], Files: []DataFile{{"a", 1, "aa"}, {"b", 1, "bb"}}}))
+		check(t, w.End(Finished, ""))
+	}
+	add("Łódź 1", map[string]Value{"lr": nan}, "2026-01-31", nan)
+	add("ŁÓDŹ 2", map[string]Value{"lr": 0.5}, "2026", 0.5)
+	add("x 3", map[string]Value{"lr": "b"}, "1e3", 0.5, nan)
+	add("x 4", nil, "0x10")
+
+	f := func(where, want string) {
+		t.Helper()
+		page, err := s.Runs(context.Background(), Query{Where: where, Sort: []string{"started"}})
+		check(t, err)
+		got := ""
+		for _, r := range page.Runs {
+			got += r.Name[len(r.Name)-1:]
+		}
+		if got != want {
+			t.Errorf("%.60s: got runs %s, want %s", where, got, want)
+		}
+	}
+	f(`param.lr = nan`, "1")
+	f(`param.lr != nan`, "23")
+	f(`param.lr != 0.5`, "13")
+	f(`param.lr not in (nan, 0.5)`, "3")
+	f(`param.lr < "c"`, "3")
+	f(`param.lr <= inf`, "2")
+	f(`metric.loss = nan`, "13")
+	f(`metric.loss != 0.5`, "13")
+	f(`metric.loss in (nan, 0.5)`, "123")
+	f(`at(metric.loss, 1) = nan`, "13")
+	f(`at(metric.loss, 1) != nan`, "2")
+	f(`at(metric.loss, 1) > 0`, "2")
+	f(`at(metric.loss, 1) != 0.5`, "13")
+	f(`not at(metric.loss, 1) = nan`, "24")
+	f(`at(metric.loss, 2) = nan`, "")
+	f(`tag.day = 2026`, "2")
+	f(`tag.day = 2026-01-31`, "1")
+	f(`tag.day > 0`, "23")
+	f(`tag.day < 1001`, "3")
+	f(`tag.day != 1000`, "124")
+	f(`tag.day not in (1000, 2026)`, "14")
+	f(`name ~ łÓd`, "12")
+	f(`name !~ łÓd`, "34")
+	f(`data = "ward 1"`, "1")
+	f(`data != "ward 1"`, "234")
+	f(`data != aa`, "")
+	f(`data not in ("ward 1", "ward 2")`, "34")
+	f(`data !~ WARD`, "")
+	f(`data ~ 3`, "3")
+	f(`group != x`, "")
+	f(`not group = x`, "1234")
+	many := strings.Repeat(`"y", `, 5000)
+	f(`name in (`+many+`"x 3")`, "3")
+	f(`name not in (`+many+`"x 3")`, "124")
+
+	bad := func(where, want string) {
+		t.Helper()
+		_, err := s.Runs(context.Background(), Query{Where: where})
+		var q *QueryError
+		if !errors.As(err, &q) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: got error %v, want a *QueryError with %q", where, err, want)
+		}
+	}
+	bad(`status = finnished`, "do you mean finished?")
+	bad(`status in (failed, done)`, "one of running, finished")
+	bad(`started ~ 2026`, "started is no text")
+	bad(`metric.loss contains 5`, "no text")
+	bad(`metric.loss < nan`, "neither larger nor smaller")
+	bad(`param.lr >= nan`, "neither larger nor smaller")
+	bad(`duration > nan`, "expected a duration")
+	bad(`duration > 1e300`, "expected a duration")
+	bad(`started > "9e9d ago"`, "expected a time")
+	bad(`name in ()`, "expected a value")
+	bad(`name in (`+strings.Repeat(many, 7)+`x)`, "list is too long")
+	bad(strings.Repeat(`name = x or `, 1001)+`name = x`, "more than 1000 comparisons")
+}
+
+func TestFieldName(t *testing.T) {
+	s := open(t)
+	w := start(t, s, NewRun{})
+	names := []string{"loss", "val loss", `a "b" \ c`, "größe", "🫁", "in", "a.b/c", "x,y", "(", "-", ".", `"`, `\`, "a'b", "tab\there"}
+	for _, name := range names {
+		check(t, w.Step(0, []string{name}, []float64{1}))
+	}
+	check(t, w.End(Finished, ""))
+	for _, name := range names {
+		field := FieldName("metric", name)
+		page, err := s.Runs(context.Background(), Query{Where: field + " = 1 and max(" + field + ") = 1", Sort: []string{"-" + field}})
+		if err != nil || page.Total != 1 {
+			t.Errorf("%s of %q finds %d runs, %v", field, name, page.Total, err)
+		}
+	}
+}
+
 func TestMoments(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
 	f := func(text string, want time.Time) {
@@ -136,6 +244,7 @@ func TestMoments(t *testing.T) {
 	f("7d ago", now.Add(-7*24*time.Hour))
 	f("1w2d ago", now.Add(-9*24*time.Hour))
 	f("1d 2h ago", now.Add(-26*time.Hour))
+	f("7 d ago", now.Add(-7*24*time.Hour))
 	f("90 ago", now.Add(-90*time.Second))
 	f("yesterday", time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC))
 	f("2026-02-03", time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC))

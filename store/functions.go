@@ -3,24 +3,38 @@ package store
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 )
 
 // addFunctions adds to a connection what SQL needs to look into chunks:
 //
-//	value_at(chunk, step)   the value last logged at the step, null if there is none
+//	value_at(chunk, step)   the value last logged at the step, 'NaN' for NaN, null if there is none
 //	points_json(chunk)      [[step, time in µs, value], …]
+//	lower_unicode(text)     lower case of any letters; what is no text stays
 func addFunctions(conn *sqlite3.SQLiteConn) error {
 	// SQLite does not call two functions of one connection at a time.
 	var k codec
 	var c columns
 	err := conn.RegisterFunc("value_at", func(chunk []byte, step int64) (any, error) {
-		v, found, err := k.valueAt(chunk, step)
-		if err != nil || !found || v != v {
+		switch v, found, err := k.valueAt(chunk, step); {
+		case err != nil || !found:
 			return nil, err
+		case v != v:
+			return "NaN", nil
+		default:
+			return v, nil
 		}
-		return v, nil
+	}, true)
+	if err != nil {
+		return err
+	}
+	err = conn.RegisterFunc("lower_unicode", func(v any) any {
+		if text, ok := v.(string); ok {
+			return strings.ToLower(text)
+		}
+		return v
 	}, true)
 	if err != nil {
 		return err

@@ -119,6 +119,19 @@ func inWord(c rune) bool {
 	return unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c) || strings.ContainsRune("._-+/:@%$#[]", c)
 }
 
+// FieldName returns how the query language writes the metric, param or tag (kind)
+// of that name: metric.loss, metric."val loss".
+func FieldName(kind, name string) string {
+	plain := func(c rune) bool {
+		return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("._-/", c)
+	}
+	if name != "" && !strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return kind + "." + name
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)
+	return kind + `."` + escaped + `"`
+}
+
 // scanString reads the quoted string at an offset, in which a backslash takes
 // away the meaning of the next character. It returns also its size.
 func scanString(query string, at int) (text string, size int, err error) {

@@ -218,13 +218,13 @@ func sortField(key string) string {
 		return minus + key
 	case kind == "at":
 		step, metric, _ := strings.Cut(name, ".")
-		return minus + "at(" + fieldName("metric", metric) + ", " + step + ")"
+		return minus + "at(" + store.FieldName("metric", metric) + ", " + step + ")"
 	case kind == "best" && models.LowerIsBetter(name):
-		return minus + "min(" + fieldName("metric", name) + ")"
+		return minus + "min(" + store.FieldName("metric", name) + ")"
 	case kind == "best":
-		return minus + "max(" + fieldName("metric", name) + ")"
+		return minus + "max(" + store.FieldName("metric", name) + ")"
 	}
-	return minus + fieldName(kind, name)
+	return minus + store.FieldName(kind, name)
 }
 
 // ranked reports whether the values of a metric say how good a model is, rather than

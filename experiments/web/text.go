@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/formatters/html"
@@ -51,19 +49,6 @@ func left(run store.Run) string {
 	}
 	each := time.Since(run.Started) / time.Duration(run.Done)
 	return span(each * time.Duration(run.Planned-run.Done))
-}
-
-// fieldName writes a param's, metric's or tag's name as the query language
-// wants it: in quotes if it has more than letters and digits.
-func fieldName(kind, name string) string {
-	plain := func(c rune) bool {
-		return unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("._-/", c)
-	}
-	if name != "" && !strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
-		return kind + "." + name
-	}
-	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)
-	return kind + `."` + escaped + `"`
 }
 
 var clean = bluemonday.UGCPolicy()
