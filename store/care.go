@@ -212,7 +212,8 @@ type Garbage struct {
 }
 
 // GC deletes the runs in the trash, and the blobs that no artifact uses, for
-// good, and gives the space back. A dry run only says what it would do.
+// good, and gives the space back; and what processes that were killed while a run
+// began or ended have left beside the file. A dry run only says what it would do.
 func (s *Store) GC(ctx context.Context, dryRun bool) (Garbage, error) {
 	g, err := s.garbage(ctx)
 	if err != nil || dryRun {
@@ -233,6 +234,9 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (Garbage, error) {
 		}
 		return err
 	})
+	if err == nil {
+		err = s.sweep(ctx)
+	}
 	if err != nil {
 		return g, fmt.Errorf("gc: %w", err)
 	}
@@ -240,6 +244,48 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (Garbage, error) {
 		return g, fmt.Errorf("gc: %w", err)
 	}
 	return g, nil
+}
+
+// sweep removes the locks that nobody holds of runs that do not run, and what is
+// left of their journals. A journal of a run that the store does not have stays:
+// it may be of another copy of the file.
+func (s *Store) sweep(ctx context.Context) error {
+	dir := liveDir(s.path)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name, isLock := strings.CutSuffix(entry.Name(), ".lock")
+		if !isLock {
+			continue
+		}
+		run, file := RunID(name), filepath.Join(dir, entry.Name())
+		held, err := openLock(dir, file, 0)
+		if errors.Is(err, errLive) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var status Status
+		err = s.read.QueryRowContext(ctx, `select status from run where key = ?`, run).Scan(&status)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			os.Remove(file)
+		case err == nil && status != Running:
+			removeJournal(dir, run)
+		}
+		held.Close()
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return hint(err)
+		}
+	}
+	os.Remove(dir) // if it is empty
+	return nil
 }
 
 // Delete deletes a run that is in the trash and has ended, for good; of others it

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -398,27 +399,40 @@ func (s *Store) dead(ctx context.Context) ([]deadRun, error) {
 }
 
 // bury folds what is left of a dead run's journal, and marks the run killed
-// unless the journal says how it ended.
+// unless the journal says how it ended. It does so under the run's lock: somebody
+// who resumes the run meanwhile would have his journal removed with the old one.
 func (s *Store) bury(ctx context.Context, d deadRun) error {
 	dir := liveDir(s.path)
 	heard := sql.NullInt64{}
 	if info, err := os.Stat(lockFile(dir, d.id)); err == nil {
 		heard = sql.NullInt64{Int64: info.ModTime().UnixMicro(), Valid: true}
 	}
-	buried := false
-	err := s.transact(ctx, func(tx *sql.Tx) error {
+	held, err := openLock(dir, lockFile(dir, d.id), 0)
+	if errors.Is(err, errLive) {
+		return nil // somebody else buries it, or resumes it
+	}
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	inStore := true // all of the journal
+	err = s.transact(ctx, func(tx *sql.Tx) error {
 		var p process
 		var status Status
-		err := tx.QueryRow(`select status, segment, pid, boot, birth from run where id = ?`, d.row).
-			Scan(&status, &d.segment, &p.pid, &p.boot, &p.birth)
+		err := tx.QueryRow(`select status, segment, host, pid, boot, birth from run where key = ?`, d.id).
+			Scan(&status, &d.segment, &p.host, &p.pid, &p.boot, &p.birth)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if status != Running || p.pid != d.p.pid || p.boot != d.p.boot || p.birth != d.p.birth {
-			return nil // somebody else was quicker, or it was resumed
+		if status != Running { // somebody else was quicker
+			return nil
+		}
+		if p != d.p { // it was resumed since; if it is dead again, the next look finds it
+			inStore = false
+			return nil
 		}
 		for segment := d.segment; ; segment++ {
 			data, err := os.ReadFile(segmentFile(dir, d.id, segment))
@@ -438,24 +452,24 @@ func (s *Store) bury(ctx context.Context, d deadRun) error {
 		if err := sealRun(tx, &k, d.row); err != nil {
 			return err
 		}
-		buried = true
 		_, err = tx.Exec(`
 			update run set status = ?2, ended = coalesce(?4, (select max(last_time) from series where run = ?1), started)
 			where id = ?1 and status = ?3`, d.row, Killed, Running, heard)
 		return err
 	})
-	if err != nil || !buried {
-		return err
+	if err == nil && inStore {
+		removeJournal(dir, d.id)
 	}
-	removeJournal(dir, d.id)
-	return nil
+	return err
 }
 
 // removeJournal removes what is left of the journal of a run that is in the store.
 func removeJournal(dir string, run RunID) {
-	left, _ := filepath.Glob(filepath.Join(dir, string(run)+".*"))
+	left, _ := os.ReadDir(dir)
 	for _, file := range left {
-		os.Remove(file)
+		if strings.HasPrefix(file.Name(), string(run)+".") {
+			os.Remove(filepath.Join(dir, file.Name()))
+		}
 	}
 	os.Remove(dir) // if it is empty
 }

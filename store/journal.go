@@ -154,7 +154,7 @@ func (j *journal) flush() bool {
 // write appends whole records to the segment, or nothing.
 func (j *journal) write(records []byte) bool {
 	if j.file == nil {
-		if j.file, j.err = createIn(j.dir, segmentFile(j.dir, j.run, j.segment)); j.err != nil {
+		if j.file, j.err = createIn(j.dir, segmentFile(j.dir, j.run, j.segment), os.O_TRUNC); j.err != nil {
 			j.file = nil
 			return false
 		}
@@ -168,14 +168,16 @@ func (j *journal) write(records []byte) bool {
 	return true
 }
 
-// createIn creates file, and its folder if another run's end has removed it.
-func createIn(dir, file string) (*os.File, error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o644)
+// createIn opens file, which it creates if it is not there, and its folder if
+// another run's end has removed it. flags are more of os.OpenFile's.
+func createIn(dir, file string, flags int) (*os.File, error) {
+	flags |= os.O_CREATE | os.O_RDWR
+	f, err := os.OpenFile(file, flags, 0o644)
 	for tries := 0; errors.Is(err, fs.ErrNotExist) && tries < 10; tries++ {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
-		f, err = os.OpenFile(file, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o644)
+		f, err = os.OpenFile(file, flags, 0o644)
 	}
 	return f, err
 }

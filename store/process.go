@@ -39,5 +39,5 @@ func lives(dir string, run RunID, p process) bool {
 		return birth != "" && birth == p.birth
 	}
 	info, err := os.Stat(file)
-	return err == nil && time.Since(info.ModTime()) < silence
+	return err == nil && time.Since(info.ModTime()).Abs() < silence // Abs: the clock may have been set back
 }

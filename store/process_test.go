@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,6 +25,8 @@ var programs = map[string]func(s *Store, args []string) error{
 	"steps":  logSteps,
 	"writer": logTimed,
 	"hold":   hold,
+	"resume": resume,
+	"live":   live,
 }
 
 func TestMain(m *testing.M) {
@@ -186,7 +191,7 @@ func TestLives(t *testing.T) {
 	f("no lock file, our process", me, true)
 	f("no lock file, an older process of our pid", other, false)
 	f("no lock file, another machine", away, false)
-	lockedFile, err := openLock(dir, lockFile(dir, run))
+	lockedFile, err := openLock(dir, lockFile(dir, run), 0)
 	check(t, err)
 	f("locked", other, true)
 	f("another machine, a heartbeat", away, true)
@@ -364,5 +369,211 @@ func TestRemovedJournal(t *testing.T) {
 	}
 	if r, err := s.Run(context.Background(), w.ID()); err != nil || r.Status != Finished {
 		t.Errorf("End without the journal: %+v, %v", r, err)
+	}
+}
+
+// resume resumes a run, as soon as nobody else writes it, logs some points and
+// dies.
+func resume(s *Store, args []string) error {
+	id, value := RunID(args[0]), args[1]
+	v, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return err
+	}
+	w, err := s.Resume(context.Background(), id)
+	for ; errors.Is(err, errLive); w, err = s.Resume(context.Background(), id) {
+		time.Sleep(time.Millisecond)
+	}
+	if err != nil {
+		return err
+	}
+	for step := range resumeSteps {
+		if err := w.Step(int64(step), []string{"loss"}, []float64{v}); err != nil {
+			return err
+		}
+	}
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+}
+
+const resumeSteps = 20
+
+// Processes that resume one run, and die, while others bury it: each writes alone,
+// and nothing of it is lost.
+func TestResumeAmongOthers(t *testing.T) {
+	ctx := context.Background()
+	s := open(t)
+	w := start(t, s, NewRun{})
+	check(t, w.End(Interrupted, ""))
+	stop := make(chan bool)
+	var readers sync.WaitGroup
+	for range 2 {
+		other := openAt(t, s.Path())
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := other.reapNow(ctx); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	const rounds, processes = 8, 4
+	for round := range rounds {
+		var all []*exec.Cmd
+		for i := range processes {
+			cmd, out := spawn(t, "resume", s.Path(), string(w.ID()), strconv.Itoa(round*processes+i))
+			go io.Copy(io.Discard, out)
+			all = append(all, cmd)
+		}
+		for _, cmd := range all {
+			cmd.Wait()
+			if state, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || state.Signal() != syscall.SIGKILL {
+				t.Errorf("a process that resumes: %v", cmd.ProcessState)
+			}
+		}
+	}
+	close(stop)
+	readers.Wait()
+	check(t, s.reapNow(ctx))
+	points, err := s.Series(ctx, w.ID(), "loss")
+	if check(t, err); len(points) != rounds*processes*resumeSteps {
+		t.Fatalf("%d points, want %d", len(points), rounds*processes*resumeSteps)
+	}
+	seen := map[float64]bool{}
+	for i, p := range points {
+		if p.Step != int64(i%resumeSteps) || i%resumeSteps > 0 && p.Value != points[i-1].Value || i%resumeSteps == 0 && seen[p.Value] {
+			t.Fatalf("point %d is %v", i, p)
+		}
+		seen[p.Value] = true
+	}
+	if r, err := s.Run(ctx, w.ID()); err != nil || r.Status != Killed {
+		t.Errorf("the run is %s, %v", r.Status, err)
+	}
+	if left, _ := filepath.Glob(liveDir(s.path) + "*"); len(left) != 0 {
+		t.Errorf("%v is left", left)
+	}
+	sound(t, s)
+}
+
+// live does all that can be done with a store, until it is killed, and says what
+// is done.
+func live(s *Store, args []string) error {
+	ctx := context.Background()
+	for n := 0; ; n++ {
+		w, err := s.Start(ctx, NewRun{Experiment: "live", Tags: map[string]string{"n": strconv.Itoa(n)}})
+		if err != nil {
+			return err
+		}
+		steps := 0
+		log := func(points int) error {
+			batch := make([]Point, points)
+			for i := range batch {
+				batch[i] = Point{int64(steps + i), time.UnixMicro(1), loss(steps + i)}
+			}
+			steps += points
+			if err := w.Append("loss", batch); err != nil {
+				return err
+			}
+			fmt.Println("logged", w.ID(), steps)
+			return nil
+		}
+		_, err = w.Artifact(ctx, "weights", "", noise(uint64(n), 3*partSize/2))
+		if err = errors.Join(err, log(chunkSize-3), w.Params(map[string]Value{"n": n}), log(7), w.Sync(), log(5)); err != nil {
+			return err
+		}
+		if err := w.End(Finished, ""); err != nil {
+			return err
+		}
+		fmt.Println("ended", w.ID(), steps)
+		switch n % 3 {
+		case 0:
+			err = s.Backup(ctx, filepath.Join(args[0], string(w.ID())))
+		case 1:
+			if err = s.Trash(ctx, w.ID()); err == nil {
+				fmt.Println("gone", w.ID(), 0)
+				_, err = s.GC(ctx, false)
+			}
+		case 2:
+			fmt.Println("logged", w.ID(), steps)
+			if w, err = s.Resume(ctx, w.ID()); err == nil {
+				err = errors.Join(log(chunkSize), w.End(Finished, ""))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Whatever a process was doing when it was killed, the store is whole, has all
+// that the process was told is kept, and nothing is left beside it.
+func TestKillAnywhere(t *testing.T) {
+	ctx := context.Background()
+	s := open(t)
+	backups := t.TempDir()
+	for round := range 20 {
+		cmd, out := spawn(t, "live", s.Path(), backups)
+		go func() {
+			time.Sleep(time.Duration(50+rand.IntN(150)) * time.Millisecond)
+			cmd.Process.Kill()
+		}()
+		said, err := io.ReadAll(out)
+		check(t, err)
+		cmd.Wait()
+		check(t, s.reapNow(ctx))
+		logged, ended, gone := map[RunID]int{}, map[RunID]bool{}, map[RunID]bool{}
+		for line := range strings.Lines(string(said)) {
+			var what string
+			var id RunID
+			var n int
+			if _, err := fmt.Sscan(line, &what, &id, &n); err != nil {
+				continue // cut short
+			}
+			switch what {
+			case "gone":
+				gone[id] = true
+			default:
+				logged[id], ended[id] = n, what == "ended"
+			}
+		}
+		for id, n := range logged {
+			if gone[id] {
+				continue
+			}
+			points, err := s.Series(ctx, id, "loss")
+			if check(t, err); len(points) < n {
+				t.Errorf("round %d: run %s has %d points, %d were logged", round, id, len(points), n)
+			}
+			for i, p := range points {
+				if p.Step != int64(i) || p.Value != loss(i) {
+					t.Fatalf("round %d: run %s: point %d is %v", round, id, i, p)
+				}
+			}
+			if r, err := s.Run(ctx, id); err != nil || r.Status == Running || ended[id] && r.Status != Finished {
+				t.Errorf("round %d: run %s is %s, %v", round, id, r.Status, err)
+			}
+		}
+	}
+	whole := func(s *Store) {
+		t.Helper()
+		_, err := s.GC(ctx, false) // what a process that was killed left for it
+		check(t, err)
+		if left, _ := filepath.Glob(liveDir(s.path) + "*"); len(left) != 0 {
+			t.Errorf("%v is left", left)
+		}
+		sound(t, s)
+	}
+	whole(s)
+	copies, err := filepath.Glob(filepath.Join(backups, "*"))
+	check(t, err)
+	for _, file := range copies {
+		if filepath.Ext(file) == "" { // else it was not finished
+			whole(openAt(t, file))
+		}
 	}
 }

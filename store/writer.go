@@ -195,7 +195,7 @@ func (s *Store) newWriter(id RunID) (*Writer, error) {
 		full:    make(chan struct{}, 1), stop: make(chan struct{}), idle: make(chan struct{}),
 		told: true,
 	}
-	f, err := openLock(dir, lockFile(dir, id))
+	f, err := openLock(dir, lockFile(dir, id), time.Second)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("the folder of the store cannot be written: %w", err)
 	}
@@ -203,17 +203,23 @@ func (s *Store) newWriter(id RunID) (*Writer, error) {
 		return nil, err
 	}
 	w.lock = f
+	w.beat(time.Now())
 	return w, nil
 }
 
-// openLock creates the lock file, and takes its lock.
-func openLock(dir, file string) (*os.File, error) {
-	for deadline := time.Now().Add(time.Second); ; {
-		f, err := createIn(dir, file)
+// beat says to other machines that the run is alive. A beat that is missed only
+// matters to them.
+func (w *Writer) beat(now time.Time) { os.Chtimes(w.lock.Name(), time.Time{}, now) }
+
+// openLock creates the lock file, and takes its lock: for that long it tries
+// again, because readers that look whether it is held have it for a moment. It
+// leaves the time of a file that is there as it is.
+func openLock(dir, file string, patience time.Duration) (*os.File, error) {
+	for deadline := time.Now().Add(patience); ; {
+		f, err := createIn(dir, file, 0)
 		if err != nil {
 			return nil, err
 		}
-		// A reader that looks whether the lock is held has it for a moment.
 		if err = lock(f); err == nil {
 			// The run before us may have removed the file that we locked.
 			if mine, err := f.Stat(); err == nil {
@@ -253,7 +259,7 @@ func (w *Writer) loop() {
 		case <-w.stop:
 			return
 		case now := <-ticker.C:
-			os.Chtimes(w.lock.Name(), time.Time{}, now) // a missed heartbeat only matters to other machines
+			w.beat(now)
 		case <-w.full:
 		}
 		began := time.Now()
@@ -496,8 +502,8 @@ func (w *Writer) End(status Status, message string) error {
 
 // EndAt is End for importers: the run ended at the time.
 func (w *Writer) EndAt(status Status, message string, at time.Time) error {
-	if status == Running {
-		return fmt.Errorf("run %s: it cannot end as running", w.id)
+	if status == Running || !slices.Contains(statuses, string(status)) {
+		return fmt.Errorf("run %s: it cannot end as %q", w.id, status)
 	}
 	err := w.log(func(j *journal) {
 		j.begin(recordEnd)
