@@ -328,7 +328,14 @@ func TestSQL(t *testing.T) {
 	f(`select experiment, name, status from runs`, `[experiment name status][trial one running]`)
 	f(`select p.value, m.last from params p join metrics m using (run)`, `[value last][0.5 -Inf]`)
 	f(`delete from run`, `readonly`)
-	f(`attach '/nonexistent/x.db' as x`, `unable to open`)
+	other := filepath.Join(t.TempDir(), "x.db")
+	f(`attach '`+other+`' as x`, `too many attached databases`)
+	f(`pragma query_only = false; attach '`+other+`' as x`, `too many attached databases`)
+	f(`vacuum into '`+other+`'`, `too many attached databases`)
+	f(`pragma query_only = false; delete from run`, `readonly`)
+	if _, err := os.Stat(other); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a query has made a file: %v", err)
+	}
 	f(`select absent`, `no such column: absent`)
 	check(t, w.End(Finished, ""))
 	f(`select count(*) from points`, `[3]`)

@@ -34,24 +34,21 @@ func newest() int {
 // migrate brings the file to the newest version. Processes that open a new file
 // at the same time wait for each other.
 func (s *Store) migrate() error {
-	ctx := context.Background()
-	version, err := s.fileVersion(s.write)
+	version, err := s.prepare()
 	// Changing a file to WAL takes a lock that SQLite does not wait for.
 	for deadline := time.Now().Add(30 * time.Second); isBusy(err) && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
-		version, err = s.fileVersion(s.write)
+		version, err = s.prepare()
 	}
 	if err != nil || version == newest() {
 		return err
 	}
 	if version > 0 {
-		copied := fmt.Sprintf("%s.v%d.backup", s.path, version)
-		os.Remove(copied) // of an upgrade that was cut off
-		if _, err := s.write.ExecContext(ctx, "vacuum into ?", copied); err != nil {
+		if err := s.keepVersion(version); err != nil {
 			return fmt.Errorf("backup before upgrading: %w", err)
 		}
 	}
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(context.Background(), func(tx *sql.Tx) error {
 		var version int
 		if err := tx.QueryRow("pragma user_version").Scan(&version); err != nil {
 			return err
@@ -69,6 +66,31 @@ func (s *Store) migrate() error {
 		_, err := tx.Exec(fmt.Sprintf("pragma user_version = %d; pragma application_id = %d", version, applicationID))
 		return err
 	})
+}
+
+// prepare returns the version of the file, and puts it into the mode in which
+// readers and a writer do not wait for each other. A file that is not ours stays
+// as it is.
+func (s *Store) prepare() (version int, err error) {
+	if version, err = s.fileVersion(s.write); err == nil {
+		_, err = s.write.Exec(`pragma auto_vacuum = incremental; pragma journal_mode = wal`)
+	}
+	return version, err
+}
+
+// keepVersion puts a copy of a file that is to be upgraded beside it.
+func (s *Store) keepVersion(version int) error {
+	part := fmt.Sprintf("%s.v%d.%d.part", s.path, version, os.Getpid())
+	os.Remove(part)
+	defer os.Remove(part)
+	if _, err := s.write.Exec("vacuum into ?", part); err != nil {
+		return err
+	}
+	now, err := s.fileVersion(s.write)
+	if err != nil || now != version {
+		return err // another process has upgraded the file, and kept it
+	}
+	return os.Rename(part, fmt.Sprintf("%s.v%d.backup", s.path, version))
 }
 
 // fileVersion returns the version of the file, 0 for one that is new.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // SQL runs a query of a user's own and calls row for each row, first with the
@@ -22,6 +24,14 @@ func (s *Store) SQL(ctx context.Context, query string, row func(columns []string
 		return fmt.Errorf("sql: %w", hint(err))
 	}
 	defer conn.Close()
+	// Not even another file, by attach or by vacuum into.
+	err = conn.Raw(func(c any) error {
+		c.(*sqlite3.SQLiteConn).SetLimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sql: %w", hint(err))
+	}
 	if _, err := conn.ExecContext(ctx, pointsView+`; pragma query_only = true`); err != nil {
 		return fmt.Errorf("sql: %w", hint(err))
 	}

@@ -53,7 +53,7 @@ func Open(path string) (*Store, error) {
 	}
 	path = withoutLinks(path)
 	s := &Store{path: path, writers: map[RunID]*Writer{}, scans: make(chan struct{}, runtime.GOMAXPROCS(0))}
-	s.write = sql.OpenDB(connector{dsn(path, "_txlock=immediate", "_auto_vacuum=incremental", "_journal_mode=WAL", "_stmt_cache_size=64")})
+	s.write = sql.OpenDB(connector{dsn(path, "_txlock=immediate", "_stmt_cache_size=64")})
 	s.write.SetMaxOpenConns(1)
 	if err := s.migrate(); err != nil {
 		s.write.Close()

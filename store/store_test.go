@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -200,7 +201,7 @@ func same(t testing.TB, got, want []Point) {
 
 func TestExact(t *testing.T) {
 	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "a b?c#d%41.db") // all of which mean something in a URL
+	path := filepath.Join(t.TempDir(), "a b?c#d%41[x]*.db") // all of which mean something in a URL or a pattern
 	s := openAt(t, path)
 	w := start(t, s, NewRun{})
 	points := hard()
@@ -377,7 +378,13 @@ func TestOpen(t *testing.T) {
 	_, err = db.Exec(`create table mine (x)`)
 	check(t, err)
 	db.Close()
+	before, err := os.ReadFile(foreign)
+	check(t, err)
 	fails(foreign, "not an assay store")
+	after, err := os.ReadFile(foreign)
+	if check(t, err); !bytes.Equal(before, after) {
+		t.Error("a file that is no store was changed")
+	}
 
 	newer := filepath.Join(dir, "newer.db")
 	s := openAt(t, newer)
