@@ -174,7 +174,9 @@ var shellLine = regexp.MustCompile(`(?m)^(//gonb:)?!.*$`)
 func declare(ctx context.Context, session *Session, c *Cell) error {
 	d, ok := divide(c.Source)
 	if scope, ok := scopeOf(withoutCommands(d.statements)); ok {
-		session.skipped = append(session.skipped, scope.declared...)
+		for _, name := range scope.declared {
+			session.missing[name] = "a cell before, which was not executed, makes a value of this name: start there"
+		}
 	}
 	declarations := shellLine.ReplaceAllString(d.declarations, "")
 	if !ok || strings.TrimSpace(declarations) == "" {

@@ -73,7 +73,8 @@ type failure struct {
 	program []string   // the lines of gonb's main.go
 	value   string     // gonb's account
 	dying   string     // the runtime's last words
-	stderr  string     // the last line the program wrote on stderr
+	stderr  string     // the last line the program wrote on stderr before
+	stack   string     // an error that ended it, with the stack where it was made, of a program that says so
 	oom     bool       // the kernel killed a process for want of memory meanwhile
 
 	undefined func(name string) string // says more of a name that is not defined, or ""
@@ -83,7 +84,8 @@ var (
 	exitStatus  = regexp.MustCompile(`^exit status \d+$`)
 	endSignal   = regexp.MustCompile(`^signal: (.+?)( \(core dumped\))?$`)
 	programLine = regexp.MustCompile(`(?:\S*/)?main(?:_test)?\.go:(\d+)(?::(\d+))?`)
-	sourceLine  = regexp.MustCompile(`(?m)^(\S+\.go):\d+(:\d+)?: `) // of another package
+	cellLine    = regexp.MustCompile(`/gonb_\w+/main(?:_test)?\.go:(\d+)`) // in a stack
+	sourceLine  = regexp.MustCompile(`(?m)^(\S+\.go):\d+(:\d+)?: `)        // of another package
 	outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory`)
 )
 
@@ -103,7 +105,7 @@ func (f failure) error() *CellError {
 		return f.of(OutOfMemory, "the system killed the program: it used more memory than there is")
 	case endSignal.MatchString(value):
 		return f.of(Killed, value)
-	case exitStatus.MatchString(value) && f.dying != "":
+	case f.crashed():
 		return f.crash()
 	case exitStatus.MatchString(value) && f.stderr != "":
 		return f.of(ExitError, value+": "+f.stderr)
@@ -113,6 +115,31 @@ func (f failure) error() *CellError {
 		return f.compile(value)
 	}
 	return f.of(CommandError, value)
+}
+
+// crashed reports whether the Go runtime ended the program.
+func (f failure) crashed() bool {
+	return f.dying != "" && strings.TrimSpace(f.value) == "exit status 2"
+}
+
+// unknownCommand returns the error of a cell with a % command that gonb does not
+// know.
+func (f failure) unknownCommand(name string) *CellError {
+	cell := f.cells[len(f.cells)-1]
+	message := "there is no command " + name + ": %help and %assay help list those that there are"
+	if name == magic {
+		message = magic + " commands stand in a cell of their own"
+	}
+	e := f.of(CommandError, message)
+	i := slices.IndexFunc(cell.lines, func(l string) bool {
+		word, _, _ := strings.Cut(strings.TrimPrefix(l, "//gonb:"), " ")
+		return word == name
+	})
+	if i >= 0 {
+		e.At = Place{cell.count, i + 1}
+		e.Traceback = f.head(e)
+	}
+	return e
 }
 
 // shell returns the error of a cell of which a command of the shell ended so. If
@@ -148,23 +175,41 @@ func (f failure) crash() *CellError {
 	if i := strings.LastIndex(message, "fatal error: "); i > 0 {
 		message = message[i:] // before it come the runtime's details
 	}
-	e := f.of(Panic, strings.TrimPrefix(strings.TrimSpace(message), "panic: "))
+	if strings.HasPrefix(message, "SIG") { // C or C++ gave up: what it wrote last says why
+		message, _, _ = strings.Cut(message, "\n")
+		if f.stderr != "" {
+			message += ": " + f.stderr
+		}
+	}
+	message = strings.TrimPrefix(strings.TrimSpace(message), "panic: ")
+	if i := strings.Index(message, " [recovered"); i > 0 { // [recovered, repanicked], by experiments.Track
+		message = message[:i]
+	}
+	e := f.of(Panic, message)
 	if outOfMemory.MatchString(f.dying[:min(len(f.dying), 1000)]) {
 		e.Failure = OutOfMemory
 	}
 	stack, _, _ := strings.Cut(stacks, "\n\n")
+	onlyCells := cellLine.MatchString(f.stack)
+	if onlyCells { // it was made elsewhere than where it ended the program
+		stack = f.stack
+		e.Message, _, _ = strings.Cut(f.stack, "\n")
+	}
 	lines := strings.Split(stack, "\n")
 	var frames []string
 	for i := 1; i < len(lines) && len(frames) < 2*maxFrames; i++ {
 		call := lines[i-1]
 		at, isPlace := strings.CutPrefix(lines[i], "\t")
-		if !isPlace || strings.HasPrefix(call, "panic(") || strings.HasPrefix(call, "runtime.") {
+		if !isPlace || strings.HasPrefix(call, "panic(") || strings.HasPrefix(call, "runtime.") || strings.HasPrefix(call, carryPath+".Stack(") {
+			continue
+		}
+		if onlyCells && !cellLine.MatchString(at) {
 			continue
 		}
 		if i := strings.LastIndex(at, " +0x"); i > 0 {
 			at = at[:i]
 		}
-		if m := programLine.FindStringSubmatch(at); m != nil && strings.Contains(at, "/gonb_") {
+		if m := cellLine.FindStringSubmatch(at); m != nil {
 			if place, ok := f.locate(m[1]); ok {
 				at = place.String()
 				if e.At.Line == 0 {
@@ -291,9 +336,10 @@ func alike(a []string, i int, b []string, j int) (count int) {
 }
 
 // canonical returns a line as it is compared: gonb moves single declarations
-// into groups, which changes their blanks and their keyword.
+// into groups, which changes their blanks and their keyword; and the last
+// expression is made to be shown.
 func canonical(line string) string {
-	words := strings.Fields(line)
+	words := strings.Fields(strings.NewReplacer(valueOpen, "", valueClose, "").Replace(line))
 	if len(words) > 1 && slices.Contains([]string{"var", "const", "type", "import"}, words[0]) && words[1] != "(" {
 		words = words[1:]
 	}

@@ -4,6 +4,7 @@
 . "$ASSAY_KERNEL/cell.env"
 [ -n "${ASSAY_COMPOSE:-}" ] && exit # the program is wanted, and not what it does
 export TMPDIR="$ASSAY_TMPDIR"
+[ -n "${ASSAY_INPUT:-}" ] || exec </dev/null # gonb's pipe would never end
 [ -n "${ASSAY_CAPTURE:-}" ] && exec "$0.cell" "$@" # gonb's %capture reads the output
 printf %s "$GONB_PIPE" >"$ASSAY_KERNEL/gonb_pipe"
 export GONB_PIPE="$ASSAY_KERNEL/display"

@@ -37,9 +37,11 @@ type Session struct {
 	interrupt chan struct{}
 
 	values     map[string]carried // by name
-	skipped    []string           // names of values of cells that were not executed
+	declared   []string           // names of the values that the cell keeps when it ends
+	missing    map[string]string  // why there is no value of a name that a cell declares
 	packages   []string           // names of the packages that cells import
 	localTypes []string           // that the cell declares among its statements
+	graphs     bool               // a cell imports GoMLX
 }
 
 // Code is what a session is asked to execute.
@@ -61,7 +63,7 @@ func start(ctx context.Context, w Workspace, aside func(kind string, content jso
 	if err != nil {
 		return nil, fmt.Errorf("workspace: %w", err)
 	}
-	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, values: map[string]carried{}, interrupt: make(chan struct{}, 1), aside: aside}
+	s := &Session{workspace: w, dir: dir, shown: map[string]bool{}, values: map[string]carried{}, missing: map[string]string{}, interrupt: make(chan struct{}, 1), aside: aside}
 	if s.env, err = w.prepare(ctx, dir); err == nil {
 		err = s.startGonb(ctx)
 	}
@@ -148,10 +150,15 @@ func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*C
 		return nil, err
 	}
 	var lastLine lastLine
+	stack := ""
 	out, err := openOutlet(s.dir, s.shown, func(o Output) {
 		lastLine.note(o)
-		if o.Type == "execute_result" {
+		switch o.Type {
+		case "execute_result":
 			o.ExecutionCount = s.count
+		case stackOutput:
+			stack = o.Text
+			return
 		}
 		sink(o)
 	})
@@ -160,21 +167,27 @@ func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*C
 	}
 	oomBefore := oomKills()
 	reply, err := s.run(ctx, source, code, out)
-	f := failure{cells: s.cells, value: reply.EValue, dying: out.close(), stderr: string(lastLine), undefined: s.undefined}
+	f := failure{cells: s.cells, value: reply.EValue, dying: out.close(), stderr: string(lastLine), stack: stack, undefined: s.undefined}
+	if f.dying != "" && !f.crashed() { // it was not dying after all
+		dying := Stream("stderr", f.dying)
+		lastLine.note(dying)
+		f.stderr = string(lastLine)
+		sink(dying)
+	}
+	taken := s.takeValues()
 	switch {
 	case errors.Is(err, errInterrupted):
-		return f.of(Interrupted, "the cell was stopped"), nil
+		return f.of(Interrupted, "the cell was stopped"), taken
 	case errors.Is(err, errGonbDied):
 		return f.of(KernelDied, "gonb ended while the cell ran; it is started again for the next cell, without the declarations of the cells before"), nil
 	case err != nil:
 		return nil, err
+	case reply.Status == "ok" && reply.unknown != "":
+		return f.unknownCommand(reply.unknown), taken
 	case reply.Status == "ok" && reply.shell != "":
-		return f.shell(reply.shell), s.takeValues()
+		return f.shell(reply.shell), taken
 	case reply.Status == "ok":
-		if f.dying != "" { // it was not dying after all
-			sink(Stream("stderr", f.dying))
-		}
-		return nil, s.takeValues()
+		return nil, taken
 	}
 	f.program = strings.Split(string(s.program()), "\n")
 	f.oom = oomKills() > oomBefore
@@ -182,7 +195,7 @@ func (s *Session) execute(ctx context.Context, code Code, sink func(Output)) (*C
 	if failed.Failure == CompileError {
 		s.imports = imports
 	}
-	return failed, nil
+	return failed, taken
 }
 
 // lastLine is the last line that is not blank of what was written on stderr.
@@ -248,14 +261,24 @@ func (s *Session) prepareCell(code Code) (string, error) {
 	if captures.MatchString(code.Source) {
 		env.WriteString("ASSAY_CAPTURE=1; unset ASSAY_DISPLAY\n")
 	}
-	env.WriteString("export ASSAY_PROGRAM=\"$GONB_TMP_DIR/main.go\"\n")
-	if strings.Contains(code.Source, "%reset") {
-		s.imports, s.packages = nil, nil // as gonb forgets its declarations
-		clear(s.values)
+	if code.Input != nil && inputs.MatchString(code.Source) {
+		env.WriteString("ASSAY_INPUT=1\n")
 	}
-	source, blank := takeBlankImports(code.Source)
-	s.imports = append(slices.Clip(s.imports), blank...)
-	source, err := s.gonbSource(source)
+	env.WriteString("export ASSAY_PROGRAM=\"$GONB_TMP_DIR/main.go\"\n")
+	if resets.MatchString(code.Source) {
+		s.imports, s.packages, s.graphs = nil, nil, false // as gonb forgets its declarations
+		clear(s.values)
+		clear(s.missing)
+	}
+	source := code.Source
+	s.declared = nil
+	var err error
+	if !otherLanguage.MatchString(source) {
+		var blank []string
+		source, blank = takeBlankImports(source)
+		s.imports = append(slices.Clip(s.imports), blank...)
+		source, err = s.gonbSource(source)
+	}
 	return source, errors.Join(
 		err,
 		s.writeImports(),
@@ -264,8 +287,15 @@ func (s *Session) prepareCell(code Code) (string, error) {
 	)
 }
 
+// resets matches a cell that makes gonb forget what cells have declared.
+var resets = regexp.MustCompile(`(?m)^(//gonb:)?%reset\b`)
+
 // captures matches a cell whose output goes into a file by gonb's hand.
 var captures = regexp.MustCompile(`(?m)^(//gonb:)?%capture\b`)
+
+// inputs matches a cell whose program asks the user. That of another finds its
+// input at an end: nobody could enter anything.
+var inputs = regexp.MustCompile(`(?m)^(//gonb:)?%with_(inputs|password)\b`)
 
 // importsFile is the file beside gonb's main.go that has the blank imports.
 const importsFile = "blank_imports.go"
@@ -294,7 +324,9 @@ type executeReply struct {
 	Status string `json:"status"`
 	EValue string `json:"evalue"`
 
-	shell string // how a command of the shell failed, which gonb does not reply
+	// What gonb does not reply: how a command of the shell failed, and which of
+	// its own it does not know.
+	shell, unknown string
 }
 
 // How long a program that is interrupted has before it is killed; how long if it
@@ -309,6 +341,9 @@ const (
 // endOfProgram is what gonb writes on stderr when a program failed, beside
 // replying so.
 var endOfProgram = regexp.MustCompile(`^(\^C\n)?(exit status \d+|signal: .*)\n$`)
+
+// unknownCommand is what gonb writes on stderr when it does not know a command.
+var unknownCommand = regexp.MustCompile(`^"(%.*)" unknown or not implemented yet\.$`)
 
 // run has gonb execute source and passes output on until gonb is idle again.
 func (s *Session) run(ctx context.Context, source string, code Code, out *outlet) (executeReply, error) {
@@ -333,6 +368,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 		kill, giveUp  <-chan time.Time
 		farewell      string // what gonb said of a program's end, until it replies
 		shell         string // the same of a command of the shell
+		unknown       string
 		done          = ctx.Done()
 	)
 	stop := func() {
@@ -376,7 +412,7 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 				if farewell != "" && reply.Status == "ok" {
 					shell = farewell
 				}
-				reply.shell = strings.TrimSpace(shell)
+				reply.shell, reply.unknown = strings.TrimSpace(shell), unknown
 			case "status":
 				var status struct {
 					State string `json:"execution_state"`
@@ -390,9 +426,15 @@ func (s *Session) run(ctx context.Context, source string, code Code, out *outlet
 				if farewell != "" {
 					shell, farewell = farewell, "" // the cell went on
 				}
-				if o.Type == "stream" && o.Name == "stderr" && endOfProgram.MatchString(o.Text) {
-					farewell = o.Text
-					break
+				if o.Type == "stream" && o.Name == "stderr" {
+					if endOfProgram.MatchString(o.Text) {
+						farewell = o.Text
+						break
+					}
+					if m := unknownCommand.FindStringSubmatch(o.Text); m != nil {
+						unknown = m[1]
+						break
+					}
 				}
 				out.put(o)
 			case "input_request":

@@ -137,6 +137,18 @@ func TestCellsThatWork(t *testing.T) {
 	f("import (\n\t_ \"image/png\"\n\t_ \"image/jpeg\"\n\t_ \"image/gif\"\n)", "")
 	f("%%\n_, kind, err := image.DecodeConfig(strings.NewReader(\"GIF89a\\x01\\x00\\x01\\x00\\x00\\x00\\x00\"))\nfmt.Println(kind, err)", "gif <nil>\n")
 	f("%  \n!echo shell", "shell\n")
+	f("packages := 3\npackager := func() int { return packages }\nfmt.Println(packager())", "3\n") // which gonb would drop
+	f("n, err := fmt.Scanln(new(int))\nfmt.Println(n, err)", "0 EOF\n")                            // nobody can enter anything
+	written := filepath.Join(t.TempDir(), "written.go")
+	f("%%writefile "+written+"\nimport _ \"embed\"\nx := 1", "")
+	if got, err := os.ReadFile(written); err != nil || string(got) != "import _ \"embed\"\nx := 1\n" {
+		t.Errorf("%%%%writefile wrote %q, %v", got, err)
+	}
+	f("echo := 4", "")
+	f("%%bash\necho", "\n") // it parses as Go, and has the name of a value
+	if got := execute(t, s, "strings.Repeat(\"1\", 100_000)[0:]"); got.err != nil || len(got.outputs) != 1 || len(got.outputs[0].Data["text/plain"]) > maxValue+100 || !strings.Contains(string(got.outputs[0].Data["text/plain"]), "1… and 79520 more bytes") {
+		t.Errorf("a long value: %v, %d outputs", got.err, len(got.outputs))
+	}
 	file := filepath.Join(t.TempDir(), "captured")
 	f("%capture "+file+"\n%%\nfmt.Println(\"kept\")", "kept\n")
 	if got, err := os.ReadFile(file); err != nil || string(got) != "kept\n" {
@@ -207,6 +219,13 @@ func TestCellsThatFail(t *testing.T) {
 	f("m := make([]byte, 1<<48)\nfmt.Println(len(m))", OutOfMemory, 1, "out of memory")
 	f("func deep(n int) int {\n\treturn deep(n+1) + 1\n}\n%%\ndebug.SetMaxStack(1 << 20)\nfmt.Println(deep(0))", Panic, 1, "stack overflow")
 	f("%cd /no/such/folder", CommandError, 0, "no such")
+	f("fmt.Println(1)\n%nosuch now", CommandError, 2, "there is no command %nosuch")
+	f("fmt.Println(1)\n%assay runs", CommandError, 2, "a cell of their own")
+	f("a := []int{1}\ni := 7\n\na[i] // of one", Panic, 4, "index out of range")
+	f("x := 1\nmissing + x", CompileError, 2, "undefined: missing")
+	f("fmt.Fprintln(os.Stderr, \"panic: of another program\")\nos.Exit(3)", ExitError, 0, "exit status 3: panic: of another program")
+	f("fmt.Fprintln(os.Stderr, \"F0000 check failed\")\nsyscall.Kill(os.Getpid(), syscall.SIGABRT)\ntime.Sleep(time.Second)", Panic, 2, "SIGABRT: abort: F0000 check failed")
+	f("func() {\n\tdefer func() { panic(recover()) }()\n\tpanic(\"boom\")\n}()", Panic, 2, "boom")
 	f("fmt.Println(1)\n!echo out; exit 7", CommandError, 2, "!echo out; exit 7: exit status 7")
 	f("!false\n!true", CommandError, 0, "a command of the shell failed: exit status 1")
 	f(`if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 2 << 30, Max: 2 << 30}); err != nil {
@@ -370,6 +389,12 @@ fmt.Println(experiments.Track(context.Background(), "stopped", func(run *experim
 }))`, "go")
 	if !strings.HasSuffix(got.stdout, "interrupted\n") {
 		t.Errorf("a cell that records a run printed %q", got.stdout)
+	}
+
+	// What looks like the runtime's last words is shown all the same.
+	got = stop("fmt.Fprintln(os.Stderr, \"panic: not mine\")\nfmt.Println(\"go\")\ntime.Sleep(time.Hour)", "go")
+	if !strings.Contains(got.stdout, "panic: not mine") { // stop joins both streams
+		t.Errorf("a cell that was stopped wrote %q", got.stdout)
 	}
 
 	// While it compiles, which takes longer than the context lasts.

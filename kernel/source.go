@@ -34,9 +34,16 @@ type division struct {
 	statements   string
 }
 
+// otherLanguage matches a cell that gonb does not take for Go: it writes the cell
+// into a file, or gives it to another program.
+var otherLanguage = regexp.MustCompile(`^(//gonb:)?%%(writefile|script|bash|sh|gx)\b`)
+
 // divide takes a cell apart. It reports false if the cell is not a program with
 // a main function: a test, a shell script, another language.
 func divide(source string) (division, bool) {
+	if otherLanguage.MatchString(source) {
+		return division{}, false
+	}
 	at := 0
 	for line := range strings.Lines(source) {
 		text := strings.TrimPrefix(line, "//gonb:")
@@ -63,7 +70,7 @@ func divide(source string) (division, bool) {
 // statements has them put into main, as if it had a line %%, and if the last is
 // an expression, its value is the cell's. Values of earlier cells are brought in.
 func (s *Session) gonbSource(source string) (string, error) {
-	source = loneSign.ReplaceAllString(source, "")
+	source = keepPackages(loneSign.ReplaceAllString(source, ""))
 	d, ok := divide(source)
 	if !ok {
 		d = division{declarations: source}
@@ -71,12 +78,41 @@ func (s *Session) gonbSource(source string) (string, error) {
 	if d.command == "" && d.statements != "" {
 		d.command = "\n%%\n"
 		if from, to := lastExpression(withoutCommands(d.statements)); to > 0 {
-			s := d.statements
-			d.statements = s[:from] + "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", " + s[from:to] + ")" + s[to:]
+			text := d.statements
+			d.statements = text[:from] + valueOpen + text[from:to] + valueClose + text[to:]
 		}
 	}
 	d, err := s.carry(d)
 	return d.declarations + d.command + d.statements, err
+}
+
+// What is put around the last expression of a cell. Failures are traced to the
+// line without it.
+var (
+	valueOpen  = "fmt.Printf(" + strconv.Quote(frameStart+valueFrame+"%+v"+frameEnd) + ", "
+	valueClose = " /* the value */)"
+)
+
+// keepPackages indents the lines that start with a name like packages: gonb v0.11.5
+// drops each line that starts with package, whatever follows.
+func keepPackages(source string) string {
+	fset := token.NewFileSet()
+	var s scanner.Scanner
+	code := withoutCommands(source)
+	file := fset.AddFile("", -1, len(code))
+	s.Init(file, []byte(code), nil, 0)
+	var b strings.Builder
+	at := 0
+	for {
+		pos, tok, name := s.Scan()
+		if tok == token.EOF {
+			return b.String() + source[at:]
+		}
+		if tok == token.IDENT && strings.HasPrefix(name, "package") && file.Position(pos).Column == 1 {
+			b.WriteString(source[at:file.Offset(pos)] + " ")
+			at = file.Offset(pos)
+		}
+	}
 }
 
 // What makes declarations, and statements, a file.

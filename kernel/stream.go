@@ -29,7 +29,8 @@ import (
 // true to replace what was shown under its transient display_id. In the place of
 // JSON may be the word clear, which removes the cell's output when the next comes;
 // ending, which says that the program has heard an interrupt and needs a moment to
-// leave things in order; or value: and the text of the value of the cell. Programs
+// leave things in order; value: and the text of the value of the cell; or stack: and
+// an error that ends the program, with the stack where it was made. Programs
 // know that frames are understood by ASSAY_DISPLAY=stdout in their environment.
 const (
 	frameStart = "\x1b_assay;"
@@ -38,7 +39,13 @@ const (
 	clearFrame  = "clear"
 	endingFrame = "ending"
 	valueFrame  = "value:"
+	stackFrame  = "stack:"
+
+	stackOutput = "stack" // the type of an Output that has it, which is for the session
 )
+
+// maxValue is how much is shown of the text of a cell's value.
+const maxValue = 20 << 10
 
 // outlet reads what one cell's program puts out, and passes it on in order.
 type outlet struct {
@@ -312,8 +319,16 @@ func (s *stream) frame(data []byte) {
 		return
 	}
 	if value, ok := bytes.CutPrefix(data, []byte(valueFrame)); ok {
-		text, _ := encodeJSON(strings.ToValidUTF8(string(value), "\uFFFD")) // strings always encode
+		rest := ""
+		if more := len(value) - maxValue; more > 0 {
+			value, rest = value[:maxValue], fmt.Sprintf("… and %d more bytes: print the value to see all", more)
+		}
+		text, _ := encodeJSON(strings.ToValidUTF8(string(value), "\uFFFD") + rest) // strings always encode
 		s.put(Output{Type: "execute_result", Data: Object{"text/plain": text}})
+		return
+	}
+	if stack, ok := bytes.CutPrefix(data, []byte(stackFrame)); ok {
+		s.put(Output{Type: stackOutput, Text: string(stack)})
 		return
 	}
 	var update struct {

@@ -145,13 +145,19 @@ func (s *Session) carry(d division) (division, error) {
 			out = append(out, name)
 		}
 	}
-	if len(out) == 0 {
+	s.declared = out
+	s.graphs = s.graphs || strings.Contains(d.declarations, graphsPath)
+	graphs := s.graphs && d.statements != ""
+	if len(out) == 0 && !graphs {
 		return d, nil
 	}
-	if err := s.writeCarried(dir, file, in); err != nil {
+	if err := s.writeCarried(dir, file, in, graphs); err != nil {
 		return d, fmt.Errorf("values: %w", err)
 	}
 	var before, after strings.Builder
+	if graphs {
+		before.WriteString("defer carriedStack(); ")
+	}
 	for _, name := range in {
 		fmt.Fprintf(&before, "%s := carriedIn_%s(); _ = %s; ", name, name, name)
 	}
@@ -159,7 +165,11 @@ func (s *Session) carry(d division) (division, error) {
 	for _, name := range out {
 		pointers = append(pointers, fmt.Sprintf("%q, &%s", name, name))
 	}
-	fmt.Fprintf(&after, "\ncarriedOut(%s) }\n", strings.Join(pointers, ", "))
+	if len(out) > 0 {
+		fmt.Fprintf(&after, "\ncarriedOut(%s) }\n", strings.Join(pointers, ", "))
+	} else {
+		after.WriteString("\n}\n")
+	}
 	d.statements = before.String() + "{\n" + d.statements + after.String()
 	return d, nil
 }
@@ -194,9 +204,14 @@ func (s *Session) packageNames(declarations string) (names, types []string) {
 	return append(names, s.packages...), types
 }
 
+// graphsPath starts the import paths of GoMLX. It tells of a mistake in a graph when
+// the function that makes the graph has ended: a program that imports it says which
+// of that function's lines it was.
+const graphsPath = `"github.com/gomlx/gomlx/`
+
 // writeCarried writes the file with the functions that carry calls, and links the
 // values to where it embeds them.
-func (s *Session) writeCarried(dir, file string, in []string) error {
+func (s *Session) writeCarried(dir, file string, in []string, graphs bool) error {
 	imports := []string{"assay_carry " + strconv.Quote(carryPath)} // names that no cell declares
 	var functions strings.Builder
 	for i, name := range in {
@@ -224,6 +239,9 @@ func (s *Session) writeCarried(dir, file string, in []string) error {
 	}
 	source := "package main\n\nimport (\n\t" + strings.Join(imports, "\n\t") + "\n)\n\n" +
 		"func carriedOut(values ...any) { assay_carry.Out(values...) }\n" + functions.String()
+	if graphs {
+		source += "\nvar carriedStack = assay_carry.Stack\n"
+	}
 	return os.WriteFile(file, []byte(source), 0o600)
 }
 
@@ -266,8 +284,11 @@ func (v carried) imported(i int) (imports []string, expression string) {
 func (s *Session) takeValues() error {
 	file := filepath.Join(s.dir, valuesFolder, valuesIndex)
 	data, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // its statements declare and use no values, or have not ended
+	if errors.Is(err, os.ErrNotExist) { // its statements have not run to their end
+		for _, name := range s.declared {
+			s.missing[name] = fmt.Sprintf("cell [%d] makes a value of this name, and keeps it at its end, which it has not come to: mend that cell and run it again", s.cells[len(s.cells)-1].count)
+		}
+		return nil
 	}
 	index := map[string]carried{}
 	if err == nil {
@@ -356,10 +377,8 @@ func (w Workspace) loader(pkg, typeName string) (string, error) {
 func (s *Session) undefined(name string) string {
 	v, ok := s.values[name]
 	switch {
-	case !ok && slices.Contains(s.skipped, name):
-		return "a cell before, which was not executed, makes a value of this name: start there"
 	case !ok:
-		return ""
+		return s.missing[name]
 	case v.Reason != "":
 		return fmt.Sprintf("cell [%d] has a %s of this name, which is not carried to other cells: %s; make it again here, in a function that both cells call", v.cell, v.typeName(), v.Reason)
 	}

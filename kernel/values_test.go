@@ -67,7 +67,11 @@ func TestValuesAreCarried(t *testing.T) {
 	f("big := make([]float64, 20<<20)\nfor i := range big {\n\tbig[i] = 1 / float64(i+3)\n}", "")
 	fails("fmt.Println(big[0])", "larger than 64 MiB")
 	fails("lost := 1\nos.Exit(lost)")
-	fails("fmt.Println(lost)", "undefined: lost")
+	fails("fmt.Println(lost)", "undefined: lost", "keeps it at its end, which it has not come to")
+	f("if early := 1; early == 1 {\n\treturn\n}\nlater := 2", "")
+	fails("later", "undefined: later", "keeps it at its end")
+	f("lost := 2\n// %reset is a word", "")
+	f("fmt.Println(lost)", "2\n")
 
 	if got := execute(t, s, "%assay values"); !strings.Contains(got.stdout, "größe") || !strings.Contains(got.stdout, "not carried: a channel") || !strings.Contains(got.stdout, "table.Frame") {
 		t.Errorf("%%assay values: %s", got.stdout)
@@ -117,6 +121,35 @@ if err := model.Fit(context.Background(), data); err != nil {
 	}
 	if got := execute(t, s, "answers, err := model.Predict(context.Background(), data.X)\nfmt.Printf(\"%.3f %v\\n\", answers[6], err)"); got.err != nil || got.stdout != "13.000 <nil>\n" {
 		t.Errorf("a model of the cell before answers %q, %v", got.stdout, got.err)
+	}
+}
+
+// A mistake in a graph is one of the line that makes it, not of the one that
+// executes it.
+func TestMistakesInGraphs(t *testing.T) {
+	s := testSession(t)
+	if got := execute(t, s, "import (\n\t\"github.com/gomlx/gomlx/core/graph\"\n\t\"github.com/gomlx/compute/gobackend\"\n)"); got.err != nil {
+		t.Fatal(got.err)
+	}
+	f := func(statement, message string) {
+		t.Helper()
+		got := execute(t, s, `backend, _ := gobackend.New("")
+out := graph.MustExecOnce(backend, func(x *graph.Node) *graph.Node {
+	y := graph.Add(x, x)
+	return `+statement+`
+}, []float32{1, 2, 3})
+fmt.Println(out)`)
+		if got.err == nil || got.err.Failure != Panic || got.err.At.Line != 4 || !strings.HasPrefix(got.err.Message, message) || strings.Contains(got.err.Message, "\n") {
+			t.Errorf("%s: %v, want %q in line 4", statement, got.err, message)
+		}
+		if got.stdout != "" {
+			t.Errorf("%s printed %q", statement, got.stdout)
+		}
+	}
+	f("graph.Reshape(y, 7)", "total requested size 7")
+	f("graph.MatMul(y, graph.Const(y.Graph(), [][]float32{{1}}))", "DotGeneral contracting dimensions")
+	if got := execute(t, s, "1 + 1"); got.err != nil || len(got.outputs) != 1 {
+		t.Errorf("the next cell: %v, %v", got.outputs, got.err)
 	}
 }
 

@@ -32,6 +32,10 @@ import (
 // kept. A program without it keeps none.
 const dirVariable = "ASSAY_CARRY"
 
+// displayVariable is the environment variable that says that the kernel reads
+// frames on stdout.
+const displayVariable = "ASSAY_DISPLAY"
+
 // indexFile is the file in that folder that says, as JSON, what Out kept: a map
 // of keptValue by name.
 const indexFile = "index.json"
@@ -177,6 +181,20 @@ func Later[T any](name string, data *string, load func(io.Reader) (T, error)) fu
 		}
 		return value
 	}
+}
+
+// Stack, deferred, tells the kernel of an error that ends the program with all that
+// its format %+v tells: that of GoMLX's errors is the stack where they were made,
+// which is not where they end the program.
+func Stack() {
+	reason := recover()
+	if reason == nil {
+		return
+	}
+	if err, ok := reason.(error); ok && os.Getenv(displayVariable) == "stdout" {
+		fmt.Printf("\x1b_assay;stack:%+v\x1b\\", err)
+	}
+	panic(reason)
 }
 
 // unreadable ends the program: it has no value for what its cell uses.
