@@ -37,7 +37,7 @@ func fitClasses(ctx context.Context, cfg Config, s *state, d models.Dataset[Row,
 		s.Logistic, err = linear.FitLogistic(linear.Table(d.X), d.Y, k, nil, cfg.Linear)
 	case SVM:
 		c := cfg.SVM
-		c.Seed = cfg.Seed
+		c.Seed, c.Group = cfg.Seed, d.Group
 		s.Classifier, err = svm.FitClassifier(ctx, s.standard(d.X), d.Y, k, c, heard(watching))
 	case RandomFourier, Nystrom:
 		z, zerr := s.mapped(ctx, cfg, d.X)

@@ -8,6 +8,9 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	indices "github.com/assay-ml/assay/gomlx_models/internal/pick"
+	"github.com/assay-ml/assay/gomlx_models/internal/probability"
 )
 
 // Classifier is a machine for each pair of classes a < b, in the order (0, 1),
@@ -21,8 +24,9 @@ type Classifier struct {
 }
 
 // FitClassifier returns the machines of classes 0 … classes−1. Probabilities
-// are Platt's, fitted to decision values of machines that had not seen the rows
-// (Folds of them): values on rows seen are too far apart to be believed.
+// are Platt's, fitted to decision values of machines that had not seen the rows,
+// nor others of their patients (Folds of them): values on rows seen are too far
+// apart to be believed.
 //
 //	x [n, p], class [n]
 func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, cfg Config, watch Watch) (*Classifier, error) {
@@ -36,7 +40,7 @@ func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, 
 	if cfg.ClassWeight != nil && len(cfg.ClassWeight) != classes {
 		return nil, fmt.Errorf("%d classes and %d class weights: give one each, or none", classes, len(cfg.ClassWeight))
 	}
-	of := make([][]int, classes)
+	of, patient := make([][]int, classes), patients(cfg.Group, len(class))
 	for i, k := range class {
 		if k < 0 || k >= classes {
 			return nil, fmt.Errorf("row %d has class %d, and there are %d classes", i, k, classes)
@@ -47,12 +51,15 @@ func FitClassifier(ctx context.Context, x *mat.Dense, class []int, classes int, 
 		if len(rows) < 2 {
 			return nil, fmt.Errorf("class %d has %d rows: probabilities are fitted across folds and need at least two", k, len(rows))
 		}
+		if cfg.Folds != -1 && len(distinct(patient, rows)) < 2 {
+			return nil, fmt.Errorf("all rows of class %d are of one patient: probabilities are fitted across patients and need at least two", k)
+		}
 	}
 	c := &Classifier{Config: cfg, Classes: classes}
 	var cache []float32
 	for a := range classes {
 		for b := a + 1; b < classes; b++ {
-			pair := pairing{x: x, a: of[a], b: of[b], costA: cfg.cost(a), costB: cfg.cost(b), cfg: cfg, cache: cache}
+			pair := pairing{x: x, patient: patient, a: of[a], b: of[b], costA: cfg.cost(a), costB: cfg.cost(b), cfg: cfg, cache: cache}
 			machine, values, err := pair.fit(ctx, pair.a, pair.b, watch)
 			if err != nil {
 				return nil, err
@@ -78,6 +85,7 @@ func (c Config) cost(class int) float64 {
 // pairing is the rows of two classes.
 type pairing struct {
 	x            *mat.Dense
+	patient      []int // of every row of x
 	a, b         []int
 	costA, costB float64
 	cfg          Config
@@ -125,7 +133,6 @@ func (p *pairing) sigmoid(ctx context.Context, seen []float64) (Sigmoid, error) 
 		}
 		return FitSigmoid(seen, positive), nil
 	}
-	folds := min(p.cfg.Folds, len(p.a), len(p.b))
 	random := rand.New(rand.NewPCG(uint64(p.cfg.Seed), 0x73766d))
 	order := func(rows []int) []int {
 		out := append([]int(nil), rows...)
@@ -133,12 +140,13 @@ func (p *pairing) sigmoid(ctx context.Context, seen []float64) (Sigmoid, error) 
 		return out
 	}
 	as, bs := order(p.a), order(p.b)
+	folds, foldOf := p.deal(as, bs)
 	var values []float64
 	var positive []bool
 	for fold := range folds {
 		cut := func(rows []int) (train, test []int) {
-			for i, at := range rows {
-				if i%folds == fold {
+			for _, at := range rows {
+				if foldOf[p.patient[at]] == fold {
 					test = append(test, at)
 				} else {
 					train = append(train, at)
@@ -157,6 +165,54 @@ func (p *pairing) sigmoid(ctx context.Context, seen []float64) (Sigmoid, error) 
 		}
 	}
 	return FitSigmoid(values, positive), nil
+}
+
+// deal deals patients to folds in the order of the rows, and returns the number of
+// folds and the fold of each patient. There are some of both classes in every fold,
+// and so outside it.
+func (p *pairing) deal(as, bs []int) (folds int, of map[int]int) {
+	inA, inB := distinct(p.patient, as), distinct(p.patient, bs)
+	folds, of = min(p.cfg.Folds, len(inA), len(inB)), make(map[int]int, len(inA)+len(inB))
+	in := func(rows []int, next int, wanted map[int]bool) int {
+		for _, row := range rows {
+			id := p.patient[row]
+			if _, dealt := of[id]; !dealt && wanted[id] {
+				of[id] = next % folds
+				next++
+			}
+		}
+		return next
+	}
+	both := in(as, 0, inB)
+	in(as, both, inA)
+	in(bs, both, inB)
+	return folds, of
+}
+
+// patients numbers the patients of n rows; without groups every row has its own.
+func patients(group []string, n int) []int {
+	if group == nil {
+		return indices.All(n)
+	}
+	ids, known := make([]int, n), make(map[string]int)
+	for i, g := range group {
+		id, seen := known[g]
+		if !seen {
+			id = len(known)
+			known[g] = id
+		}
+		ids[i] = id
+	}
+	return ids
+}
+
+// distinct returns the patients of some rows.
+func distinct(patient, rows []int) map[int]bool {
+	out := make(map[int]bool)
+	for _, row := range rows {
+		out[patient[row]] = true
+	}
+	return out
 }
 
 // Decide returns the decision values of each row of x, one a machine.
@@ -210,7 +266,7 @@ type Sigmoid struct {
 }
 
 // At returns the probability at a decision value.
-func (s Sigmoid) At(value float64) float64 { return 1 / (1 + math.Exp(-(s.Slope*value + s.Offset))) }
+func (s Sigmoid) At(value float64) float64 { return probability.Logistic(s.Slope*value + s.Offset) }
 
 // FitSigmoid returns the sigmoid of greatest likelihood, with targets drawn in
 // from 0 and 1 by the counts, so that separated values have a finite one. Platt

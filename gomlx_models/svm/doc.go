@@ -18,6 +18,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/assay-ml/assay/gomlx_models/linear"
 )
 
 // Config describes a machine. The zero value is scikit-learn's default: a radial
@@ -31,6 +33,11 @@ type Config struct {
 	CacheMiB    int       `json:"cache_mib,omitempty"`    // memory for kernel rows; 0 means 100
 	Folds       int       `json:"folds,omitempty"`        // classification: folds that the probabilities are fitted across; 0 means 5, -1 none: quick, and too sure of itself
 	Seed        int64     `json:"seed,omitempty"`         // of the folds
+
+	// Group says whose row each is: rows of one patient are in one fold, so that no
+	// machine has seen the patients whose decision values it gives. nil means that
+	// every row is of another patient.
+	Group []string `json:"-"`
 }
 
 // Watch is told, now and then, how many steps the solver has made and how far
@@ -55,7 +62,7 @@ func (c Config) withDefaults() Config {
 // check refuses what cannot be fitted, and settles the kernel for x.
 func (c Config) check(x *mat.Dense, outcomes int) (Config, error) {
 	c = c.withDefaults()
-	n, p := x.Dims()
+	n, _ := x.Dims()
 	if n != outcomes {
 		return c, fmt.Errorf("%d rows and %d outcomes: every row needs one", n, outcomes)
 	}
@@ -64,15 +71,19 @@ func (c Config) check(x *mat.Dense, outcomes int) (Config, error) {
 			return c, fmt.Errorf("%s is %v: it must be a positive number", what, v)
 		}
 	}
+	for k, w := range c.ClassWeight {
+		if !(w > 0) || math.IsInf(w, 0) {
+			return c, fmt.Errorf("the weight of class %d is %v: it must be a positive number", k, w)
+		}
+	}
+	if c.Group != nil && len(c.Group) != n {
+		return c, fmt.Errorf("%d rows and %d patients: every row needs one, or none has", n, len(c.Group))
+	}
 	if c.Folds < 2 && c.Folds != -1 || c.CacheMiB < 1 {
 		return c, fmt.Errorf("%d folds and a cache of %d MiB: there must be at least 2 folds (or -1) and 1 MiB", c.Folds, c.CacheMiB)
 	}
-	for i := range n {
-		for j, v := range x.RawRowView(i) {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return c, fmt.Errorf("row %d, column %d of %d is %v: impute missing values first", i, j, p, v)
-			}
-		}
+	if err := linear.CheckRows(x); err != nil {
+		return c, err
 	}
 	var err error
 	c.Kernel, err = c.Kernel.settle(x)
@@ -106,8 +117,12 @@ func (k Kernel) settle(x *mat.Dense) (Kernel, error) {
 	}
 	if k.Gamma == 0 {
 		k.Gamma = 1
-		if v := stat.PopVariance(x.RawMatrix().Data, nil); v > 0 {
-			k.Gamma = 1 / (float64(x.RawMatrix().Cols) * v)
+		raw := x.RawMatrix()
+		if raw.Stride > raw.Cols { // a part of a matrix, whose other columns lie between
+			raw = mat.DenseCopyOf(x).RawMatrix()
+		}
+		if v := stat.PopVariance(raw.Data, nil); v > 0 {
+			k.Gamma = 1 / (float64(raw.Cols) * v)
 		}
 	}
 	return k, nil

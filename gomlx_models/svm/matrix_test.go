@@ -3,10 +3,31 @@ package svm
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 )
+
+// The kernel of two rows has the same bits on any number of cores.
+func TestMatrixRowsOnManyCores(t *testing.T) {
+	const n = 3*2048 + 3 // enough for three cores, which n does not divide evenly
+	random := rand.New(rand.NewPCG(1, 2))
+	x := mat.NewDense(n, 7, nil)
+	for i := range x.RawMatrix().Data {
+		x.RawMatrix().Data[i] = random.NormFloat64()
+	}
+	m := newMatrix(x, Kernel{Kind: "linear"}, 1, nil)
+	fill := func(cores int) []float64 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		m.fill(make([]float32, n), 0, 0)
+		return slices.Clone(m.work) // before it was rounded to 32 bits
+	}
+	if one, many := fill(1), fill(3); !slices.Equal(one, many) {
+		t.Error("one core and three have other bits")
+	}
+}
 
 // Whatever the cache holds, a row of the matrix is the kernel of the rows where
 // they now are.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -145,6 +147,71 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 	}
 }
 
+// Rows of one patient tell of each other: a machine that has seen some of them is
+// too sure of the rest. With folds of patients, classes that chance deals to
+// patients get probabilities near a half.
+func TestFoldsKeepPatientsTogether(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	const patients, each = 60, 5
+	x, class, group := mat.NewDense(patients*each, 4, nil), make([]int, patients*each), make([]string, patients*each)
+	for i := range class {
+		class[i], group[i] = i/each%2, fmt.Sprint("patient ", i/each)
+		row := x.RawRowView(i)
+		if copy(row, x.RawRowView(i/each*each)); i%each == 0 {
+			for j := range row {
+				row[j] = r.NormFloat64()
+			}
+			continue
+		}
+		for j := range row {
+			row[j] += 0.01 * r.NormFloat64()
+		}
+	}
+	sure := func(group []string) float64 {
+		t.Helper()
+		c, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{C: 100, Group: group}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for _, p := range c.Predict(x) {
+			sum += math.Abs(p[1]-0.5) / float64(len(class))
+		}
+		return sum
+	}
+	if rows, kept := sure(nil), sure(group); rows < 0.3 || kept > 0.2 {
+		t.Errorf("probabilities are %.3f from a half on average with folds of rows, %.3f with folds of patients: want above 0.3 and below 0.2", rows, kept)
+	}
+	for i := range group {
+		group[i] = fmt.Sprint("class ", class[i])
+	}
+	if _, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{Group: group}, nil); err == nil || !strings.Contains(err.Error(), "one patient") {
+		t.Errorf("a class of one patient: got %v", err)
+	}
+	// Two patients of either class, three of whom are in both.
+	class, group = []int{0, 1, 0, 1, 0, 1, 1, 0}, []string{"a", "a", "b", "b", "c", "c", "d", "a"}
+	if _, err := svm.FitClassifier(context.Background(), first(x, 8), class, 2, svm.Config{Group: group}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Columns of a wider matrix are a machine's as if they were a matrix of their own.
+func TestPartOfAMatrix(t *testing.T) {
+	rows, class := rings(100)
+	wide := mat.NewDense(100, 3, nil)
+	for i := range class {
+		wide.SetRow(i, append(rows.RawRowView(i), 1000*float64(i%7)))
+	}
+	want, err := svm.FitClassifier(context.Background(), rows, class, 2, svm.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := svm.FitClassifier(context.Background(), wide.Slice(0, 100, 0, 2).(*mat.Dense), class, 2, svm.Config{}, nil)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("gamma of two columns of three is %v, want %v (%v)", got.Config.Kernel.Gamma, want.Config.Kernel.Gamma, err)
+	}
+}
+
 // Without folds the machine is the same, and its probabilities are further apart.
 func TestWithoutFolds(t *testing.T) {
 	x, class := rings(400)
@@ -188,6 +255,13 @@ func TestBadInput(t *testing.T) {
 	f("an outcome is missing", []int{0}, svm.Config{})
 	f("no such kernel", []int{0, 1}, svm.Config{Kernel: svm.Kernel{Kind: "sigmoid"}})
 	f("C is negative", []int{0, 1}, svm.Config{C: -1})
+	x = mat.NewDense(4, 1, []float64{1, 2, 3, 4})
+	two := []int{0, 1, 0, 1}
+	f("a class weight is negative", two, svm.Config{ClassWeight: []float64{-1, 1}})
+	f("a class weighs nothing", two, svm.Config{ClassWeight: []float64{0, 1}})
+	f("a patient is missing", two, svm.Config{Group: []string{"a", "b", "c"}})
+	x.Set(0, 0, math.Inf(1))
+	f("a value is infinite", two, svm.Config{})
 }
 
 func ExampleFitRegressor() {
