@@ -24,6 +24,7 @@ type reference struct {
 	Low            []float64 `json:"km_low"`
 	High           []float64 `json:"km_high"`
 	Median         float64   `json:"km_median"`
+	Interval       []float64 `json:"km_median_interval"`
 	NA             []float64
 	LogRank        struct{ Statistic, P float64 }
 	LogRankSksurv  float64 `json:"logrank_sksurv"`
@@ -135,6 +136,8 @@ func TestAgreesWithLifelinesAndScikitSurvival(t *testing.T) {
 				near(t, "Nelson–Aalen", na.At(at), ref.NA[i], 1e-9)
 			}
 			near(t, "median", km.Median(), ref.Median, 1e-9)
+			least, most := km.QuantileInterval(0.5)
+			nearAll(t, "interval of the median", []float64{least, most}, ref.Interval, 1e-9)
 
 			group := c.column("tgrade")
 			if group == nil {

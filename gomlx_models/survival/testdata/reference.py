@@ -5,6 +5,7 @@ usage: python reference.py DATA > reference.json    (DATA holds predict/)
 import json, sys, warnings
 import lifelines, numpy as np, pandas as pd, sksurv
 from lifelines import CoxPHFitter, KaplanMeierFitter, NelsonAalenFitter
+from lifelines.utils import median_survival_times
 from lifelines.statistics import multivariate_logrank_test, proportional_hazard_test
 from sksurv.compare import compare_survival
 from sksurv.linear_model import CoxnetSurvivalAnalysis, CoxPHSurvivalAnalysis
@@ -22,7 +23,7 @@ for name in ('gbsg2', 'metabric'):
     g = d.tgrade if name == 'gbsg2' else (d.hormone * 2 + d.chemo).astype(int)
     lr = multivariate_logrank_test(d.time, g, d.event); y = Surv.from_arrays(d.event.astype(bool), d.time)
     x = d.drop(columns=['time', 'event']); p = lambda ties, alpha: CoxPHSurvivalAnalysis(alpha=alpha, ties=ties, tol=1e-14, n_iter=1000).fit(x, y)
-    o = dict(times=L(t), km=at(km.survival_function_.iloc[:, 0]), km_low=at(ci.iloc[:, 0]), km_high=at(ci.iloc[:, 1]), km_median=float(km.median_survival_time_),
+    o = dict(times=L(t), km=at(km.survival_function_.iloc[:, 0]), km_low=at(ci.iloc[:, 0]), km_high=at(ci.iloc[:, 1]), km_median=float(km.median_survival_time_), km_median_interval=L(median_survival_times(ci).values[0]),
              na=at(na.cumulative_hazard_.iloc[:, 0]), logrank=dict(statistic=float(lr.test_statistic), p=float(lr.p_value)), logrank_sksurv=float(compare_survival(y, g)[0]))
     c = CoxPHFitter().fit(d, 'time', 'event', **FIT); s = c.summary
     o['efron'] = dict(columns=list(x), value=L(s['coef']), stderr=L(s['se(coef)']), statistic=L(s['z']), p=L(s['p']), interval=L(s[['coef lower 95%', 'coef upper 95%']]),
