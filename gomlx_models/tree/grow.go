@@ -419,13 +419,16 @@ func (g *growth) scan(l *looker, j int32, rows []int32, s sums, u, most float64)
 		}
 		to = from + 1
 	}
-	// With values missing, all that are present may stand against them.
-	k, gain := l.scan(bins, false, from, wider(to, anyMissing), g.limit.MinLeaf)
-	missingLeft := false
-	if anyMissing {
-		if other, more := l.scan(bins, true, from, to, g.limit.MinLeaf); other > 0 && more > gain {
-			k, gain, missingLeft = other, more, true
+	k, gain, missingLeft := 0, 0.0, false
+	try := func(left bool, from, to int) {
+		if other, more := l.scan(bins, left, from, to, g.limit.MinLeaf); other > 0 && more > gain {
+			k, gain, missingLeft = other, more, left
 		}
+	}
+	try(false, from, to)
+	if anyMissing {
+		try(false, len(bins), len(bins)+1) // all that are present against them
+		try(true, from, to)
 	}
 	if gain = min(gain, most); k == 0 || gain <= l.best.gain {
 		return true
@@ -495,13 +498,6 @@ func extent(codes []uint8) (low, high uint8) {
 		low, high = min(low, b), max(high, b)
 	}
 	return low, high
-}
-
-func wider(to int, byOne bool) int {
-	if byOne {
-		to++
-	}
-	return to
 }
 
 // drawn returns the last bin on the left of a threshold drawn evenly between the

@@ -272,6 +272,37 @@ func TestAMissingValueMayBeTheOutcome(t *testing.T) {
 	}
 }
 
+// With missing values, a threshold that is drawn is still the one that is judged.
+func TestDrawnSplitsKeepTheSizeOfLeaves(t *testing.T) {
+	const least = 40
+	x, class, number := moons(600, 1)
+	y := followup(number)
+	f := func(name string, fit func(c Config) (*Ensemble, error)) {
+		t.Helper()
+		e, err := fit(Config{Method: Extra, Trees: 30, MinLeaf: least, Categorical: moonKinds})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, tr := range e.Trees {
+			held := map[int]int{}
+			for _, row := range x {
+				held[tr.Leaf(row)]++
+			}
+			for leaf, n := range held {
+				if n < least {
+					t.Errorf("%s: tree %d has a leaf %d of %d rows", name, k, leaf, n)
+				}
+			}
+		}
+	}
+	f("classes", func(c Config) (*Ensemble, error) { return Classify(context.Background(), x, class, 2, c) })
+	f("numbers", func(c Config) (*Ensemble, error) { return Regress(context.Background(), x, number, c) })
+	f("survival", func(c Config) (*Ensemble, error) {
+		s, err := Survive(context.Background(), x, y, c)
+		return &s.Ensemble, err
+	})
+}
+
 func TestUnseenCategoriesGoWithTheMissing(t *testing.T) {
 	x, class, _ := moons(500, 1)
 	e, err := Classify(context.Background(), x, class, 2, Config{Trees: 20, Categorical: moonKinds})
