@@ -33,7 +33,7 @@ type BoostConfig struct {
 	Weight      []float64 `json:"-"` // of every row; nil means 1
 
 	// Valid, if set, judges the answers for ValidX after every round, lower
-	// being better; the ensemble keeps the rounds up to the best.
+	// being better; the ensemble keeps the rounds up to the best. NaN is an error.
 	ValidX [][]float64                      `json:"-"`
 	Valid  func(answer [][]float64) float64 `json:"-"`
 	// Progress, if set, is told of every round. An error stops.
@@ -108,8 +108,8 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	if c.Subsample < 0 || c.Subsample > 1 || c.Rounds < 0 || c.Rate < 0 || c.Lambda < 0 || c.MaxDepth < 0 {
-		return nil, errors.New("the subsample must lie between 0 and 1; rounds, rate, lambda and depth must not be negative")
+	if !(c.Subsample >= 0 && c.Subsample <= 1 && c.Rate >= 0 && c.Lambda >= 0) || min(c.Rounds, c.MaxDepth, c.MinLeaf, c.Patience) < 0 {
+		return nil, errors.New("the subsample must lie between 0 and 1; rounds, rate, lambda, depth, leaf size and patience must not be negative")
 	}
 	d, err := NewData(x, c.Categorical, threads)
 	if err != nil {
@@ -182,7 +182,11 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 		for i, r := range validRaw {
 			answers[i] = e.Link.answer(slices.Clone(r))
 		}
-		if s := c.Valid(answers); s < best {
+		s := c.Valid(answers)
+		if math.IsNaN(s) {
+			return nil, fmt.Errorf("boosting: the validation rows score NaN after round %d: are there too few, or none of a class?", round)
+		}
+		if s < best || bestRound == 0 {
 			best, bestRound = s, round
 		} else if round-bestRound >= patience {
 			break

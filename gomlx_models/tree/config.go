@@ -121,6 +121,9 @@ func checkNumbers(y []float64) error {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return fmt.Errorf("row %d: outcome %v is not finite", i, v)
 		}
+		if math.Abs(v) > 1e150 {
+			return fmt.Errorf("row %d: outcome %v is too large to be squared: take it in another unit", i, v)
+		}
 	}
 	return nil
 }

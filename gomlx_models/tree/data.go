@@ -12,8 +12,8 @@ import (
 const (
 	maxBins = 255
 	missing = 255 // the bin of missing values
-	// sampled is how many rows the bin edges are learnt from. Quantiles of so
-	// many are within a bin of those of all.
+	// sampled is how many rows the bin edges of features with more values than
+	// bins are learnt from. Quantiles of so many are within a bin of those of all.
 	sampled = 20_000
 )
 
@@ -86,12 +86,37 @@ func (d *Data) learnEdges(x [][]float64, threads int) {
 				}
 			}
 			for j := first; j < last; j++ {
-				if f := &d.features[j]; !f.categorical {
-					f.ruler = newRuler(edges(values[j-first]))
+				f := &d.features[j]
+				if f.categorical {
+					continue
 				}
+				known := values[j-first]
+				if stride > 1 {
+					if all := distinct(x, j); all != nil {
+						known = all
+					}
+				}
+				f.ruler = newRuler(edges(known))
 			}
 		}
 	})
+}
+
+// distinct returns the values of feature j if a bin can be had for each of them,
+// else nil. A sample of the rows would leave rare ones out, such as a disease that
+// a handful of patients have, and put them in a bin with others.
+func distinct(x [][]float64, j int) (values []float64) {
+	seen := make(map[float64]bool, maxBins)
+	for _, row := range x {
+		if v := row[j]; !math.IsNaN(v) && !seen[v] {
+			if len(values) == maxBins {
+				return nil
+			}
+			seen[v] = true
+			values = append(values, v)
+		}
+	}
+	return values
 }
 
 // fill puts the rows into their bins.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/assay-ml/assay/gomlx_models/internal/pick"
 	"github.com/assay-ml/assay/gomlx_models/score"
@@ -54,13 +56,34 @@ func Regress(ctx context.Context, x [][]float64, y []float64, c Config) (*Ensemb
 	if err := checkNumbers(y); err != nil {
 		return nil, err
 	}
-	e, err := c.fit(ctx, x, 1, false, func(weight []float64) Criterion { return &Response{Y: y, Weight: weight} })
+	less, middle := centred(y)
+	e, err := c.fit(ctx, x, 1, false, func(weight []float64) Criterion {
+		return &Response{Y: less, Weight: weight, middle: middle}
+	})
 	if err != nil || e.OOB == nil {
 		return e, err
 	}
 	rows, answer := e.OOB.judged()
 	e.OOB.Score = score.R2(pick.Rows(y, rows), answer)
 	return e, nil
+}
+
+// centred returns y less a number near its mean, and that number: squares of large
+// numbers would leave no digits for what differs between them. It is a multiple of a
+// power of 2 below the deviation, so that whole numbers stay whole, and is 0, and y
+// itself is returned, where the mean is nearer to 0 than half of that.
+func centred(y []float64) (less []float64, middle float64) {
+	mean, deviation := stat.MeanStdDev(y, nil)
+	if !(deviation > 0) {
+		return y, 0
+	}
+	unit := math.Exp2(math.Floor(math.Log2(deviation)))
+	if middle = math.Round(mean/unit) * unit; middle == 0 {
+		return y, 0
+	}
+	less = slices.Clone(y)
+	floats.AddConst(-middle, less)
+	return less, middle
 }
 
 // fit grows an ensemble that takes the mean of its trees.

@@ -28,6 +28,7 @@ type Response struct {
 	Mass    []float64
 	MinMass float64
 
+	middle              float64   // what Y is less than the response, and a node's value is not
 	rows                int       // of the node
 	y, weight, mass     []float64 // of each of them, if they are loaded: w y, w and the mass
 	sumY, sumW, sumMass float64
@@ -100,7 +101,7 @@ func (r *Response) load(rows []int32) {
 	}
 }
 
-func (r *Response) value(dst []float64) { dst[0] = r.sumY / (r.sumW + r.Lambda) }
+func (r *Response) value(dst []float64) { dst[0] = r.middle + r.sumY/(r.sumW+r.Lambda) }
 
 func (r *Response) cover() float64 { return r.sumW }
 
@@ -149,7 +150,7 @@ func (r *Response) fork() Criterion {
 	if r.Relabel != nil { // of which nobody knows whether it may be called twice at once
 		return nil
 	}
-	return &Response{Y: r.Y, Weight: r.Weight, Lambda: r.Lambda, Mass: r.Mass, MinMass: r.MinMass}
+	return &Response{Y: r.Y, Weight: r.Weight, Lambda: r.Lambda, Mass: r.Mass, MinMass: r.MinMass, middle: r.middle}
 }
 
 func (r *Response) scanner() scanner { return &responseScanner{r: r} }

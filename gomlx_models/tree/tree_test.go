@@ -244,6 +244,54 @@ func TestLearnsFromMissingValuesAndCategories(t *testing.T) {
 	}
 }
 
+// Where an outcome lies is no matter for how it is split.
+func TestOutcomesFarFromZero(t *testing.T) {
+	x, _, number := moons(800, 1)
+	for i, v := range number {
+		number[i] = math.Round(256*v) / 256 // exact where 1e10 is added
+	}
+	for _, c := range []Config{{Method: Single, MinLeaf: 5, Categorical: moonKinds}, {Method: Extra, Trees: 3, Categorical: moonKinds}} {
+		near, err := Regress(context.Background(), x, number, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, by := range []float64{1e6, -1e10} {
+			far := slices.Clone(number)
+			floats.AddConst(by, far)
+			e, err := Regress(context.Background(), x, far, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := predict(t, near, x, 0)
+			floats.AddConst(by, want)
+			if got := predict(t, e, x, 0); !floats.EqualApprox(got, want, 1e-5) {
+				t.Errorf("%s, outcomes moved by %v: %d leaves, want %d, or answers differ", c.Method, by, e.Trees[0].Leaves(), near.Trees[0].Leaves())
+			}
+		}
+	}
+}
+
+// Six patients of many have a disease, and it is all that matters.
+func TestRareValuesHaveBins(t *testing.T) {
+	const n = 3 * sampled
+	r := rand.New(rand.NewPCG(1, 1))
+	x, y := make([][]float64, n), make([]float64, n)
+	for i := range x {
+		x[i] = []float64{0, r.Float64()}
+	}
+	for k := range 6 {
+		i := 1 + k*9_999 // none of them among every third row
+		x[i][0], y[i] = 1, 10
+	}
+	e, err := Regress(context.Background(), x, y, Config{Method: Single})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if root := e.Trees[0].Nodes[0]; root.Feature != 0 || root.Threshold != 0.5 || e.Trees[0].Leaves() != 2 {
+		t.Errorf("the root is %+v of %d leaves, want the disease and 2", root, e.Trees[0].Leaves())
+	}
+}
+
 func TestAMissingValueMayBeTheOutcome(t *testing.T) {
 	var x [][]float64
 	var y []int
@@ -770,8 +818,14 @@ func TestMistakesAreNamed(t *testing.T) {
 	f(err, "outcome NaN is not finite")
 	_, err = Survive(ctx, one, score.Followup{Time: []float64{1, 2}, Event: []bool{false, false}}, Config{})
 	f(err, "no row has the event")
+	_, err = Regress(ctx, one, []float64{1, 1e200}, Config{})
+	f(err, "1e+200 is too large")
 	_, err = BoostNumbers(ctx, one, []float64{1, 2}, BoostConfig{Subsample: 2})
 	f(err, "between 0 and 1")
+	_, err = BoostNumbers(ctx, one, []float64{1, 2}, BoostConfig{Rate: math.NaN()})
+	f(err, "must not be negative")
+	_, err = BoostNumbers(ctx, one, []float64{1, 2}, BoostConfig{ValidX: one, Valid: func([][]float64) float64 { return math.NaN() }})
+	f(err, "NaN after round 1")
 	e, err := Classify(ctx, one, []int{0, 1}, 2, Config{Trees: 2})
 	if err != nil {
 		t.Fatal(err)
