@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/assay-ml/assay/bench/peer"
 	models "github.com/assay-ml/assay/gomlx_models"
@@ -24,6 +26,8 @@ func own(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "step":
 		figures, err = step(ctx, args[1], args[2])
+	case "epochs":
+		figures, err = epochs(ctx, args[1], args[2])
 	case "linear":
 		figures, err = onCorpus(ctx, args[1], text.NewBaseline(text.BaselineConfig{
 			Classes: classes, ClassWeights: "balanced", Terms: text.TFIDF{Analysis: text.Analysis{Tokens: "words"}},
@@ -45,10 +49,11 @@ func own(ctx context.Context, args []string) error {
 
 var classes = []string{"no", "yes"}
 
-// tutorial is the introductory LSTM.
+// tutorial is the introductory LSTM, trained as in gomlx_models/text's own tests:
+// at a rate that falls to zero.
 var tutorial = text.Config{
 	Classes: classes, Analysis: text.Analysis{Tokens: "words"}, MinCount: 1, MaxTokens: 64,
-	Options: fit.Options{Epochs: 10, Patience: 1},
+	Options: fit.Options{Epochs: 2, LearningRate: 0.002, Schedule: "cosine", Patience: 1, Monitor: "val_auc"},
 }
 
 // step times steps on noise.
@@ -80,8 +85,46 @@ func step(ctx context.Context, length, steps string) (map[string]float64, error)
 	return watch.Figures(), nil
 }
 
-// onCorpus fits a model to the corpus in a file and judges it.
-func onCorpus(ctx context.Context, path string, m models.Model[string, []int, []float64]) (map[string]float64, error) {
+// epochs times the epochs of a fit to the corpus in a file.
+func epochs(ctx context.Context, path, n string) (map[string]float64, error) {
+	set, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	config := tutorial
+	config.Patience = -1
+	if config.Epochs, err = strconv.Atoi(n); err != nil {
+		return nil, err
+	}
+	var watch pace
+	if err := text.New(config).ValidateOn(set("validation")).Fit(ctx, set("train"), &watch); err != nil {
+		return nil, err
+	}
+	return map[string]float64{"rate": watch.rate()}, nil
+}
+
+// pace observes where the epochs of a training end.
+type pace struct {
+	steps []int64
+	times []time.Time
+}
+
+// Step implements models.Observer.
+func (p *pace) Step(step int64, names []string, _ []float64) error {
+	if slices.Contains(names, "epoch") {
+		p.steps, p.times = append(p.steps, step), append(p.times, time.Now())
+	}
+	return nil
+}
+
+// rate returns the steps a second from the end of the first epoch on.
+func (p *pace) rate() float64 {
+	last := len(p.steps) - 1
+	return float64(p.steps[last]-p.steps[0]) / p.times[last].Sub(p.times[0]).Seconds()
+}
+
+// read returns a function for the parts of the corpus in a file.
+func read(path string) (set func(name string) text.Dataset, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -90,12 +133,20 @@ func onCorpus(ctx context.Context, path string, m models.Model[string, []int, []
 	if err := json.Unmarshal(content, &parts); err != nil {
 		return nil, err
 	}
-	set := func(name string) text.Dataset {
+	return func(name string) text.Dataset {
 		d := text.Dataset{Name: name, X: parts[name].X}
 		for _, y := range parts[name].Y {
 			d.Y = append(d.Y, []int{y})
 		}
 		return d
+	}, nil
+}
+
+// onCorpus fits a model to the corpus in a file and judges it.
+func onCorpus(ctx context.Context, path string, m models.Model[string, []int, []float64]) (map[string]float64, error) {
+	set, err := read(path)
+	if err != nil {
+		return nil, err
 	}
 	if network, ok := m.(*text.Network); ok {
 		network.ValidateOn(set("validation"))

@@ -2,6 +2,7 @@
 
     peers.py step LENGTH STEPS   Keras: a training step of the introductory LSTM
     peers.py linear FILE         scikit-learn: TF-IDF with logistic regression
+    peers.py epochs FILE N       Keras: N epochs of that LSTM on real texts
     peers.py lstm FILE SEED      Keras: that LSTM on real texts, with early stopping
 
 FILE is JSON: {"train": {"x": [text, ...], "y": [0 or 1, ...]}, "validation": ..., "test": ...}.
@@ -79,10 +80,8 @@ def linear(data):
             "version": sklearn.__version__}
 
 
-def lstm(data, seed):
-    import keras
-
-    keras.utils.set_random_seed(seed)
+def encoder(data):
+    """Returns a function for the arrays of a part: padded word numbers, and labels."""
     words = {name: [re.findall("[a-z0-9]+", text.lower()) for text in part["x"]] for name, part in data.items()}
     counts = collections.Counter(word for text in words["train"] for word in text)
     ids = {word: i + 2 for i, (word, _) in enumerate(counts.most_common(WORDS - 2))}
@@ -94,6 +93,31 @@ def lstm(data, seed):
             x[i, LONGEST - len(known):] = known
         return x, np.array(data[name]["y"], "float32")
 
+    return encode
+
+
+def epochs(data, n):
+    import keras
+
+    class Pace(keras.callbacks.Callback):
+        ends = []
+
+        def on_epoch_end(self, epoch, logs=None):  # after validation
+            self.ends.append(time.perf_counter())
+
+    keras.utils.set_random_seed(0)
+    encode = encoder(data)
+    x, y = encode("train")
+    network(LONGEST).fit(x, y, batch_size=BATCH, epochs=n, validation_data=encode("validation"), callbacks=[Pace()], verbose=0)
+    steps = -(-len(x) // BATCH)
+    return {"rate": steps * (n - 1) / (Pace.ends[-1] - Pace.ends[0]), "version": keras_version()}
+
+
+def lstm(data, seed):
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    encode = encoder(data)
     model = network(LONGEST)
     stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
     begin = time.perf_counter()
@@ -115,6 +139,8 @@ if task == "step":
     out = step(*map(int, rest))
 elif task == "linear":
     out = linear(read(rest[0]))
+elif task == "epochs":
+    out = epochs(read(rest[0]), int(rest[1]))
 else:
     out = lstm(read(rest[0]), int(rest[1]))
 print(json.dumps(out))
