@@ -53,6 +53,9 @@ func isComplete(content json.RawMessage) map[string]any {
 	if json.Unmarshal(content, &request) != nil {
 		return map[string]any{"status": "unknown"}
 	}
+	if question.MatchString(request.Code) || otherLanguage.MatchString(request.Code) {
+		return map[string]any{"status": "complete"}
+	}
 	code := withoutCommands(request.Code)
 	if parses(openFile, code, "") || splitCell(code) >= 0 {
 		return map[string]any{"status": "complete"}
@@ -167,17 +170,30 @@ type atCursor struct {
 	Cursor int    `json:"cursor_pos"` // in code points
 }
 
+// readCursor reads the content of such a request. A cursor outside of the code is
+// at the nearer end of it.
+func readCursor(content json.RawMessage) (at atCursor, err error) {
+	err = json.Unmarshal(content, &at)
+	at.Cursor = max(0, min(at.Cursor, len([]rune(at.Code))))
+	return at, err
+}
+
+// inCommand reports whether the cursor is in a line that is not Go.
+func (at atCursor) inCommand() bool {
+	before := string([]rune(at.Code)[:at.Cursor])
+	return otherLanguage.MatchString(at.Code) || isCommand(before[strings.LastIndexByte(before, '\n')+1:])
+}
+
 // complete returns the content of a complete_reply.
 func (p *proxy) complete(ctx context.Context, content json.RawMessage) map[string]any {
-	var request atCursor
-	if json.Unmarshal(content, &request) != nil {
+	request, err := readCursor(content)
+	if err != nil {
 		return errorReply("BadRequest", "the complete_request cannot be read", nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, helpTime)
 	defer cancel()
 	c := completion{start: request.Cursor}
-	if p.hasStarted(ctx) {
-		var err error
+	if !request.inCommand() && p.hasStarted(ctx) {
 		if c, err = p.assistant.complete(ctx, request.Code, request.Cursor); err != nil {
 			p.log.Print(err)
 		}
@@ -199,15 +215,14 @@ func (p *proxy) complete(ctx context.Context, content json.RawMessage) map[strin
 
 // inspect returns the content of an inspect_reply.
 func (p *proxy) inspect(ctx context.Context, content json.RawMessage) map[string]any {
-	var request atCursor
-	if json.Unmarshal(content, &request) != nil {
+	request, err := readCursor(content)
+	if err != nil {
 		return errorReply("BadRequest", "the inspect_request cannot be read", nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, helpTime)
 	defer cancel()
 	help := ""
-	if p.hasStarted(ctx) {
-		var err error
+	if !request.inCommand() && p.hasStarted(ctx) {
 		if help, err = p.assistant.explain(ctx, request.Code, request.Cursor); err != nil {
 			p.log.Print(err)
 		}

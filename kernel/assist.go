@@ -358,8 +358,7 @@ func (a *assistant) show(ctx context.Context, cell string, cursor int) (edited, 
 	if a.err != nil {
 		return edited{}, 0, a.err
 	}
-	runes := []rune(cell)
-	at := len(string(runes[:max(0, min(cursor, len(runes)))]))
+	at := len(string([]rune(cell)[:cursor]))
 	a.asking.Lock()
 	e, earlier := a.edit(ctx, cell, at)
 	a.mu.Lock()

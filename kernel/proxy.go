@@ -265,10 +265,19 @@ func (p *proxy) answer(ctx context.Context, m *message, s *socket) {
 			Restart bool `json:"restart"`
 		}
 		json.Unmarshal(m.content, &shutdown) // a request without restart does not restart
-		p.reply(s, m, map[string]any{"status": "ok", "restart": shutdown.Restart})
+		reply := map[string]any{"status": "ok", "restart": shutdown.Restart}
+		p.reply(s, m, reply)
+		p.publish("shutdown_reply", m, reply) // for other clients
 		p.cancel()
 	case "comm_open", "comm_msg", "comm_close":
-		if p.hasStarted(ctx) {
+		var comm struct {
+			ID     string `json:"comm_id"`
+			Target string `json:"target_name"`
+		}
+		json.Unmarshal(m.content, &comm) // without a target it is nobody's
+		if m.header.Type == "comm_open" && comm.Target != gonbComm {
+			p.publish("comm_close", m, map[string]any{"comm_id": comm.ID, "data": struct{}{}})
+		} else if p.hasStarted(ctx) {
 			if err := p.session.sendComm(m.header.Type, m.content); err != nil {
 				p.log.Print(err)
 			}
@@ -277,6 +286,9 @@ func (p *proxy) answer(ctx context.Context, m *message, s *socket) {
 		p.log.Printf("dropped a message: %s is not known", m.header.Type)
 	}
 }
+
+// gonbComm is the only target of comms that there is: gonb's widgets.
+const gonbComm = "gonb_comm"
 
 // interrupt stops the cell that is running.
 func (p *proxy) interrupt() {
@@ -306,6 +318,8 @@ func (p *proxy) execute(ctx context.Context, m *message) (aborted []*message) {
 		StoreHistory *bool   `json:"store_history"`
 		AllowStdin   bool    `json:"allow_stdin"`
 		StopOnError  *bool   `json:"stop_on_error"`
+
+		Expressions map[string]string `json:"user_expressions"`
 	}{}
 	if err := json.Unmarshal(m.content, &request); err != nil || request.Code == nil {
 		p.reply(p.shell, m, errorReply("BadRequest", "the execute_request has no code", nil))
@@ -318,7 +332,9 @@ func (p *proxy) execute(ctx context.Context, m *message) (aborted []*message) {
 	}
 	if p.startErr != nil {
 		content := errorReply(string(KernelDied), p.startErr.Error(), nil)
-		p.publish("error", m, content)
+		if !request.Silent {
+			p.publish("error", m, content)
+		}
 		p.reply(p.shell, m, content)
 		return nil
 	}
@@ -359,14 +375,20 @@ func (p *proxy) execute(ctx context.Context, m *message) (aborted []*message) {
 			}
 		})
 	}
-	content := map[string]any{"status": "ok", "user_expressions": struct{}{}, "payload": payload}
+	expressions := map[string]any{}
+	for name := range request.Expressions {
+		expressions[name] = errorReply("NotSupported", "an expression alone is no Go program: execute a cell", nil)
+	}
+	content := map[string]any{"status": "ok", "user_expressions": expressions, "payload": payload}
 	if err != nil {
 		var failed *CellError
 		if errors.As(err, &failed) {
 			content = errorReply(string(failed.Failure), failed.Message, failed.Traceback)
 		} else {
 			content = errorReply(string(KernelDied), err.Error(), nil)
-			p.publish("error", m, content)
+			if !request.Silent {
+				p.publish("error", m, content)
+			}
 		}
 	}
 	if err == nil {

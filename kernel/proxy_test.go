@@ -237,8 +237,31 @@ func TestProxy(t *testing.T) {
 	if took := time.Since(start); took > busy*time.Second {
 		t.Errorf("the interrupt took %s", took)
 	}
+	if reply := c.ask(t, c.shell, "execute_request", map[string]any{"code": "", "user_expressions": map[string]string{"x": "1"}}); fmt.Sprint(reply["user_expressions"].(map[string]any)["x"].(map[string]any)["status"]) != "error" {
+		t.Errorf("an expression beside a cell: %v", reply)
+	}
+	open := c.send(t, c.shell, "comm_open", map[string]any{"comm_id": "c9", "target_name": "jupyter.widget.control", "data": struct{}{}})
+	var closed bool
+	for _, m := range c.await(t, idle(open)) {
+		closed = closed || m.header.Type == "comm_close" && strings.Contains(string(m.content), `"c9"`)
+	}
+	if !closed {
+		t.Error("a comm to nobody was not closed")
+	}
 	if reply := c.ask(t, c.control, "shutdown_request", map[string]bool{"restart": false}); reply["status"] != "ok" {
 		t.Errorf("shutdown: %v", reply)
+	}
+}
+
+// Each client is told that one has shut the kernel down.
+func TestShutdownIsTold(t *testing.T) {
+	c := startKernel(t)
+	id := c.send(t, c.control, "shutdown_request", map[string]bool{"restart": true})
+	m := c.await(t, func(m *message) bool {
+		return m.header.Type == "shutdown_reply" && len(m.identities) == 1 && string(m.identities[0]) == "shutdown_reply"
+	})
+	if last := m[len(m)-1]; last.parentID() != id || string(last.content) != `{"restart":true,"status":"ok"}` {
+		t.Errorf("on iopub came %s of %s", last.content, last.parentID())
 	}
 }
 
@@ -294,6 +317,8 @@ func TestIsComplete(t *testing.T) {
 	f("func )", "invalid")
 	f("%%\nx := 1", "complete")
 	f("!ls", "complete")
+	f("?fmt.Println", "complete")
+	f("%%bash\nif true; then {", "complete")
 }
 
 func TestCompletionAndHelp(t *testing.T) {
@@ -331,6 +356,14 @@ fmt.Println(home.Dir())`}); reply["status"] != "ok" {
 	f("films[0].Ar|", "Area", 9) // a value of the cell before
 	f("func g(f Film) int {\n\treturn f.He|\n}", "Height", 31)
 	f("%%\nx := strings.Rep|\n", "Repeat", 16)
+	for _, code := range []string{"%assay ru|", "x := 1\n!ls fm|", "%%bash\nfm|"} {
+		if reply := c.ask(t, c.shell, "complete_request", cursor(code)); len(reply["matches"].([]any)) != 0 {
+			t.Errorf("complete %q, which is not Go: %v", code, reply["matches"])
+		}
+	}
+	if reply := c.ask(t, c.shell, "complete_request", map[string]any{"code": "fmt.", "cursor_pos": 99}); reply["cursor_start"] != 4.0 || reply["cursor_end"] != 4.0 {
+		t.Errorf("complete beyond the end: from %v to %v", reply["cursor_start"], reply["cursor_end"])
+	}
 	for range 4 {
 		start := time.Now()
 		f("fmt.Fprin|", "Fprintf", 4)
