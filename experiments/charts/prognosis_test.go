@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -342,5 +343,15 @@ func TestOptionCarriesItsTable(t *testing.T) {
 	kept := Figure{ID: f.ID, Title: f.Title, Alt: f.Alt, Height: f.Height, Option: f.Option}
 	if got, want := kept.Text(), f.Text(); got != want || !strings.Contains(got, "1 – 3") {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The table beside a calibration curve has its intervals, nothing where one is unknown.
+func TestCalibrationTableHasIntervals(t *testing.T) {
+	nan := math.NaN()
+	table := calibrationTable([]Line{{Name: "by 180", X: []float64{0.2, 0.7}, Y: []float64{0.25, 1}, N: []int{20, 9}, Low: []float64{0.1, nan}, High: []float64{0.5, nan}}})
+	want := [][]string{{"by 180", "0.2000", "0.2500", "20", "0.1000 – 0.5000"}, {"by 180", "0.7000", "1", "9", ""}}
+	if !reflect.DeepEqual(table.Rows, want) || len(table.Columns) != 5 {
+		t.Errorf("got %q under %q, want %q", table.Rows, table.Columns, want)
 	}
 }

@@ -3,6 +3,7 @@ package charts
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -73,13 +74,25 @@ func sayCalibration(l Line) string {
 // calibrationTable shows the groups that a calibration curve is made of.
 func calibrationTable(lines []Line) *Table {
 	t := &Table{Columns: []string{"", "predicted", "observed", "rows"}}
+	intervals := slices.ContainsFunc(lines, func(l Line) bool { return l.Low != nil && l.High != nil })
+	if intervals {
+		t.Columns = append(t.Columns, "95 % interval")
+	}
 	for _, line := range lines {
 		for i := range line.X {
 			rows := ""
 			if i < len(line.N) {
 				rows = fmt.Sprint(line.N[i])
 			}
-			t.Rows = append(t.Rows, []string{line.Name, Format(line.X[i]), Format(line.Y[i]), rows})
+			row := []string{line.Name, Format(line.X[i]), Format(line.Y[i]), rows}
+			if intervals {
+				interval := ""
+				if line.Low != nil && line.High != nil {
+					interval = Interval(line.Low[i], line.High[i])
+				}
+				row = append(row, interval)
+			}
+			t.Rows = append(t.Rows, row)
 		}
 	}
 	return t

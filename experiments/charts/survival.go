@@ -154,10 +154,11 @@ func (l Line) at(t float64) float64 {
 	return l.Y[i-1]
 }
 
-// median returns where ys first reaches one half, +Inf if it does not.
+// median returns where ys first reaches one half but for rounding, +Inf if it does
+// not.
 func (l Line) median(ys []float64) float64 {
 	for i, y := range ys {
-		if y <= 0.5 {
+		if y <= 0.5+1e-9 {
 			return l.X[i]
 		}
 	}
