@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -138,10 +139,20 @@ func (o Options) method() string {
 
 // report is what all builders share: the scores, the subgroups and the method.
 func (o Options) report(n int, m measure) models.Report {
-	return models.Report{
+	r := models.Report{
 		Name: o.Name, Rows: n, Groups: len(o.patients(pick.All(n))), Method: o.method(),
 		Metrics: m.take(pick.All(n), o),
 	}
+	var still []string
+	for _, m := range r.Metrics {
+		if m.Low == m.High && !slices.Contains(still, m.Name) {
+			still = append(still, m.Name)
+		}
+	}
+	if still != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("No resample differs in %s: an interval of no width says that the rows are too few to tell, not that the value is sure.", strings.Join(still, ", ")))
+	}
+	return r
 }
 
 // subgroups takes the measure's scores named show on every level of every

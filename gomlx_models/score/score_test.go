@@ -227,6 +227,17 @@ func TestRowsWithoutPatient(t *testing.T) {
 	}
 }
 
+// A test that finds all of five patients may miss others yet: the bootstrap can't say.
+func TestIntervalsOfNoWidthAreExplained(t *testing.T) {
+	r, err := Binary([]bool{true, true, true, true, true, false, false, false}, []float64{0.9, 0.8, 0.7, 0.9, 0.8, 0.1, 0.6, 0.2}, Options{Resamples: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(r.Notes, " "); !strings.Contains(notes, "No resample differs in auc, average_precision, sensitivity, npv:") {
+		t.Errorf("%+v: the notes are %q", r.Metrics, r.Notes)
+	}
+}
+
 // Resamples of one patient are all the same: that is no interval of no width.
 func TestOnePatientHasNoInterval(t *testing.T) {
 	positive, prob, _ := patients(9)
