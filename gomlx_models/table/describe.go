@@ -74,8 +74,8 @@ func (c *Column) commonest(counts []int, show int) string {
 }
 
 // TableOne compares the rows of each level of the column by: the first table of
-// a medical paper. Numbers are shown as median [quartiles], categories as n (%),
-// of the rows that have a value. If by has two levels, the last column is the
+// a medical paper. Numbers are shown as median [quartiles], categories and numbers
+// that are 0 or 1 as n (%), of the rows that have a value. If by has two levels, the last column is the
 // standardised difference between them,
 //
 //	|x̄₁ − x̄₂| / √((s₁² + s₂²) / 2)
@@ -128,6 +128,14 @@ func (f *Frame) TableOne(by string, columns ...string) (models.Table, error) {
 // tableOne returns the column's lines: one for a number, one a level for a
 // category. parts are all rows and those of each group.
 func (c *Column) tableOne(parts [][]int) [][]string {
+	if known := sortedKnown(c.Numbers); slices.Equal(slices.Compact(known), []float64{0, 1}) {
+		texts := make([]string, c.Len())
+		for i := range texts {
+			texts[i] = c.Text(i)
+		}
+		yes := CategoryColumn(c.Name, texts)
+		return yes.tableOne(parts)[1:] // who have it tell how many have not
+	}
 	missing := 0
 	for _, i := range parts[0] {
 		if c.Missing(i) {

@@ -355,7 +355,7 @@ func TestPlanMistakesAreNamed(t *testing.T) {
 }
 
 func TestTableOne(t *testing.T) {
-	f := read(t, "dead,age,sex\n1,70,m\n1,80,f\n1,75,m\n0,50,m\n0,60,f\n0,,f\n0,55,f\n", Options{})
+	f := read(t, "dead,age,sex,copd\n1,70,m,1\n1,80,f,0\n1,75,m,1\n0,50,m,0\n0,60,f,1\n0,,f,\n0,55,f,0\n", Options{})
 	got, err := f.TableOne("dead")
 	if err != nil {
 		t.Fatal(err)
@@ -365,6 +365,7 @@ func TestTableOne(t *testing.T) {
 		{"age", "65 [56.25, 73.75]", "55 [52.5, 57.5]", "75 [72.5, 77.5]", "1 (14.3 %)", "4.00"},
 		{"sex = f", "4 (57.1 %)", "3 (75.0 %)", "1 (33.3 %)", "0 (0.0 %)", "0.92"},
 		{"sex = m", "3 (42.9 %)", "1 (25.0 %)", "2 (66.7 %)", "0 (0.0 %)", "0.92"},
+		{"copd = 1", "3 (50.0 %)", "1 (33.3 %)", "2 (66.7 %)", "1 (14.3 %)", "0.71"},
 	}
 	if !reflect.DeepEqual(got.Rows, want) {
 		t.Errorf("got %q\nwant %q", got.Rows, want)
