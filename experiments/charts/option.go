@@ -1,9 +1,11 @@
 package charts
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -125,6 +127,18 @@ func (d *datum) UnmarshalJSON(b []byte) error {
 	if len(b) == 0 {
 		b = []byte("null")
 	}
+	if inside, list := bytes.CutPrefix(b, []byte("[")); list && !bytes.ContainsAny(inside, `"[{`) {
+		// Numbers and nulls alone, as nearly always: there may be very many.
+		*d = (*d)[:0]
+		for text := range bytes.SplitSeq(bytes.TrimSuffix(inside, []byte("]")), []byte(",")) {
+			f, err := strconv.ParseFloat(string(bytes.TrimSpace(text)), 64)
+			if err != nil {
+				f = math.NaN()
+			}
+			*d = append(*d, f)
+		}
+		return nil
+	}
 	var numbers many[number]
 	if err := json.Unmarshal(b, &numbers); err != nil {
 		return err
@@ -188,10 +202,15 @@ func (o option) kind() string {
 // table returns the numbers of f as text: its own Table, or one made from its
 // option, or nil.
 func (f Figure) table() *Table {
+	o, ok := parse(f.Option)
+	return f.tableOf(o, ok)
+}
+
+// tableOf is table of a figure whose option is parsed.
+func (f Figure) tableOf(o option, ok bool) *Table {
 	if f.Table != nil {
 		return f.Table
 	}
-	o, ok := parse(f.Option)
 	switch {
 	case o.Table != nil:
 		return o.Table

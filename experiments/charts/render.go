@@ -30,13 +30,14 @@ type view struct {
 }
 
 func (f Figure) view() view {
-	v := view{Figure: f, Height: f.height(), Table: f.table()}
-	if o, ok := parse(f.Option); ok {
+	o, ok := parse(f.Option) // once: it is most of the work where there are many points
+	v := view{Figure: f, Height: f.height(), Table: f.tableOf(o, ok)}
+	if ok {
 		v.Wide = o.Width > 0
 	} else if v.Table != nil {
 		v.Wide = len(v.Table.Columns) > 5
 	}
-	if svg := f.Still(); svg != nil {
+	if svg := f.stillOf(o, ok); svg != nil {
 		v.Still = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
 	}
 	return v

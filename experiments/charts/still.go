@@ -21,6 +21,11 @@ const (
 // Still returns f as an SVG image, or nil if only ECharts can draw it.
 func (f Figure) Still() []byte {
 	o, ok := parse(f.Option)
+	return f.stillOf(o, ok)
+}
+
+// stillOf is Still of a figure whose option is parsed.
+func (f Figure) stillOf(o option, ok bool) []byte {
 	if !ok {
 		return nil
 	}

@@ -13,6 +13,7 @@ async function refresh() {
     return;
   }
   busy = true;
+  const began = performance.now();
   try {
     const asked = address();
     const answer = await fetch(asked, { headers: { Accept: "text/html" } });
@@ -21,7 +22,10 @@ async function refresh() {
   } catch {
     // The server is away; the event stream says when it is back.
   }
-  await new Promise((done) => setTimeout(done, 250)); // at most some three times a second
+  // At most some three times a second, and never busy for more than a fifth of the time:
+  // a comparison of many runs takes long to make.
+  const took = performance.now() - began;
+  await new Promise((done) => setTimeout(done, Math.max(250, 4 * took)));
   busy = false;
   if (stale) {
     stale = false;
