@@ -320,6 +320,9 @@ func importCommand() *cobra.Command {
 						fmt.Fprintf(os.Stderr, "%d of %d runs\n", done, total)
 					}
 				})
+				for _, note := range result.Notes {
+					fmt.Fprintln(os.Stderr, "note:", note)
+				}
 				if err != nil {
 					return failure{err}
 				}

@@ -161,6 +161,9 @@ func inventory(t testing.TB, s *store.Store) string {
 			}
 			fmt.Fprintf(&b, "param %q %T %v\n", name, params[name], value)
 		}
+		names, err := s.MetricNames(ctx, run.ID)
+		check(t, err)
+		fmt.Fprintf(&b, "metrics in order %q\n", names)
 		for name, m := range inOrder(metrics) {
 			fmt.Fprintf(&b, "metric %q %d %x %d %v %v %v %d %d %v %v\n", name, m.Count, math.Float64bits(m.Last), m.LastStep,
 				m.LastTime, m.Min, m.Max, m.MinStep, m.MaxStep, m.Low, m.High)

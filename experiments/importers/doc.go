@@ -13,6 +13,9 @@
 // writes to can be imported again and again, and an import that was cut short
 // is finished by doing it again.
 //
+// A run that cannot be read does not keep the others out: they are brought, and the
+// error names it.
+//
 // What a source cannot say is not made up. What of it has no place in a store is
 // left out and counted in the Result's notes.
 package importers

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -135,7 +136,7 @@ func (e *event) parseValue(message []byte, plugins map[string]string) error {
 		}
 		switch f.number {
 		case 1:
-			tag = string(f.bytes)
+			tag = strings.ToValidUTF8(string(f.bytes), "\ufffd")
 		case 2:
 			kind, simple = "scalar", float64(math.Float32frombits(uint32(f.bits)))
 		case 4:
@@ -160,6 +161,9 @@ func (e *event) parseValue(message []byte, plugins map[string]string) error {
 	switch {
 	case plugin == pluginHparams:
 		return e.parseHparams(content)
+	case tag == "" && kind != "":
+		e.others["without a tag"]++
+		return nil
 	case kind == "scalar":
 		e.scalars = append(e.scalars, scalar{tag, simple})
 		return nil

@@ -59,6 +59,19 @@ type lander struct {
 	result Result
 }
 
+// faults are the errors of single runs of a source: one that cannot be brought
+// must not keep the others out.
+type faults struct{ errs []error }
+
+// enough keeps an error, and says whether to stop: it will not be of one run alone.
+func (f *faults) enough(ctx context.Context, err error) bool {
+	const most = 10
+	if err != nil {
+		f.errs = append(f.errs, err)
+	}
+	return len(f.errs) >= most || ctx.Err() != nil
+}
+
 func (l *lander) note(format string, args ...any) {
 	l.result.Notes = append(l.result.Notes, fmt.Sprintf(format, args...))
 }
@@ -140,6 +153,9 @@ func (c *carriage) partial() bool {
 }
 
 func (c *carriage) carry(ctx context.Context) error {
+	if c.run.Started.IsZero() {
+		c.run.Started = time.Now() // a store knows no run without; the source does not say
+	}
 	if c.there.ID == "" || c.partial() || c.run.Ended.After(c.there.Ended) {
 		if err := c.open(ctx); err != nil {
 			return err
@@ -352,7 +368,7 @@ func (c *carriage) end(ctx context.Context) error {
 			message = "it was still running when it was imported"
 		}
 	}
-	if ended.IsZero() && run.Status == store.Running {
+	if ended.IsZero() {
 		ended = c.last
 		if ended.Before(run.Started) {
 			ended = run.Started

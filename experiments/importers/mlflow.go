@@ -63,7 +63,8 @@ func MLflow(ctx context.Context, s *store.Store, path string, progress Progress)
 	return l.result, err
 }
 
-// mlflowSource is one of the ways in which MLflow keeps runs.
+// mlflowSource is one of the ways in which MLflow keeps runs. experiments and
+// runs return what can be read, also with an error.
 type mlflowSource interface {
 	experiments(ctx context.Context) (map[string]store.Experiment, error) // by id
 	runs(ctx context.Context) ([]mlflowRun, error)                        // without what describe adds
@@ -97,41 +98,36 @@ type mlflowModel struct {
 }
 
 func (l *lander) mlflow(ctx context.Context, source mlflowSource, progress Progress) error {
-	experiments, err := source.experiments(ctx)
-	if err != nil {
-		return err
-	}
-	runs, err := source.runs(ctx)
-	if err != nil {
-		return err
-	}
+	experiments, errExperiments := source.experiments(ctx)
+	runs, errRuns := source.runs(ctx)
+	bad := faults{[]error{errExperiments, errRuns}}
 	ids := map[string]store.RunID{} // of those that are in the store
 	without := 0
 	for i, m := range parentsFirst(runs) {
-		if err := source.describe(ctx, &m); err != nil {
-			return fmt.Errorf("run %s: %w", m.id, err)
-		}
+		err := source.describe(ctx, &m)
 		run := m.run(experiments[m.experiment].Name, ids[m.parent])
 		run.Series = gather(source.points(ctx, m))
 		var found bool
-		if run.Artifacts, found, err = m.files(source.root()); err != nil {
-			return fmt.Errorf("run %s: %w", m.id, err)
+		if err == nil {
+			run.Artifacts, found, err = m.files(source.root())
 		}
-		if !found {
+		if err == nil && !found {
 			without++
 		}
-		id, err := l.land(ctx, "mlflow:"+m.id, run)
-		if err != nil {
-			return err
+		if err == nil {
+			ids[m.id], err = l.land(ctx, "mlflow:"+m.id, run)
 		}
-		ids[m.id] = id
+		if err != nil && bad.enough(ctx, fmt.Errorf("run %s: %w", m.id, err)) {
+			break
+		}
 		progress.tell(i+1, len(runs))
 	}
 	if without > 0 {
 		l.note("for %s there is no folder of artifacts on this machine: either nothing was put in it, or it is elsewhere",
 			count(without, "run", "runs"))
 	}
-	return l.experimentNotes(ctx, slices.Collect(maps.Values(experiments)))
+	bad.enough(ctx, l.experimentNotes(ctx, slices.Collect(maps.Values(experiments))))
+	return errors.Join(bad.errs...)
 }
 
 // parentsFirst orders runs by start, but parents before their children.

@@ -97,42 +97,39 @@ func subfolders(dir string) ([]string, error) {
 
 func (f *mlflowFolder) experiments(ctx context.Context) (map[string]store.Experiment, error) {
 	experiments := map[string]store.Experiment{}
+	var errs []error
 	for id, dir := range f.dirs {
 		var meta struct {
 			Name string `yaml:"name"`
 		}
-		if err := readMeta(dir, &meta); err != nil {
-			return nil, err
-		}
+		errs = append(errs, readMeta(dir, &meta))
 		note, err := os.ReadFile(filepath.Join(dir, "tags", mlflowNote))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+		if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
 		experiments[id] = store.Experiment{Name: meta.Name, Note: string(note)}
 	}
-	return experiments, nil
+	return experiments, errors.Join(errs...)
 }
 
 func (f *mlflowFolder) runs(ctx context.Context) ([]mlflowRun, error) {
 	var runs []mlflowRun
+	var errs []error
 	for id, dir := range f.dirs {
 		dirs, err := subfolders(dir)
-		if err != nil {
-			return nil, err
-		}
+		errs = append(errs, err)
 		for _, dir := range dirs {
 			m, err := folderRun(dir)
 			if err != nil {
-				return nil, err
+				errs = append(errs, err)
+				continue
 			}
 			m.experiment = id
 			runs = append(runs, m)
 		}
-		if err := f.readModels(dir); err != nil {
-			return nil, err
-		}
+		errs = append(errs, f.readModels(dir))
 	}
-	return runs, nil
+	return runs, errors.Join(errs...)
 }
 
 // folderStatuses are MLflow's numbers. Its protobuf RunStatus.

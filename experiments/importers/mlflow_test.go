@@ -205,6 +205,39 @@ func TestMLflowGoesOn(t *testing.T) {
 	}
 }
 
+// A run that cannot be read is named, and does not keep the others out.
+func TestMLflowWithBadRuns(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(unzip(t, "mlflow.zip"), "mlruns")
+	spoil := func(run, file, content string) {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join(dir, "*", "*", "tags", "mlflow.runName"))
+		check(t, err)
+		for _, name := range names {
+			if b, err := os.ReadFile(name); err == nil && string(b) == run {
+				check(t, os.WriteFile(filepath.Join(filepath.Dir(name), "..", file), []byte(content), 0o644))
+				return
+			}
+		}
+		t.Fatalf("no run %s", run)
+	}
+	spoil("failed", "metrics/loss", "1700000000000 three 0\n")
+	spoil("other", "meta.yaml", "{")
+	s := newStore(t)
+	result, err := MLflow(ctx, s, dir, nil)
+	if err == nil || !strings.Contains(err.Error(), `"three" is not a number`) || !strings.Contains(err.Error(), "meta.yaml") {
+		t.Errorf("error %v, want one that names both runs", err)
+	}
+	if result.New != 5 {
+		t.Errorf("%v, want the other 5 runs", result)
+	}
+	spoil("failed", "metrics/loss", "1700000000000 3.0 0\n")
+	result, err = MLflow(ctx, s, dir, nil)
+	if err == nil || result.Updated+result.New != 1 || result.Unchanged != 5 {
+		t.Errorf("once a run is mended: %v, %v; want that one", result, err)
+	}
+}
+
 func TestNotMLflow(t *testing.T) {
 	f := func(path, want string) {
 		t.Helper()

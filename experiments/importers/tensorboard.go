@@ -56,26 +56,26 @@ func (l *lander) tensorBoard(ctx context.Context, dir string, progress Progress)
 	}
 	ids := map[string]store.RunID{}
 	others := map[string]int{}
+	var bad faults
 	for i, log := range logs {
 		run, err := log.run(others, l.note)
-		if err != nil {
-			return err
-		}
 		run.Experiment = filepath.Base(dir)
 		run.Parent = ids[path.Dir(log.name)]
 		if log.name == "." {
 			run.Name = run.Experiment
 		}
-		ids[log.name], err = l.land(ctx, "tensorboard:"+path.Join(log.name, filepath.Base(log.files[0])), run)
-		if err != nil {
-			return err
+		if err == nil {
+			ids[log.name], err = l.land(ctx, "tensorboard:"+path.Join(log.name, filepath.Base(log.files[0])), run)
+		}
+		if err != nil && bad.enough(ctx, err) {
+			break
 		}
 		progress.tell(i+1, len(logs))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(others)) {
 		l.note("summaries of the kind %s have no place here: %d were left out", kind, others[kind])
 	}
-	return nil
+	return errors.Join(bad.errs...)
 }
 
 // eventLog is a folder with event files, oldest first.

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/assay-ml/assay/store"
 )
 
@@ -119,6 +121,49 @@ func appendRecord(dst, data []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, maskedCRC(dst[start:]))
 	dst = append(dst, data...)
 	return binary.LittleEndian.AppendUint32(dst, maskedCRC(data))
+}
+
+// appendScalar writes the record of an Event with one simple value.
+func appendScalar(dst []byte, tag string, step int64, value float32) []byte {
+	v := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), tag)
+	v = protowire.AppendFixed32(protowire.AppendTag(v, 2, protowire.Fixed32Type), math.Float32bits(value))
+	summary := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), v)
+	e := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), math.Float64bits(1.7e9))
+	e = protowire.AppendVarint(protowire.AppendTag(e, 2, protowire.VarintType), uint64(step))
+	e = protowire.AppendBytes(protowire.AppendTag(e, 5, protowire.BytesType), summary)
+	return appendRecord(dst, e)
+}
+
+// Files without events, and tags that no metric can have, keep nothing else out.
+func TestTensorBoardOddFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(run string, content []byte) {
+		t.Helper()
+		check(t, os.MkdirAll(filepath.Join(dir, run), 0o755))
+		check(t, os.WriteFile(filepath.Join(dir, run, "events.out.tfevents.1700000000.vm"), content, 0o644))
+	}
+	write("empty", nil)
+	write("long", appendScalar(nil, strings.Repeat("x", 5000), 0, 1))
+	write("odd", appendScalar(appendScalar(appendScalar(nil, "", 0, 1), "a\xff", 0, 2), "loss", 3, 4))
+	s := newStore(t)
+	result, err := TensorBoard(context.Background(), s, dir, nil)
+	if err == nil || !strings.Contains(err.Error(), "run long: ") {
+		t.Errorf("a tag of 5000 bytes: %v, want an error that names its run", err)
+	}
+	if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes, "without a tag have no place here: 1") {
+		t.Errorf("notes are %q", notes)
+	}
+	for _, run := range allRuns(t, s) {
+		if run.Name != "long" && (run.Ended.Before(run.Started) || run.Ended.Sub(run.Started) > time.Hour) {
+			t.Errorf("run %s lasted from %v to %v", run.Name, run.Started, run.Ended)
+		}
+		if run.Name != "odd" {
+			continue
+		}
+		if got := points(t, s, run.ID, "loss") + " " + points(t, s, run.ID, "a\ufffd"); got != "3:4 0:2" || run.Points != 2 {
+			t.Errorf("points are %s, %d in all; want 3:4 and 0:2", got, run.Points)
+		}
+	}
 }
 
 func TestRecords(t *testing.T) {
