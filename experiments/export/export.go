@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -43,9 +42,8 @@ type Points struct {
 // Options say what Write writes.
 type Options struct {
 	Format      Format
-	Query       store.Query // its Limit of 0 means all; archived runs and the trash are only in it if it says so
+	Query       store.Query // all that it finds, whatever its Limit; archived runs and the trash only if it says so
 	NoArtifacts bool        // leave the content of artifacts, and so their mention, out
-	Progress    func(runs, total int)
 }
 
 // Summary says what was written, or what a folder holds.
@@ -153,19 +151,15 @@ func (w *writer) close() error {
 
 func (w *writer) write(ctx context.Context) error {
 	experiments := map[string]bool{}
-	err := eachRun(ctx, w.s, w.options.Query, func(run store.Run, total int) error {
-		if err := w.run(ctx, run); err != nil {
+	for run, err := range w.s.Each(ctx, oldestFirst(w.options.Query)) {
+		if err == nil {
+			err = w.run(ctx, run)
+		}
+		if err != nil {
 			return err
 		}
 		experiments[run.Experiment] = true
 		w.summary.Runs++
-		if w.options.Progress != nil {
-			w.options.Progress(w.summary.Runs, total)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	all, err := w.s.Experiments(ctx)
 	if err != nil {
@@ -181,35 +175,12 @@ func (w *writer) write(ctx context.Context) error {
 	return nil
 }
 
-// eachRun calls f with the runs that q finds and their number. It holds a page
-// of them at a time.
-func eachRun(ctx context.Context, s *store.Store, q store.Query, f func(run store.Run, total int) error) error {
-	const most = 500
+// oldestFirst gives a query an order if it has none.
+func oldestFirst(q store.Query) store.Query {
 	if q.Sort == nil {
-		q.Sort = []string{"started"} // so that a run that starts meanwhile does not shift the pages
+		q.Sort = []string{"started"}
 	}
-	left := q.Limit
-	if left <= 0 {
-		left = math.MaxInt
-	}
-	for left > 0 {
-		q.Limit = min(left, most)
-		page, err := s.Runs(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, run := range page.Runs {
-			if err := f(run, page.Total); err != nil {
-				return err
-			}
-		}
-		if len(page.Runs) < q.Limit {
-			return nil
-		}
-		left -= q.Limit
-		q.Offset += q.Limit
-	}
-	return nil
+	return q
 }
 
 // micros returns t as the tables have it.

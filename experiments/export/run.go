@@ -70,8 +70,15 @@ func (w *writer) describe(run store.Run) error {
 // series writes a run's metrics and their points.
 func (w *writer) series(ctx context.Context, run store.Run) error {
 	rows := make([]pointRow, 0, batchSize)
-	for _, name := range slices.Sorted(maps.Keys(run.Metrics)) {
-		m := run.Metrics[name]
+	names, err := w.s.MetricNames(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		m, listed := run.Metrics[name]
+		if !listed {
+			continue // it was logged after the run was read
+		}
 		err := w.metrics.write(metricRow{
 			string(run.ID), text(name), m.Count, number(m.Last), m.LastStep,
 			number(m.Min), m.MinStep, number(m.Max), m.MaxStep, number(m.Low), number(m.High),

@@ -17,19 +17,23 @@ import (
 // data frame, a row a run. Its columns are what every run has, then param.NAME,
 // tag.NAME and metric.NAME (the last value; of metrics with an interval also
 // metric.NAME.low and .high), as the query language has them. A cell is empty
-// where a run has no such thing. It cannot be imported: see Write.
+// where a run has no such thing. All runs that q finds are written, whatever its
+// Limit. The table cannot be imported: see Write.
 func WriteRuns(ctx context.Context, w io.Writer, s *store.Store, q store.Query) error {
+	q = oldestFirst(q)
 	// The first pass is for the names of columns, the second for the rows.
 	seen := map[string]bool{}
-	err := eachRun(ctx, s, q, func(run store.Run, _ int) error {
+	for run, err := range s.Each(ctx, q) {
+		if err != nil {
+			return err
+		}
 		cells, err := wideCells(run)
+		if err != nil {
+			return err
+		}
 		for name := range cells {
 			seen[name] = true
 		}
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	columns := slices.Clone(fixedColumns)
 	for _, prefix := range []string{"param.", "tag.", "metric."} {
@@ -44,7 +48,10 @@ func WriteRuns(ctx context.Context, w io.Writer, s *store.Store, q store.Query) 
 		return err
 	}
 	line := make([]string, len(columns))
-	err = eachRun(ctx, s, q, func(run store.Run, _ int) error {
+	for run, err := range s.Each(ctx, q) {
+		if err != nil {
+			return err
+		}
 		cells, err := wideCells(run)
 		if err != nil {
 			return err
@@ -52,10 +59,9 @@ func WriteRuns(ctx context.Context, w io.Writer, s *store.Store, q store.Query) 
 		for i, name := range columns {
 			line[i] = cells[name]
 		}
-		return table.Write(line)
-	})
-	if err != nil {
-		return err
+		if err := table.Write(line); err != nil {
+			return err
+		}
 	}
 	table.Flush()
 	return table.Error()
