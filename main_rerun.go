@@ -39,6 +39,7 @@ new run and compare the two. The verdict is kept with both runs:
   equal within tolerance  no value is further off than --tolerance allows (exit 0)
   differs                 the first value that does, and the likeliest cause (exit 1)
   could not run           what is missing (exit 2)
+  nothing to compare      the run recorded no metric, report or figure (exit 2)
 
 With -p, --seed, --data or --code it makes a variation instead, a child of the
 run; with --times several, whose spread it tells. --code runs the cell as the
@@ -181,8 +182,11 @@ func (f *rerunFlags) runOne(ctx context.Context, s *store.Store, id store.RunID)
 	if !f.asJSON {
 		printVerdict(c)
 	}
-	if c.Verdict == experiments.Differs {
+	switch c.Verdict {
+	case experiments.Differs:
 		return failure{fmt.Errorf("run %s differs from run %s", result.Rerun, id)}
+	case experiments.NothingToCompare:
+		return fmt.Errorf("run %s ran again as run %s, which proves nothing", id, result.Rerun)
 	}
 	return nil
 }

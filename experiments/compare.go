@@ -33,6 +33,8 @@ const (
 	WithinTolerance Verdict = "equal within tolerance"
 	Differs         Verdict = "differs"
 	CouldNotRun     Verdict = "could not run"
+	// NothingToCompare means that neither run has a point, a report or a figure.
+	NothingToCompare Verdict = "nothing to compare"
 )
 
 // Tolerance says how far a number a may be from another b and still count as
@@ -115,6 +117,8 @@ func (c Comparison) Summary() string {
 		}
 	}
 	switch c.Verdict {
+	case NothingToCompare:
+		return "nothing to compare: the run recorded no metric, no report and no figure"
 	case Identical:
 		return "identical: " + compared + ", bit for bit"
 	case WithinTolerance:
@@ -163,7 +167,7 @@ func (c Comparison) Report() models.Report {
 
 // Compare compares the results of a run, is, with those of an earlier one that
 // it should repeat. Times do not count. Of a run that did not come to its end,
-// what there is of it is compared.
+// what there is of it is compared; one that failed should fail again.
 func Compare(ctx context.Context, s *store.Store, was, is store.RunID, tolerance Tolerance) (Comparison, error) {
 	before, err := s.Run(ctx, was)
 	if err != nil {
@@ -177,6 +181,7 @@ func Compare(ctx context.Context, s *store.Store, was, is store.RunID, tolerance
 	if c.partial {
 		c.note("run %s is %s: what there is of it is compared", was, before.Status)
 	}
+	c.ends(before, after)
 	if err := errors.Join(c.series(ctx, was, is), c.reports(ctx, was, is), c.figures(ctx, was, is)); err != nil {
 		return Comparison{}, err
 	}
@@ -184,6 +189,8 @@ func Compare(ctx context.Context, s *store.Store, was, is store.RunID, tolerance
 		return Comparison{}, err
 	}
 	switch {
+	case c.Different == 0 && c.Points+c.Reports+c.Figures == 0:
+		c.Verdict = NothingToCompare
 	case c.Different == 0:
 		c.Verdict = Identical
 	case !c.tooFar:
@@ -234,6 +241,19 @@ func text(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 func near(a, b, tolerance float64) bool {
 	by := math.Abs(a - b)
 	return by <= tolerance || by <= tolerance*max(math.Abs(a), math.Abs(b)) && !math.IsInf(by, 0)
+}
+
+// ends compares how runs ended. That one was stopped says nothing of its program.
+func (c *comparer) ends(before, after store.Run) {
+	stopped := before.Status == store.Killed || before.Status == store.Interrupted
+	switch {
+	case after.Status != before.Status && !stopped:
+		c.differs(Difference{Where: "status", Was: string(before.Status), Is: string(after.Status), By: models.Number(math.NaN())}, false)
+	case after.Status != before.Status && after.Status != store.Finished:
+		c.note("run %s is %s: %s", after.ID, after.Status, orNone(after.Message))
+	case after.Status == before.Status && after.Message != before.Message:
+		c.note("the error was %q, is %q", before.Message, after.Message)
+	}
 }
 
 func (c *comparer) series(ctx context.Context, was, is store.RunID) error {

@@ -2,6 +2,7 @@ package experiments_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -85,6 +86,7 @@ func TestCompareSeries(t *testing.T) {
 	f([]float64{1, 2}, []float64{1}, 9, experiments.Differs, "metric loss at step 1 was 2, is not there")
 	f([]float64{1}, []float64{1, 2}, 9, experiments.Differs, "metric loss at step 1 was not there, is 2")
 	f(nil, []float64{1}, 9, experiments.Differs, "metric loss was not there, is there")
+	f(nil, nil, 0, experiments.NothingToCompare, "") // what has no numbers proves nothing
 }
 
 // The first difference is that of the earliest step, whichever metric has it.
@@ -134,6 +136,23 @@ func TestCompareWithARunThatDidNotEnd(t *testing.T) {
 	}
 	if c := compare(t, experiments.Tolerance{}, store.Finished, fill); c.Verdict != experiments.Differs {
 		t.Errorf("verdict %s; want differs: both ended", c.Verdict)
+	}
+}
+
+// A run that failed should fail again, whatever it logged before; one that was
+// stopped need not.
+func TestCompareEnds(t *testing.T) {
+	same := func(r two) error {
+		return errors.Join(logAll(r.was, "loss", 1, 2), logAll(r.is, "loss", 1, 2))
+	}
+	c := compare(t, experiments.Tolerance{Default: 9}, store.Failed, same)
+	if c.Verdict != experiments.Differs || c.First.String() != "status was failed, is finished" {
+		t.Errorf("failed, then finished: %s, first %v; want differs because of the status", c.Verdict, c.First)
+	}
+	for _, status := range []store.Status{store.Killed, store.Interrupted} {
+		if c := compare(t, experiments.Tolerance{}, status, same); c.Verdict != experiments.Identical || len(c.Notes) != 1 {
+			t.Errorf("%s, then finished: %s, notes %q; want identical, with one note", status, c.Verdict, c.Notes)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func Bundle(ctx context.Context, s *store.Store, id store.RunID, file string, o 
 		return nil, fmt.Errorf("run %s: %s", id, changed[0])
 	}
 	tables := filepath.Join(dir, "tables")
-	query := store.Query{Where: fmt.Sprintf("id = %q", id), Archived: true}
+	query := store.Query{Where: fmt.Sprintf("id = %q", id), Archived: true, Trash: !run.Trashed.IsZero()}
 	if _, err := export.Write(ctx, s, tables, export.Options{Format: export.Parquet, Query: query}); err != nil {
 		return nil, err
 	}

@@ -237,6 +237,9 @@ func fromArtifacts(ctx context.Context, s *store.Store, f *dataFile, dir string)
 	if i < 0 {
 		return nil
 	}
+	if !filepath.IsLocal(string(f.Digest)) {
+		return fmt.Errorf("data %s: %q is no sha256", f.use, f.Digest) // of a bundle that is up to no good
+	}
 	at := filepath.Join(dir, string(f.Digest))
 	if err := copyOut(ctx, s, f.run, artifacts[i].Name, at); err != nil {
 		return err
