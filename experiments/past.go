@@ -33,19 +33,24 @@ func Find(ctx context.Context, id string) (*Past, error) {
 
 // Latest returns the finished run of the experiment that started last.
 func Latest(ctx context.Context, experiment string) (*Past, error) {
-	return first(ctx, experiment, "-started")
+	return first(ctx, experiment, "finished run", finished, "-started")
 }
 
 // Best returns the finished run of the experiment with the best last value of
 // the metric: the largest, or the smallest of an error or a loss (see
-// models.LowerIsBetter).
+// models.LowerIsBetter). Runs without the metric, or where it is NaN, do not count.
 func Best(ctx context.Context, experiment, metric string) (*Past, error) {
-	return first(ctx, experiment, bestFirst(metric))
+	what := fmt.Sprintf("finished run with a number for the metric %q", metric)
+	return first(ctx, experiment, what, finished+" and "+isNumber(metric), bestFirst(metric))
 }
 
-func first(ctx context.Context, experiment, sort string) (*Past, error) {
+const finished = "status = finished"
+
+// isNumber is the condition that the last value of a metric is one.
+func isNumber(metric string) string { return store.FieldName("metric", metric) + " >= -inf" }
+
+func first(ctx context.Context, experiment, what, where, sort string) (*Past, error) {
 	return recall(func(s *store.Store) (store.Run, error) {
-		where := "status = finished"
 		if before := os.Getenv(EnvAsOf); before != "" {
 			where += fmt.Sprintf(" and started < %q", before)
 		}
@@ -54,7 +59,7 @@ func first(ctx context.Context, experiment, sort string) (*Past, error) {
 			return store.Run{}, err
 		}
 		if len(page.Runs) == 0 {
-			return store.Run{}, fmt.Errorf("experiment %q has no finished run in %s: %w", experiment, s.Path(), store.ErrNotFound)
+			return store.Run{}, fmt.Errorf("experiment %q has no %s in %s: %w", experiment, what, s.Path(), store.ErrNotFound)
 		}
 		return page.Runs[0], nil
 	})

@@ -118,6 +118,36 @@ func TestTrackRecordsARun(t *testing.T) {
 	}
 }
 
+// Best finds a metric of any name, and takes no run for the best that has no number.
+func TestBest(t *testing.T) {
+	inStore(t)
+	ctx := context.Background()
+	const metric = "val loss (micro)"
+	record := func(experiment, name string, values ...float64) {
+		t.Helper()
+		err := experiments.Track(ctx, experiment, func(run *experiments.Run) error {
+			for step, v := range values {
+				run.Log(int64(step), metric, v)
+			}
+			return nil
+		}, experiments.Name(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	record("sepsis", "good", 0.9, 0.1)
+	record("sepsis", "bad", 0.01, 0.5)
+	record("sepsis", "broken", math.NaN())
+	record("sepsis", "none")
+	record("other", "broken", math.NaN())
+	if best, err := experiments.Best(ctx, "sepsis", metric); err != nil || best.Name != "good" {
+		t.Errorf("the best is %v, %v; want good", best, err)
+	}
+	if best, err := experiments.Best(ctx, "other", metric); !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), metric) {
+		t.Errorf("where all are NaN the best is %v, %v; want an error", best, err)
+	}
+}
+
 func TestTrackTellsHowItEnded(t *testing.T) {
 	f := func(name string, fn func(*experiments.Run) error, status store.Status, message string) {
 		t.Helper()

@@ -234,23 +234,22 @@ func (v *view) results() []result {
 		}
 		page, err := v.store.Runs(context.Background(), store.Query{
 			Experiment: v.experiment,
-			Where:      fmt.Sprintf("status = finished and id != %q", v.run.ID()),
+			Where:      fmt.Sprintf("%s and %s and id != %q", finished, isNumber(r.Name), v.run.ID()),
 			Sort:       []string{bestFirst(r.Name)},
 			Limit:      1,
 		})
 		if err != nil || len(page.Runs) == 0 {
 			continue // no run to compare with
 		}
-		if m, ok := page.Runs[0].Metrics[r.Name]; ok {
-			r.Best, r.BestRun = m.Last, page.Runs[0].Name
-		}
+		best := page.Runs[0]
+		r.Best, r.BestRun = best.Metrics[r.Name].Last, best.Name
 	}
 	return results
 }
 
 // bestFirst is the sort key that puts the best value of a metric first.
 func bestFirst(metric string) string {
-	key := "metric." + metric
+	key := store.FieldName("metric", metric)
 	if models.LowerIsBetter(metric) {
 		return key
 	}
