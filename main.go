@@ -70,8 +70,8 @@ var storeFile string
 type access int
 
 const (
-	toRead   access = iota // a store that is there
-	toChange               // likewise
+	toRead   access = iota // a store that is there, also one that may not be written
+	toChange               // a store that is there
 	toRecord               // one that is made if it is not there
 )
 
@@ -89,10 +89,12 @@ func openStore(a access) (*store.Store, error) {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store at %s yet: record a run first, or name another with --store or ASSAY_STORE", file)
 	}
-	if a == toRead {
+	// Who may write also brings in what runs left that were killed.
+	s, err := store.Open(file)
+	if err != nil && a == toRead {
 		return store.OpenReadOnly(file)
 	}
-	return store.Open(file)
+	return s, err
 }
 
 // reading and changing make a command of what is to be done with a store that is

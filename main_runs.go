@@ -19,6 +19,7 @@ import (
 	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/experiments/compare"
+	"github.com/assay-ml/assay/experiments/export"
 	"github.com/assay-ml/assay/experiments/rerun"
 	"github.com/assay-ml/assay/experiments/web"
 	"github.com/assay-ml/assay/store"
@@ -105,14 +106,17 @@ func runsCommand() *cobra.Command {
 
 func runsListCommand() *cobra.Command {
 	var (
-		query          store.Query
-		asJSON, onlyID bool
+		query                 store.Query
+		asJSON, asCSV, onlyID bool
 	)
 	c := &cobra.Command{
 		Use:   "ls",
 		Short: "List runs",
 		Args:  cobra.NoArgs,
 		RunE: reading(func(c *cobra.Command, s *store.Store, _ []string) error {
+			if asCSV {
+				return export.WriteRuns(c.Context(), os.Stdout, s, query)
+			}
 			page, err := s.Runs(c.Context(), query)
 			if err != nil {
 				return err
@@ -137,12 +141,13 @@ func runsListCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&query.Experiment, "experiment", "", "only runs of this experiment")
 	c.Flags().StringVar(&query.Where, "where", "", "only runs for which this holds: 'metric.test.auc > 0.9 and status = finished'")
-	c.Flags().StringSliceVar(&query.Sort, "sort", []string{"-started"}, "sort `keys`; a minus puts the largest first")
+	c.Flags().StringArrayVar(&query.Sort, "sort", []string{"-started"}, "sort by this `field`; a minus puts the largest first; a second --sort orders those that are equal")
 	c.Flags().IntVar(&query.Limit, "limit", 50, "list at most this many")
 	c.Flags().IntVar(&query.Offset, "offset", 0, "skip this many")
 	c.Flags().BoolVar(&query.Archived, "archived", false, "list also what is archived")
 	c.Flags().BoolVar(&query.Trash, "trash", false, "list what is in the trash")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	c.Flags().BoolVar(&asCSV, "csv", false, "write a CSV table for a spreadsheet, a row a run with all params, tags and metrics; all runs, whatever the limit")
 	c.Flags().BoolVar(&onlyID, "ids", false, "write ids only")
 	return c
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/assay-ml/assay/data"
 	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/web"
+	"github.com/assay-ml/assay/store"
 )
 
 // assay is the program under test: the real one, as a user runs it.
@@ -349,6 +350,8 @@ func TestStoreIsCaredFor(t *testing.T) {
 	}
 	f("no fault found", "fsck")
 	f("first", "runs", "ls", "--where", "param.lr < 1 and metric.loss = 0.5")
+	f("first", "runs", "ls", "--sort", "-at(metric.loss, 1)", "--sort", "name")
+	f("param.lr,metric.loss", "runs", "ls", "--csv", "--limit", "0")
 	f("0.1", "sql", "select value from params where name = 'lr'")
 	f("", "runs", "tag", id, "site=north")
 	f("north", "runs", "show", id)
@@ -378,4 +381,36 @@ func TestStoreIsCaredFor(t *testing.T) {
 	f("deleted 1 run(s)", "gc", "--delete")
 	f("", "new", "imaging", dir)
 	f("pneumoniamnist", "data", "ls")
+
+	// What an import leaves out it says.
+	logs := filepath.Join(dir, "logs")
+	if err := os.Mkdir(logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(logs, "events.out.tfevents.1700000000.vm"), []byte("torn"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, store, "import", "tensorboard", logs); got.code != 0 || !strings.Contains(got.stderr, "note: ") || !strings.Contains(got.stderr, "last record is not whole") {
+		t.Errorf("the import of a torn file: exit code %d, stderr %q", got.code, got.stderr)
+	}
+}
+
+// Readers, too, bring in what a run left whose program is gone.
+func TestKilledRunIsListedSo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "assay.db")
+	s, err := store.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Start(context.Background(), store.NewRun{Experiment: "care"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil { // without an end
+		t.Fatal(err)
+	}
+	for _, where := range []string{"status = killed", "not status = running"} {
+		if got := run(t, file, "runs", "ls", "--where", where); !strings.Contains(got.stdout, "killed") {
+			t.Errorf("runs ls --where %q: %s%s", where, got.stdout, got.stderr)
+		}
+	}
 }
