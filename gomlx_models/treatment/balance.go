@@ -17,9 +17,9 @@ import (
 // For every arm but the first the report holds the share of patients whose chance
 // of each of the two is at least the least (overlap), the effective number of these
 // after weighting by inverse chance, and the largest standardised difference of a
-// column before and after. The curves, of kind "overlap", are shares of the
-// patients of an arm by their chance of it; the tables, of kind "balance",
-// standardised differences by column, as Balance makes them.
+// column before and after. The curves, of kind "overlap", are shares of the patients
+// of each of the two by their chance of the arm rather than the first; the tables, of
+// kind "balance", standardised differences by column, as Balance makes them.
 func Overlap(xs []Row, ys []Outcome, propensity [][]float64, arms, names []string, least float64) (models.Report, error) {
 	if len(xs) != len(ys) || len(propensity) != len(ys) || len(ys) == 0 {
 		return models.Report{}, fmt.Errorf("treatment: %d rows, %d outcomes and %d chances: every row needs one of each", len(xs), len(ys), len(propensity))

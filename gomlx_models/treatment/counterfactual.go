@@ -143,8 +143,9 @@ type Patient struct {
 // Comparable returns, for each arm, the k training patients who got it and are
 // nearest to x, the nearest first: what happened to people like this one. Columns
 // count alike, each in its standard deviations; weight, if not nil, says how much
-// each counts instead, such as Model.Importance. A missing value is one standard
-// deviation from any other.
+// each counts instead. What decided who got which arm should count, or the outcomes
+// of the arms are of different people: Model.Importance leaves it out. A missing
+// value is one standard deviation from any other.
 func Comparable(train Dataset, x Row, arms, k int, weight []float64) ([][]Patient, error) {
 	if train.Len() == 0 || len(train.Y) != train.Len() || arms < 1 || k < 1 {
 		return nil, fmt.Errorf("treatment: %d rows with %d outcomes cannot name %d patients of each of %d arms", train.Len(), len(train.Y), k, arms)

@@ -20,7 +20,9 @@ import (
 type Scale string
 
 // The scales. Effects that multiply want a logarithm; the square root is what the
-// warfarin consortium found between that and none.
+// warfarin consortium found between that and none. The dose is what the mean on the
+// scale stands for, which is less than the mean dose: EvaluateDoses says by how much
+// (bias).
 const (
 	Plain      Scale = ""
 	SquareRoot Scale = "square root"
@@ -237,7 +239,7 @@ func (m *Doser) Predict(ctx context.Context, xs []Row) ([]Dose, error) {
 		d := Dose{Value: c.Scale.dose(v), Low: c.Scale.dose(v - s.Margin), High: c.Scale.dose(v + s.Margin)}
 		d.Reason = unlike(xs[i], s.Lowest, s.Highest, c.Model.Features)
 		if d.Supported = d.Reason == ""; d.Supported {
-			d.Reason = fmt.Sprintf("learnt from %d patients, of whom %.4g %% needed what such an interval holds, here %s to %s %s", s.Rows, 100*c.Level, significant(d.Low, 3), significant(d.High, 3), c.Unit)
+			d.Reason = fmt.Sprintf("learnt from %d patients; %s to %s %s, an interval made to hold what %.4g %% of patients need", s.Rows, significant(d.Low, 3), significant(d.High, 3), c.Unit, 100*c.Level)
 		}
 		out[i] = d
 	}

@@ -45,9 +45,12 @@ func (m *Model) recommend(x Row, a *Answer) {
 			low, high = -high, -low
 		}
 		reason += fmt.Sprintf("; difference from %s %s (95 %% interval %s to %s)", c.Arms[against], significant((low+high)/2, 3), significant(low, 3), significant(high, 3))
-		if c.Sure && low <= 0 && high >= 0 {
-			a.Reason = reason + ", which may be none"
-			return
+		if low <= 0 && high >= 0 {
+			reason += ", which may be none"
+			if c.Sure {
+				a.Reason = reason
+				return
+			}
 		}
 	}
 	if c.Sure && against == None {

@@ -262,6 +262,16 @@ func TestResamples(t *testing.T) {
 	if share := covered / 400; share < 0.8 {
 		t.Errorf("%.3f of the intervals cover the effect", share)
 	}
+	for i := range d.Y { // no effect: what is recommended may be no better
+		d.Y[i].Value -= 2 * float64(d.Y[i].Arm)
+	}
+	cfg.Sure = false
+	for _, a := range predict(t, fitted(t, cfg, d), d.X[:50]) {
+		low, high, _ := a.Interval(1)
+		if none := low <= 0 && high >= 0; a.Arm != treatment.None && none != strings.HasSuffix(a.Reason, "which may be none") {
+			t.Errorf("effect %.3g to %.3g: %q", low, high, a.Reason)
+		}
+	}
 	for method, says := range map[treatment.Method]string{treatment.TARNet: "needs standard errors", treatment.PolicyTree: "has no standard errors"} {
 		cfg = small(method, 1)
 		cfg.Sure = true
