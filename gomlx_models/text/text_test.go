@@ -46,6 +46,7 @@ func TestTokenize(t *testing.T) {
 	f("and/or both", "and", "/", "or", "both")
 	f("since 12 March 2024 or Mar. 12, 2024", "since", "12March2024", "or", "Mar.12,2024")
 	f("in March 1999", "in", "March", "1999")
+	f("5\u00a0mg\u202f/kg\u00a0then", "5mg/kg", "then")
 	f("")
 }
 
