@@ -5,8 +5,11 @@
 //	hu, err := m.Values(0)                                      // Hounsfield units of a CT slice
 //	grey, err := m.Grey(0, dicom.Window{Center: -600, Width: 1500}) // as a lung window shows them
 //
-// Uncompressed pixels are read in both byte orders, and RLE Lossless. Other
-// encodings (JPEG, JPEG-LS, JPEG 2000) are an error that names them: a
-// converter such as gdcmconv --raw or dcmdjpeg unpacks them. The elements are parsed by
+// Pixels are read uncompressed in both byte orders, deflated, in RLE Lossless and in
+// JPEG Baseline of 8 bits. Other encodings (JPEG Lossless, JPEG-LS, JPEG 2000) are an
+// error that names them: a converter such as gdcmconv --raw or dcmdjpeg unpacks them.
+// Values come from a slope and an intercept, of each frame in enhanced images, or from
+// a modality lookup table; greys from a window or from a table of the file; colours
+// from a palette too. The elements are parsed by
 // github.com/suyashkumar/dicom; what their pixels mean is here.
 package dicom

@@ -2,10 +2,12 @@ package dicom
 
 import (
 	"bytes"
+	"compress/flate"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"math"
 	"strconv"
 	"strings"
 
@@ -18,19 +20,25 @@ import (
 // are asked for.
 type Image struct {
 	Rows, Columns int
-	Samples       int // a pixel: 1 grey, 3 colour
+	Samples       int // a pixel: 1 grey or an index of a palette, 3 colour
 	Frames        int
-	Photometric   string   // "MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL"
-	Syntax        string   // how the file is encoded: "Explicit VR Little Endian"
-	Slope         float64  // from stored numbers to values; 1 unless the file says otherwise
-	Intercept     float64  // added after Slope
-	Windows       []Window // that the file recommends
+	Photometric   string // "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"
+	Syntax        string // how the file is encoded: "Explicit VR Little Endian"
 	Header        Header
 
-	layout  layout
-	padding []int    // stored numbers from … to that stand for no measurement; nil if there are none
-	frames  [][]byte // encoded, one a frame; of native pixels one for all
+	layout   layout
+	meanings []meaning // of each frame; one if all have the same
+	padding  []int     // stored numbers from … to that stand for no measurement; nil if there are none
+	palette  [3]*table // red, green and blue of PALETTE COLOR
+	frames   [][]byte  // encoded, one a frame; of native pixels one for all
 }
+
+// InColour reports whether Colour, and not Grey, shows the picture.
+func (m *Image) InColour() bool { return m.Samples == 3 || m.palette[0] != nil }
+
+// Windows returns those that the file recommends for a frame, from 0, but for such as
+// show nothing.
+func (m *Image) Windows(frame int) []Window { return m.meaning(frame).windows }
 
 // Header is what a model or a report may want to know of a file. Empty where
 // the file says nothing.
@@ -52,8 +60,17 @@ type layout struct {
 	planar    bool // all reds, then all greens, then all blues
 	big       bool // the first byte is the most significant
 	swapped   bool // single bytes that lie in words of the other order
-	rle       bool
+	packing   packing
 }
+
+// packing is how the bytes of a frame are packed.
+type packing int
+
+const (
+	native packing = iota
+	rle
+	baseline // JPEG
+)
 
 // fileLimit bounds what a file may take in memory.
 const fileLimit = 4 << 30
@@ -66,7 +83,7 @@ func Read(r io.Reader) (*Image, error) {
 		return nil, err
 	}
 	if len(content) > fileLimit {
-		return nil, fmt.Errorf("the file is larger than %d GiB", fileLimit>>30)
+		return nil, errTooLarge
 	}
 	set, err := parse(content)
 	if err != nil {
@@ -80,13 +97,19 @@ func Read(r io.Reader) (*Image, error) {
 	if err := m.describe(set); err != nil {
 		return nil, err
 	}
-	m.layout.rle = set.uid == rleLossless
-	if info.IsEncapsulated != m.layout.rle || m.layout.rle && m.layout.allocated < 8 {
+	l := &m.layout
+	l.packing = packings[set.uid]
+	if info.IsEncapsulated != (l.packing != native) || l.packing == rle && l.allocated < 8 || l.packing == baseline && l.allocated != 8 {
 		return nil, fmt.Errorf("its pixels are not encoded as %s, which it says they are", m.Syntax)
 	}
-	m.layout.planar = m.layout.planar || m.layout.rle
-	m.layout.big = set.uid == uid.ExplicitVRBigEndian
-	m.layout.swapped = m.layout.big && m.layout.allocated == 8 && pixels.RawValueRepresentation == "OW"
+	switch l.packing {
+	case rle:
+		l.planar = true
+	case baseline:
+		l.planar = false
+	}
+	l.big = set.uid == uid.ExplicitVRBigEndian
+	l.swapped = l.big && l.allocated == 8 && pixels.RawValueRepresentation == "OW"
 	if !info.IsEncapsulated {
 		m.frames = [][]byte{info.UnprocessedValueData}
 		bits := m.Frames * m.numbers() * m.layout.allocated
@@ -98,8 +121,11 @@ func Read(r io.Reader) (*Image, error) {
 	for _, f := range info.Frames {
 		m.frames = append(m.frames, f.EncapsulatedData.Data)
 	}
+	if l.packing == baseline {
+		m.frames = jpegFrames(m.frames)
+	}
 	if len(m.frames) != m.Frames {
-		return nil, fmt.Errorf("its pixel data has %d fragments for %d frames: RLE keeps one a frame", len(m.frames), m.Frames)
+		return nil, fmt.Errorf("its pixel data has %d frames, and it says %d", len(m.frames), m.Frames)
 	}
 	return m, nil
 }
@@ -129,11 +155,13 @@ func parse(content []byte) (set dataset, err error) {
 	if len(content) >= preamble && string(content[preamble-4:preamble]) == "DICM" {
 		elements = content[preamble:]
 	}
-	if err := checkLengths(elements, ""); err != nil {
+	if err := checkLengths(elements[:len(elements)-len(afterMeta(elements))], binary.LittleEndian, false); err != nil {
 		return dataset{}, err
 	}
-	p, err := parser.NewParser(bytes.NewReader(content), int64(len(content)), nil,
-		parser.SkipProcessingPixelDataValue(), parser.AllowMissingMetaElementGroupLength(), parser.AllowUnknownSpecificCharacterSet())
+	options := []parser.ParseOption{
+		parser.SkipProcessingPixelDataValue(), parser.AllowMissingMetaElementGroupLength(), parser.AllowUnknownSpecificCharacterSet(),
+	}
+	p, err := parser.NewParser(bytes.NewReader(content), int64(len(content)), nil, options...)
 	if err != nil {
 		return dataset{}, fmt.Errorf("not a DICOM file, or a damaged one (%w)", err)
 	}
@@ -145,10 +173,25 @@ func parse(content []byte) (set dataset, err error) {
 	if info, err := uid.Lookup(set.uid); err == nil {
 		set.syntax = info.Name
 	}
-	if !slices.Contains(readable, set.uid) {
+	if _, ok := packings[set.uid]; !ok {
 		return dataset{}, fmt.Errorf("its pixels are encoded as %s (%s), which is not read: unpack the file first, with gdcmconv --raw for one", set.syntax, set.uid)
 	}
-	if err := checkLengths(elements, set.uid); err != nil {
+	elements = afterMeta(elements)
+	if set.uid == uid.DeflatedExplicitVRLittleEndian {
+		if elements, err = inflate(elements); err != nil {
+			return dataset{}, err
+		}
+		p, err = parser.NewParser(bytes.NewReader(elements), int64(len(elements)), nil, append(options, parser.SkipMetadataReadOnNewParserInit())...)
+		if err != nil {
+			return dataset{}, fmt.Errorf("not a DICOM file, or a damaged one (%w)", err)
+		}
+	}
+	order, implicit := binary.ByteOrder(binary.LittleEndian), !startsExplicit(elements)
+	if set.uid == uid.ExplicitVRBigEndian {
+		order, implicit = binary.BigEndian, false
+	}
+	p.SetTransferSyntax(order, implicit)
+	if err := checkLengths(elements, order, implicit); err != nil {
 		return dataset{}, err
 	}
 	for {
@@ -166,13 +209,33 @@ func parse(content []byte) (set dataset, err error) {
 	}
 }
 
+// inflate unpacks the elements of a file in Deflated Explicit VR Little Endian:
+// PS3.5, A.5.
+func inflate(elements []byte) ([]byte, error) {
+	unpacked, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(elements)), fileLimit+1))
+	if err != nil {
+		return nil, fmt.Errorf("its deflated elements are damaged (%w)", err)
+	}
+	if len(unpacked) > fileLimit {
+		return nil, errTooLarge
+	}
+	return unpacked, nil
+}
+
+var errTooLarge = fmt.Errorf("the file is larger than %d GiB", fileLimit>>30)
+
 // preamble is how many bytes lie before the elements: 128 and "DICM".
 const preamble = 132
 
-// rleLossless is the UID of a transfer syntax.
-const rleLossless = "1.2.840.10008.1.2.5"
-
-var readable = []string{uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian, rleLossless}
+// packings are the transfer syntaxes that are read.
+var packings = map[string]packing{
+	uid.ImplicitVRLittleEndian:         native,
+	uid.ExplicitVRLittleEndian:         native,
+	uid.ExplicitVRBigEndian:            native,
+	uid.DeflatedExplicitVRLittleEndian: native,
+	"1.2.840.10008.1.2.5":              rle,      // RLE Lossless
+	"1.2.840.10008.1.2.4.50":           baseline, // JPEG Baseline (Process 1)
+}
 
 // pixels returns the pixel data; nil if there is none.
 func (s dataset) pixels() (*parser.Element, parser.PixelDataInfo) {
@@ -185,6 +248,20 @@ func (s dataset) pixels() (*parser.Element, parser.PixelDataInfo) {
 		return nil, parser.PixelDataInfo{}
 	}
 	return element, info
+}
+
+// items returns the items of a sequence; none if there is no such sequence.
+func (s dataset) items(t tag.Tag) []dataset {
+	element, err := s.FindElementByTag(t)
+	if err != nil {
+		return nil
+	}
+	sequence, _ := element.Value.GetValue().([]*parser.SequenceItemValue)
+	items := make([]dataset, len(sequence))
+	for i, item := range sequence {
+		items[i].Elements, _ = item.GetValue().([]*parser.Element)
+	}
+	return items
 }
 
 // text returns the values of an element as text; nil if there is none.
@@ -235,7 +312,7 @@ func (s dataset) decimals(t tag.Tag) ([]float64, error) {
 			continue
 		}
 		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("its element %s is %q, not a number", tag.DebugString(t), text)
 		}
 		numbers = append(numbers, v)
@@ -297,60 +374,38 @@ func (m *Image) describe(s dataset) (err error) {
 	case l.stored < 1 || l.high < l.stored-1 || l.high >= l.allocated:
 		return fmt.Errorf("its numbers count bits %d to %d of %d", l.high-l.stored+1, l.high, l.allocated)
 	case m.Samples == 1 && (m.Photometric == "MONOCHROME1" || m.Photometric == "MONOCHROME2"):
+	case m.Samples == 1 && m.Photometric == "PALETTE COLOR":
+		if m.palette, err = s.palette(l.signed); err != nil {
+			return err
+		}
 	case m.Samples == 3 && (m.Photometric == "RGB" || m.Photometric == "YBR_FULL") && l.allocated == 8 && !l.signed:
+	case m.Samples == 3 && m.Photometric == "YBR_FULL_422" && packings[s.uid] == baseline:
 	default:
-		return fmt.Errorf("its photometric interpretation is %s with %d samples of %d bits: MONOCHROME1, MONOCHROME2, RGB and YBR_FULL of 8 bits are read",
+		return fmt.Errorf("its photometric interpretation is %s with %d samples of %d bits: MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB and YBR_FULL of 8 bits are read",
 			m.Photometric, m.Samples, l.allocated)
 	}
-	return m.meaning(s)
+	if m.meanings, err = s.meanings(m.Frames, l.signed); err != nil {
+		return err
+	}
+	return m.setPadding(s)
 }
 
-// meaning reads what the numbers mean, and how they want to be shown.
-func (m *Image) meaning(s dataset) error {
-	m.Slope = 1
-	for _, field := range []struct {
-		value *float64
-		tag   tag.Tag
-	}{{&m.Slope, tag.RescaleSlope}, {&m.Intercept, tag.RescaleIntercept}} {
-		numbers, err := s.decimals(field.tag)
-		if err != nil {
-			return err
-		}
-		if len(numbers) > 0 {
-			*field.value = numbers[0]
-		}
+// setPadding reads which stored numbers stand for no measurement.
+func (m *Image) setPadding(s dataset) error {
+	if s.first(tag.PixelPaddingValue) == "" {
+		return nil
 	}
-	if _, err := s.FindElementByTag(tag.ModalityLUTSequence); err == nil {
-		return errors.New("its values come from a modality lookup table, which is not read")
-	}
-	centers, err := s.decimals(tag.WindowCenter)
+	from, err := s.whole(tag.PixelPaddingValue, 0)
 	if err != nil {
 		return err
 	}
-	widths, err := s.decimals(tag.WindowWidth)
+	to, err := s.whole(tag.PixelPaddingRangeLimit, from)
 	if err != nil {
 		return err
 	}
-	for i := range min(len(centers), len(widths)) {
-		w := Window{Center: centers[i], Width: widths[i], Function: s.first(tag.VOILUTFunction)}
-		if err := w.Check(); err != nil {
-			return fmt.Errorf("of those that it recommends, %w", err)
-		}
-		m.Windows = append(m.Windows, w)
-	}
-	if value := s.first(tag.PixelPaddingValue); value != "" {
-		from, err := s.whole(tag.PixelPaddingValue, 0)
-		if err != nil {
-			return err
-		}
-		to, err := s.whole(tag.PixelPaddingRangeLimit, from)
-		if err != nil {
-			return err
-		}
-		// Implicit files do not say whether these are signed: the pixels do.
-		from, to = m.layout.number(uint32(from)<<m.layout.shift()), m.layout.number(uint32(to)<<m.layout.shift())
-		m.padding = []int{min(from, to), max(from, to)}
-	}
+	// Implicit files do not say whether these are signed: the pixels do.
+	from, to = m.layout.number(uint32(from)<<m.layout.shift()), m.layout.number(uint32(to)<<m.layout.shift())
+	m.padding = []int{min(from, to), max(from, to)}
 	return nil
 }
 

@@ -7,16 +7,16 @@ import (
 )
 
 // Values returns a frame, from 0, as what was measured: stored numbers times
-// Slope plus Intercept, such as Hounsfield units, row by row, the samples of a
-// pixel together.
+// the file's slope plus its intercept, such as Hounsfield units, or what its
+// modality lookup table has for them; row by row, the samples of a pixel together.
 func (m *Image) Values(frame int) ([]float64, error) {
 	stored, err := m.stored(frame)
 	if err != nil {
 		return nil, err
 	}
-	values := make([]float64, len(stored))
+	meaning, values := m.meaning(frame), make([]float64, len(stored))
 	for i, v := range stored {
-		values[i] = m.Slope*float64(v) + m.Intercept
+		values[i] = meaning.value(v)
 	}
 	return values, nil
 }
@@ -29,14 +29,18 @@ func (m *Image) stored(frame int) ([]int, error) {
 	}
 	n, l := m.numbers(), m.layout
 	var raw []byte
+	var err error
 	first := 0 // of the frame in raw, in numbers
-	if l.rle {
-		var err error
-		if raw, err = unpackRLE(m.frames[frame], n/m.Samples, m.Samples, l.allocated/8); err != nil {
-			return nil, fmt.Errorf("frame %d: %w", frame, err)
-		}
-	} else {
+	switch l.packing {
+	case rle:
+		raw, err = unpackRLE(m.frames[frame], n/m.Samples, m.Samples, l.allocated/8)
+	case baseline:
+		raw, err = m.unpackJPEG(m.frames[frame])
+	default:
 		raw, first = m.frames[0], frame*n
+	}
+	if err != nil {
+		return nil, fmt.Errorf("frame %d: %w", frame, err)
 	}
 	numbers := make([]int, n)
 	for i := range numbers {

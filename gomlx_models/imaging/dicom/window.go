@@ -61,32 +61,42 @@ func eight(grey float64) uint8 {
 }
 
 // Grey returns a frame of one sample a pixel in 8 bits, 0 black, row by row, as
-// window shows it. The zero Window is the first that the file recommends, or
-// from the lowest value to the highest where it recommends none; values that
-// stand for no measurement are then left out. MONOCHROME1 is turned round, so
-// that in each file what absorbs X-rays is bright.
+// window shows it. The zero Window is what the file recommends, a lookup table
+// or its first window, or from the lowest value to the highest where it
+// recommends nothing. Numbers that stand for no measurement are black, and
+// left out of lowest and highest. MONOCHROME1 is turned round, so that in each
+// file what absorbs X-rays is bright.
 func (m *Image) Grey(frame int, window Window) ([]uint8, error) {
-	if m.Samples != 1 {
+	if m.InColour() {
 		return nil, errors.New("the picture is in colour: see Colour")
+	}
+	if window != (Window{}) {
+		if err := window.Check(); err != nil {
+			return nil, err
+		}
 	}
 	stored, err := m.stored(frame)
 	if err != nil {
 		return nil, err
 	}
-	show := window.Grey
+	meaning := m.meaning(frame)
+	var show func(value float64) float64
 	switch {
 	case window != (Window{}):
-		if err := window.Check(); err != nil {
-			return nil, err
-		}
-	case len(m.Windows) > 0:
-		show = m.Windows[0].Grey
+		show = window.Grey
+	case meaning.greys != nil:
+		show = meaning.greys.grey
+	case len(meaning.windows) > 0:
+		show = meaning.windows[0].Grey
 	default:
-		show = m.span(stored)
+		show = m.span(stored, meaning)
 	}
 	grey := make([]uint8, len(stored))
 	for i, v := range stored {
-		g := show(m.Slope*float64(v) + m.Intercept)
+		if m.pads(v) {
+			continue
+		}
+		g := show(meaning.value(v))
 		if m.Photometric == "MONOCHROME1" {
 			g = 1 - g
 		}
@@ -95,12 +105,17 @@ func (m *Image) Grey(frame int, window Window) ([]uint8, error) {
 	return grey, nil
 }
 
+// pads reports whether a stored number stands for no measurement.
+func (m *Image) pads(stored int) bool {
+	return m.padding != nil && stored >= m.padding[0] && stored <= m.padding[1]
+}
+
 // span shows the values of a frame from the lowest to the highest.
-func (m *Image) span(stored []int) func(x float64) float64 {
+func (m *Image) span(stored []int, meaning meaning) func(value float64) float64 {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, v := range stored {
-		if m.padding == nil || v < m.padding[0] || v > m.padding[1] {
-			x := m.Slope*float64(v) + m.Intercept
+		if !m.pads(v) {
+			x := meaning.value(v)
 			low, high = min(low, x), max(high, x)
 		}
 	}
@@ -112,25 +127,34 @@ func (m *Image) span(stored []int) func(x float64) float64 {
 	}
 }
 
-// Colour returns a frame of three samples a pixel as red, green, blue in 8
-// bits, row by row, the three of a pixel together.
+// Colour returns a frame in colour as red, green, blue in 8 bits, row by row,
+// the three of a pixel together.
 func (m *Image) Colour(frame int) ([]uint8, error) {
-	if m.Samples != 3 {
+	if !m.InColour() {
 		return nil, errors.New("the picture is in grey: see Grey")
 	}
 	stored, err := m.stored(frame)
 	if err != nil {
 		return nil, err
 	}
-	rgb := make([]uint8, len(stored))
-	for i := 0; i < len(rgb); i += 3 {
-		a, b, c := float64(stored[i]), float64(stored[i+1]), float64(stored[i+2])
-		if m.Photometric == "YBR_FULL" { // PS3.3, C.7.6.3.1.2
-			y, blue, red := a, b-128, c-128
-			a, b, c = y+1.402*red, y-0.344136*blue-0.714136*red, y+1.772*blue
+	rgb := make([]uint8, 0, 3*m.Rows*m.Columns)
+	switch {
+	case m.palette[0] != nil:
+		for _, v := range stored {
+			for _, t := range m.palette {
+				rgb = append(rgb, uint8(t.at(v)>>(t.bits-8)))
+			}
 		}
-		for j, v := range []float64{a, b, c} {
-			rgb[i+j] = uint8(min(255, max(0, v)) + 0.5)
+	case m.Photometric == "YBR_FULL" && m.layout.packing != baseline: // PS3.3, C.7.6.3.1.2
+		for i := 0; i < len(stored); i += 3 {
+			y, blue, red := float64(stored[i]), float64(stored[i+1])-128, float64(stored[i+2])-128
+			for _, v := range []float64{y + 1.402*red, y - 0.344136*blue - 0.714136*red, y + 1.772*blue} {
+				rgb = append(rgb, uint8(min(255, max(0, v))+0.5))
+			}
+		}
+	default:
+		for _, v := range stored {
+			rgb = append(rgb, uint8(v))
 		}
 	}
 	return rgb, nil
