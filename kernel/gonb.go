@@ -194,6 +194,10 @@ func (g *gonb) stop() {
 	})
 }
 
+// listens is when gonb v0.11.5 hears an answer for sure: it asks first, and then
+// looks for it.
+const listens = 50 * time.Millisecond
+
 // answerInput asks the user for what the cell's program asks for.
 func (g *gonb) answerInput(ctx context.Context, m *message, code Code) {
 	var prompt struct {
@@ -203,10 +207,12 @@ func (g *gonb) answerInput(ctx context.Context, m *message, code Code) {
 	if json.Unmarshal(m.content, &prompt) != nil || code.Input == nil {
 		return
 	}
+	asked := time.Now()
 	value, err := code.Input(ctx, prompt.Prompt, prompt.Password)
 	if err != nil {
 		return
 	}
+	time.Sleep(listens - time.Since(asked))
 	if reply, err := newMessage("input_reply", g.session, m, map[string]string{"value": value}); err == nil {
 		g.stdin.send(reply)
 	}
