@@ -40,7 +40,7 @@ func positives(set text.Dataset, probs [][]float64) (positive []bool, p []float6
 // tolerance scikit-learn stops early, at AUC 0.9030 and F1 0.6839.)
 func TestBaselineMatchesScikitLearn(t *testing.T) {
 	data := open(t, "ade")
-	model := text.NewBaseline(text.BaselineConfig{Classes: data.Classes, ClassWeights: "balanced", Terms: text.TFIDF{Analysis: text.Analysis{Tokens: "words"}}})
+	model := text.NewBaseline(linear)
 	start := time.Now()
 	if err := model.Fit(context.Background(), data.Train); err != nil {
 		t.Fatal(err)

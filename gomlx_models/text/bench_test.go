@@ -63,6 +63,36 @@ func BenchmarkTrainingStep(b *testing.B) {
 	}
 }
 
+// BenchmarkBaseline fits TF-IDF with logistic regression to the ADE corpus.
+func BenchmarkBaseline(b *testing.B) {
+	data := open(b, "ade")
+	for b.Loop() {
+		if err := text.NewBaseline(linear).Fit(context.Background(), data.Train); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// linear is the baseline that scikit-learn's figures are compared with.
+var linear = text.BaselineConfig{
+	Classes: []string{"no", "yes"}, ClassWeights: "balanced", Terms: text.TFIDF{Analysis: text.Analysis{Tokens: "words"}},
+}
+
+// BenchmarkTokenize cuts a hundred abstracts into clinical tokens.
+func BenchmarkTokenize(b *testing.B) {
+	texts := open(b, "medical-abstracts").Train.X[:100]
+	bytes := 0
+	for _, s := range texts {
+		bytes += len(s)
+	}
+	b.SetBytes(int64(bytes))
+	for b.Loop() {
+		for _, s := range texts {
+			text.Tokenize(s)
+		}
+	}
+}
+
 // noiseTexts are texts of so many words out of 10000, in two classes.
 func noiseTexts(texts, length int) text.Dataset {
 	r := rand.New(rand.NewPCG(1, 1))
@@ -162,7 +192,7 @@ var bidirectional = text.Config{
 func onADE(t testing.TB, data text.Data, config text.Config) models.Report {
 	t.Helper()
 	ctx := context.Background()
-	baseline := text.NewBaseline(text.BaselineConfig{Classes: data.Classes, ClassWeights: "balanced", Terms: text.TFIDF{Analysis: text.Analysis{Tokens: "words"}}})
+	baseline := text.NewBaseline(linear)
 	config.Classes = data.Classes
 	model, train := text.New(config), data.Train
 	if config.HoldOut == -1 {
