@@ -2,11 +2,10 @@ package charts
 
 import "hash/fnv"
 
-// palette tells its first eight members apart for every common kind of colour
-// blindness and reads on white and on near-black: the colours of Okabe and Ito
-// (2008) without black and yellow, the blue a little lighter for dark pages, then
-// indigo and olive after Paul Tol's "muted" scheme. The second eight are the same
-// hues, told from the first by their lightness.
+// palette tells its members apart also for those who lack one kind of cones, and
+// each can be seen on white and on near-black: six colours of Okabe and Ito (2008),
+// the blue a little lighter for dark pages, then those that are farthest from them
+// and from each other among colours that are not glaring. The test says how far.
 var palette = []string{
 	"#2080c4", // blue
 	"#d55e00", // vermilion
@@ -14,9 +13,16 @@ var palette = []string{
 	"#cc79a7", // pink
 	"#e69f00", // orange
 	"#56b4e9", // sky
-	"#7b68c8", // indigo
-	"#94942e", // olive
-	"#86bde6", "#97430a", "#6ccbb0", "#96376f", "#a57300", "#0f6489", "#b6abe6", "#c6c65c",
+	"#904824", // brown
+	"#a8b460", // light olive
+	"#486060", // slate
+	"#784884", // purple
+	"#9090fc", // periwinkle
+	"#fc7890", // rose
+	"#606048", // khaki
+	"#3c54b4", // indigo
+	"#789048", // moss
+	"#a84800", // rust
 }
 
 // Color returns the colour of a run, which is the same in every chart, table
@@ -33,7 +39,7 @@ func Color(run string) string {
 // second line of the same run.
 func Contrast(color string) string {
 	switch color {
-	case palette[0], palette[5], palette[6], palette[8], palette[13], palette[14]: // the blues
+	case palette[0], palette[5], palette[10], palette[13]: // the blues
 		return palette[1]
 	}
 	return palette[0]
