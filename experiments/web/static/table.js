@@ -14,13 +14,13 @@ function show(columns, change = () => {}) {
   for (const key of columns) url.searchParams.append("col", key);
   url.searchParams.delete("differ"); // which chooses columns itself
   change(url.searchParams);
-  visit(url);
+  return visit(url);
 }
 
 function move(key, before) {
   const rest = keys().filter((k) => k !== key);
   const at = before === undefined ? rest.length : rest.indexOf(before);
-  show(rest.toSpliced(at, 0, key));
+  return show(rest.toSpliced(at, 0, key));
 }
 
 // without returns the values of a list in the address, but for some of them.
@@ -41,14 +41,14 @@ const acts = {
   group: (key) => {
     const url = address();
     url.searchParams.set("group", key);
-    visit(url);
+    return visit(url);
   },
   pin: (key) => {
     const url = address();
     const pinned = url.searchParams.getAll("pin").includes(key);
     if (pinned) drop(url.searchParams, "pin", (value) => value === key);
     else url.searchParams.append("pin", key);
-    visit(url);
+    return visit(url);
   },
 };
 
@@ -70,7 +70,7 @@ function openMenu(button) {
   box.querySelector("button:not([disabled])").focus();
 }
 
-document.addEventListener("click", (event) => {
+document.addEventListener("click", async (event) => {
   const head = event.shiftKey && event.target.closest?.("#table th[data-key] a");
   if (head) {
     event.preventDefault();
@@ -83,7 +83,9 @@ document.addEventListener("click", (event) => {
   if (!act) return;
   const key = menu().dataset.key;
   menu().hidePopover();
-  act(key, keys(), keys().indexOf(key));
+  await act(key, keys(), keys().indexOf(key));
+  // The keyboard goes on where it was, if the column is still there.
+  (heads().find((th) => th.dataset.key === key) ?? heads()[0])?.querySelector(".more").focus();
 });
 
 // ---- widths, as rules of a sheet that outlives each refresh of the table
