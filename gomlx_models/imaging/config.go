@@ -70,8 +70,8 @@ func (c Config) check() error {
 		return fmt.Errorf("channels is %d: it must be 1 (grey) or 3 (colour)", c.Channels)
 	case c.Network != "cnn" && c.Network != "resnet18":
 		return fmt.Errorf(`network is %q: it must be "cnn" or "resnet18"`, c.Network)
-	case slices.ContainsFunc(c.Filters, func(n int) bool { return n < 1 }):
-		return fmt.Errorf("filters is %d: every block needs at least one", c.Filters)
+	case len(c.Filters) == 0 || slices.ContainsFunc(c.Filters, func(n int) bool { return n < 1 }):
+		return fmt.Errorf("filters is %d: there must be at least one block, and every block needs at least one", c.Filters)
 	case c.Dense < 0:
 		return fmt.Errorf("dense is %d: it must not be negative", c.Dense)
 	case !(c.Dropout >= 0 && c.Dropout < 1):

@@ -63,7 +63,9 @@ const (
 //
 // The values and Base, the logit of the black film, add up to Total, the logit
 // of this film, but for the error of a sum in place of the integral: see
-// Explanation.Gap.
+// Explanation.Gap. If films are normalised each by itself, all on the way are by
+// this film's mean and deviation: of their own, almost the whole way would lie
+// in the first step.
 // Sundararajan et al., ICML 2017.
 func (m *network) IntegratedGradients(ctx context.Context, film Film, class int) (models.Explanation, error) {
 	explanation, p, err := m.explain(ctx, "integrated gradients", film, class)
@@ -71,36 +73,41 @@ func (m *network) IntegratedGradients(ctx context.Context, film Film, class int)
 		return models.Explanation{}, err
 	}
 	f := m.fitted
-	// The logits of a black film and of this one.
-	ends, err := f.network.Predict(ctx, f.prepared([]Pixels{NewPixels(f.Height, f.Width, f.Shades), p}))
+	t := make([]float32, integrationBatch)
+	along := func() (gradients, logits []float32, err error) {
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		results, err := f.pathGradients()(p.tensor(), f.chosen(class), tensors.FromFlatDataAndDimensions(t, len(t)))
+		if err != nil {
+			return nil, nil, err
+		}
+		gradients, err = tensors.CopyFlatData[float32](results[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		logits, err = tensors.CopyFlatData[float32](results[1])
+		return gradients, logits, err
+	}
+	t[1] = 1
+	_, ends, err := along()
 	if err != nil {
 		return models.Explanation{}, fmt.Errorf("imaging: %w", err)
 	}
-	explanation.Base, explanation.Total = float64(ends[class]), float64(ends[len(f.Config.Classes)+class])
+	explanation.Base, explanation.Total = float64(ends[0]), float64(ends[1])
 
-	sum := make([]float64, f.Height*f.Width)
+	explanation.Values = make([]float64, f.Height*f.Width)
 	for first := 0; first < integrationSteps; first += integrationBatch {
-		if ctx.Err() != nil {
-			return models.Explanation{}, context.Cause(ctx)
-		}
-		t := make([]float32, integrationBatch)
 		for i := range t {
 			t[i] = (float32(first+i) + 0.5) / integrationSteps
 		}
-		results, err := f.pathGradients()(p.tensor(), f.chosen(class), tensors.FromFlatDataAndDimensions(t, len(t)))
-		if err == nil {
-			err = tensors.ConstFlatData(results[0], func(flat []float32) {
-				for i, v := range flat {
-					sum[i] += float64(v)
-				}
-			})
-		}
+		gradients, _, err := along()
 		if err != nil {
 			return models.Explanation{}, fmt.Errorf("imaging: %w", err)
 		}
-	}
-	for _, v := range sum {
-		explanation.Values = append(explanation.Values, v/integrationSteps)
+		for i, v := range gradients {
+			explanation.Values[i] += float64(v) / integrationSteps
+		}
 	}
 	return explanation, nil
 }
@@ -193,7 +200,7 @@ func (m *network) explain(ctx context.Context, method string, film Film, class i
 func (f *fitted) gradCAM() compiled {
 	f.compileGradCAM.Do(func() {
 		f.compiledGradCAM = f.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
-			logits, features := f.forward(scope, unit(inputs[0]))
+			logits, features := f.forward(scope, f.input(inputs[0]))
 			logit := ReduceAllSum(Mul(logits, InsertAxes(inputs[1], 0)))
 			var sum *Node
 			for i, gradient := range Gradient(logit, features...) {
@@ -211,21 +218,22 @@ func (f *fitted) gradCAM() compiled {
 	return f.compiledGradCAM
 }
 
-// pathGradients returns the compiled sum that IntegratedGradients averages.
+// pathGradients returns the compiled sum that IntegratedGradients averages, and
+// the logits on the way.
 //
 //	film    uint8 [1, height, width, channels]
 //	chosen  [classes], 1 at the class and 0 elsewhere
 //	t       [steps], where on the way from black to the film
-//	returns [height, width]
+//	returns [height, width] and [steps]
 func (f *fitted) pathGradients() compiled {
 	f.compilePathGradients.Do(func() {
 		f.compiledPathGradients = f.network.Compile(func(scope *model.Scope, inputs []*Node) []*Node {
 			film := unit(inputs[0])
 			path := Mul(film, InsertAxes(inputs[2], -1, -1, -1)) // [steps, height, width, channels]
-			logits, _ := f.forward(scope, path)
-			logit := ReduceAllSum(Mul(logits, InsertAxes(inputs[1], 0)))
-			gradient := ReduceSum(Gradient(logit, path)[0], 0) // [height, width, channels]
-			return []*Node{ReduceSum(Mul(gradient, Squeeze(film, 0)), -1)}
+			all, _ := f.forward(scope, f.normalize(path, film))
+			logits := ReduceSum(Mul(all, InsertAxes(inputs[1], 0)), -1)       // [steps]
+			gradient := ReduceSum(Gradient(ReduceAllSum(logits), path)[0], 0) // [height, width, channels]
+			return []*Node{ReduceSum(Mul(gradient, Squeeze(film, 0)), -1), logits}
 		})
 	})
 	return f.compiledPathGradients

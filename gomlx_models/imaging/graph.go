@@ -39,17 +39,18 @@ func (f *fitted) checkSize() error {
 	return nil
 }
 
-// normalize shifts and scales pixels as the configuration says.
+// normalize shifts and scales pixels as the configuration says, and by the mean
+// and the deviation of films where these are each film's own.
 //
 //	x       [batch, height, width, channels], from 0 to 1
-//	returns the same shape
-func (f *fitted) normalize(x *Node) *Node {
+//	films   the same, or [1, height, width, channels]
+//	returns the shape of x
+func (f *fitted) normalize(x, films *Node) *Node {
 	switch f.Config.Normalize {
 	case "film":
-		mean := ReduceAndKeep(x, ReduceMean, 1, 2, 3)
-		x = Sub(x, mean)
-		deviation := Sqrt(ReduceAndKeep(Square(x), ReduceMean, 1, 2, 3))
-		return Div(x, MaxScalar(deviation, 1e-3)) // a film of one grey has none
+		mean := ReduceAndKeep(films, ReduceMean, 1, 2, 3)
+		deviation := Sqrt(ReduceAndKeep(Square(Sub(films, mean)), ReduceMean, 1, 2, 3))
+		return Div(Sub(x, mean), MaxScalar(deviation, 1e-3)) // a film of one grey has none
 	case "data":
 		channel := func(values []float64) *Node {
 			return Reshape(ConvertDType(Const(x.Graph(), values), x.DType()), 1, 1, 1, len(values))
@@ -61,10 +62,9 @@ func (f *fitted) normalize(x *Node) *Node {
 
 // features is the convolutional part of the network: what Grad-CAM looks at.
 //
-//	x       [batch, height, width, channels], from 0 to 1
+//	x       [batch, height, width, channels], normalised
 //	returns [batch, height', width', filters], not negative
 func (f *fitted) features(scope *model.Scope, x *Node) *Node {
-	x = f.normalize(x)
 	if f.Config.Network == "resnet18" {
 		return f.residual(scope, x)
 	}
@@ -145,7 +145,7 @@ func batchNorm(scope *model.Scope, x *Node) *Node {
 // at: the features of each network of the ensemble. The ensemble's probability
 // is the mean of its networks'; its logits are those of that probability.
 //
-//	x        [batch, height, width, channels], from 0 to 1
+//	x        [batch, height, width, channels], normalised
 //	logits   [batch, classes]
 //	features of each network, [batch, height', width', filters]
 func (f *fitted) forward(scope *model.Scope, x *Node) (logits *Node, features []*Node) {

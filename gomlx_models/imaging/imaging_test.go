@@ -250,8 +250,14 @@ func TestEveryNetworkLearnsStripes(t *testing.T) {
 
 func TestIntegratedGradientsAreComplete(t *testing.T) {
 	needBackend(t)
+	for _, normalize := range []string{"data", "film"} {
+		t.Run(normalize, func(t *testing.T) { completeGradients(t, normalize) })
+	}
+}
+
+func completeGradients(t *testing.T, normalize string) {
 	cfg := small(1)
-	cfg.Normalize = "data"
+	cfg.Normalize = normalize
 	m := imaging.New(cfg)
 	if err := m.Fit(context.Background(), stripes(64)); err != nil {
 		t.Fatal(err)
@@ -327,6 +333,7 @@ func TestConfigErrorsAreSentences(t *testing.T) {
 	f(func(c *imaging.Config) { c.Channels = 2 }, "channels is 2")
 	f(func(c *imaging.Config) { c.Network = "vgg" }, `network is "vgg"`)
 	f(func(c *imaging.Config) { c.Filters = []int{4, 4, 4, 4} }, "too small")
+	f(func(c *imaging.Config) { c.Network, c.Filters = "resnet18", []int{} }, "at least one block")
 	f(func(c *imaging.Config) { c.Dropout = 1 }, "dropout is 1")
 	f(func(c *imaging.Config) { c.Augment.Shift = math.NaN() }, "shift is NaN")
 	f(func(c *imaging.Config) { c.Normalize = "batch" }, `normalize is "batch"`)

@@ -389,11 +389,20 @@ func (f *fitted) batch() int {
 
 // graph is the fit.GraphFn of the whole: one network, or the mean of several.
 func (f *fitted) graph(scope *model.Scope, inputs []*Node) *Node {
-	logits, _ := f.forward(scope, unit(inputs[0]))
+	logits, _ := f.forward(scope, f.input(inputs[0]))
 	return logits
 }
 
 // single is the fit.GraphFn of one network.
 func (f *fitted) single(scope *model.Scope, inputs []*Node) *Node {
-	return f.head(scope, f.features(scope, unit(inputs[0])))
+	return f.head(scope, f.features(scope, f.input(inputs[0])))
+}
+
+// input is what the network gets of films.
+//
+//	films   uint8 [batch, height, width, channels]
+//	returns float32, the same shape
+func (f *fitted) input(films *Node) *Node {
+	x := unit(films)
+	return f.normalize(x, x)
 }
