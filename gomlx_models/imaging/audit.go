@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 )
@@ -13,15 +14,16 @@ import (
 type Audit struct {
 	Leaks     []Leak
 	Allowed   string     // why leaks are no obstacle; "" if there are none
+	Nameless  bool       // the data do not say whose films they are: a patient may be on two sides unseen
 	Shortcuts []Shortcut // empty without films to train on and to test on
 	Films     [3]int     // that were compared: train, validation, test
 }
 
 // Audit decodes every film once and looks for leaks between the sides of the
-// split (a patient, a picture or nearly the same picture on two) and for
-// shortcuts from training to test films. Mirrored and turned copies are not
-// found. A leak is an error that wraps [ErrLeak], beside the whole audit,
-// unless d.AllowLeak says why not.
+// split (a patient, a picture, nearly the same picture or its mirror image on
+// two) and for shortcuts from training to test films. Copies that were turned or
+// cut are not found. A leak is an error that wraps [ErrLeak], beside the whole
+// audit, unless d.AllowLeak says why not.
 func (d Splits[Y]) Audit(ctx context.Context) (Audit, error) {
 	var audit Audit
 	var seen [3][]fingerprint
@@ -37,10 +39,15 @@ func (d Splits[Y]) Audit(ctx context.Context) (Audit, error) {
 			return Audit{}, fmt.Errorf("imaging: audit: %w", err)
 		}
 		audit.Films[i] = side.Len()
+		audit.Nameless = audit.Nameless || side.Len() > 0 && side.Group == nil
 	}
 	for i := range sides {
 		for j := i + 1; j < len(sides); j++ {
-			audit.Leaks = append(audit.Leaks, leaks([2]string{sideNames[i], sideNames[j]}, *sides[i], *sides[j], seen[i], seen[j])...)
+			found, err := leaks(ctx, [2]string{sideNames[i], sideNames[j]}, *sides[i], *sides[j], seen[i], seen[j])
+			if err != nil {
+				return Audit{}, fmt.Errorf("imaging: audit: %w", err)
+			}
+			audit.Leaks = append(audit.Leaks, found...)
 		}
 	}
 	var leaked, blind error
@@ -76,19 +83,17 @@ func (a Audit) leak() error {
 // Table returns the leaks by kind and sides, and how well the shortcuts do.
 func (a Audit) Table() models.Table {
 	t := models.Table{Kind: "audit", Title: "Audit", Columns: []string{"looked for", "between", "found"}}
-	for _, kind := range []string{"patient", "same picture", "near-duplicate"} {
+	for _, kind := range kinds {
 		for i, one := range sideNames {
 			for j := i + 1; j < len(sideNames); j++ {
 				if a.Films[i] == 0 || a.Films[j] == 0 {
 					continue
 				}
-				n := 0
-				for _, leak := range a.Leaks {
-					if leak.Kind == kind && leak.Sides == [2]string{one, sideNames[j]} {
-						n++
-					}
+				found := "not known"
+				if kind != "patient" || !a.Nameless {
+					found = fmt.Sprint(a.count(func(l Leak) bool { return l.Kind == kind && l.Sides == [2]string{one, sideNames[j]} }))
 				}
-				t.Rows = append(t.Rows, []string{kind + " on two sides", one + " and " + sideNames[j], fmt.Sprint(n)})
+				t.Rows = append(t.Rows, []string{kind + " on two sides", one + " and " + sideNames[j], found})
 			}
 		}
 	}
@@ -96,6 +101,17 @@ func (a Audit) Table() models.Table {
 		t.Rows = append(t.Rows, []string{"shortcut by " + s.Sees, "train and test", "AUC " + s.auc()})
 	}
 	return t
+}
+
+// count returns how many leaks there are of those that which chooses.
+func (a Audit) count(which func(Leak) bool) int {
+	n := 0
+	for _, leak := range a.Leaks {
+		if which(leak) {
+			n++
+		}
+	}
+	return n
 }
 
 func (s Shortcut) auc() string { return interval(s.AUC) }
@@ -112,7 +128,16 @@ func (a *Audit) notes(auc models.Metric) []string {
 	}
 	var notes []string
 	if len(a.Leaks) > 0 {
-		notes = append(notes, fmt.Sprintf("Leaks allowed: %d patients or pictures are on two sides of the split; the reason given is: %s.", len(a.Leaks), a.Allowed))
+		var found []string
+		for _, kind := range kinds {
+			if n := a.count(func(l Leak) bool { return l.Kind == kind }); n > 0 {
+				found = append(found, fmt.Sprintf("%s %d", kind, n))
+			}
+		}
+		notes = append(notes, fmt.Sprintf("Leaks allowed: on two sides of the split are (%s); the reason given is: %s.", strings.Join(found, ", "), a.Allowed))
+	}
+	if a.Nameless {
+		notes = append(notes, "The data do not say whose films they are: a patient may be on two sides of the split, and intervals take each film for another patient.")
 	}
 	var worst Shortcut
 	for _, s := range a.Shortcuts {

@@ -15,15 +15,9 @@ import (
 	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
-// few are synthetic films with patients, 100 in all.
-func few(t *testing.T) Data {
-	t.Helper()
+// few are synthetic films, each of another patient.
+func few() Data {
 	d := Synthetic(SyntheticConfig{Films: 96, Size: 40, Seed: 3})
-	for _, side := range d.sides() {
-		for i := range side.Len() {
-			side.Group = append(side.Group, fmt.Sprint(side.Name, " ", i))
-		}
-	}
 	return d
 }
 
@@ -38,12 +32,12 @@ func pixels(t *testing.T, film Film) Pixels {
 
 func TestAuditFindsLeaks(t *testing.T) {
 	ctx := context.Background()
-	if audit, err := few(t).Audit(ctx); err != nil || len(audit.Leaks) != 0 {
+	if audit, err := few().Audit(ctx); err != nil || len(audit.Leaks) != 0 {
 		t.Fatalf("films without a leak: %+v, %v", audit.Leaks, err)
 	}
 	f := func(kind string, plant func(d *Data)) {
 		t.Helper()
-		d := few(t)
+		d := few()
 		plant(&d)
 		audit, err := d.Audit(ctx)
 		if !errors.Is(err, ErrLeak) || !strings.Contains(err.Error(), kind) {
@@ -63,6 +57,16 @@ func TestAuditFindsLeaks(t *testing.T) {
 	}
 	f("patient", func(d *Data) { d.Test.Group[4] = d.Train.Group[7] })
 	f("same picture", func(d *Data) { d.Test.X[4] = d.Train.X[7] })
+	f("same picture", func(d *Data) { // though it is a mirrored copy of one before, too
+		d.Test.X[4] = d.Train.X[7]
+		d.Train.X[3] = Of("mirrored", pixels(t, d.Train.X[7]).warp(true, 0, 0, 0, 1))
+	})
+	f("mirrored copy", func(d *Data) {
+		d.Test.X[4] = Of("mirrored", pixels(t, d.Train.X[7]).warp(true, 0, 0, 0, 1))
+	})
+	f("mirrored copy", func(d *Data) { // in colour and another size
+		d.Test.X[4] = Of("mirrored", pixels(t, d.Train.X[7]).Resize(61, 61).warp(true, 0, 0, 0, 1).withChannels(3))
+	})
 	near := func(change func(p Pixels) Pixels) {
 		t.Helper()
 		f("near-duplicate", func(d *Data) { d.Test.X[4] = Of("copy", change(pixels(t, d.Train.X[7]))) })
@@ -88,15 +92,37 @@ func TestAuditFindsLeaks(t *testing.T) {
 	})
 }
 
+// Where nobody says whose films are, "0 patients on two sides" would be a claim.
+func TestAuditSaysThatPatientsAreNotKnown(t *testing.T) {
+	f := func(d Data, wantCell string, wantNote bool) {
+		t.Helper()
+		audit, err := d.Audit(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := audit.Table().Rows[1]; row[0] != "patient on two sides" || row[1] != "train and test" || row[2] != wantCell {
+			t.Errorf("the table says %q, want %q", row, wantCell)
+		}
+		noted := slices.ContainsFunc(audit.notes(models.Metric{Low: 1}), func(note string) bool { return strings.Contains(note, "do not say whose") })
+		if noted != wantNote {
+			t.Errorf("a note on patients: %v, want %v", noted, wantNote)
+		}
+	}
+	f(few(), "0", false)
+	nameless := few()
+	nameless.forgetPatients()
+	f(nameless, "not known", true)
+}
+
 func TestAuditSaysWhatItCannotRead(t *testing.T) {
-	d := few(t)
+	d := few()
 	d.Test.X[3] = Film{Name: "lost"}
 	if _, err := d.Audit(context.Background()); err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("got error %v", err)
 	}
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := few(t).Audit(stopped); !errors.Is(err, context.Canceled) {
+	if _, err := few().Audit(stopped); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got error %v", err)
 	}
 }
@@ -133,7 +159,7 @@ func TestShortcutOfThreeClasses(t *testing.T) {
 	if !slices.ContainsFunc(report.Notes, func(note string) bool { return strings.HasPrefix(note, "Shortcut: ") }) {
 		t.Errorf("notes: %q", report.Notes)
 	}
-	if last := report.Tables[len(report.Tables)-1]; last.Kind != "audit" || len(last.Rows) != 12 {
+	if last := report.Tables[len(report.Tables)-1]; last.Kind != "audit" || len(last.Rows) != 15 {
 		t.Errorf("the last table is %+v", last)
 	}
 }

@@ -193,8 +193,11 @@ func medMNISTFilms(split string, images array) ([]Film, error) {
 // each patient goes to one side by a hash of his name: 70 % to train, 10 % to
 // validation, 20 % to test, so that films added later move no one. patient
 // says whose a file is; nil takes the Patient ID of DICOM files, and every other file for
-// another patient. Class names are in alphabetical order. Films are decoded
-// only when they are needed.
+// another patient. If no file has one, Group is nil, and [Splits.Audit] says so.
+// Class names are in alphabetical order. Films are decoded only when they are needed.
+//
+// Files are pictures by their names' endings; others are if they begin as DICOM
+// files do, which scanners export without one.
 func Folder(fsys fs.FS, name string, patient func(file string) string) (Data, error) {
 	d := named[int](name)
 	sides := map[string]*Dataset{"train": &d.Train, "val": &d.Validation, "validation": &d.Validation, "test": &d.Test}
@@ -204,7 +207,10 @@ func Folder(fsys fs.FS, name string, patient func(file string) string) (Data, er
 	}
 	var files []file
 	err := fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !isPicture(p) {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if picture, err := isPicture(fsys, p); err != nil || !picture {
 			return err
 		}
 		parts := strings.Split(p, "/")
@@ -228,11 +234,13 @@ func Folder(fsys fs.FS, name string, patient func(file string) string) (Data, er
 		}
 	}
 	slices.Sort(d.Classes)
+	known := patient != nil
 	for _, f := range files {
-		film, header, read, err := Reading{}.look(fsys, f.path)
+		film, header, read, err := Reading{}.look(fsys, f.path, true)
 		if err != nil {
 			return Data{}, fmt.Errorf("folder %s: %w", name, err)
 		}
+		known = known || header.Patient != ""
 		who := cmp.Or(header.Patient, f.path)
 		if patient != nil {
 			who = patient(f.path)
@@ -250,41 +258,67 @@ func Folder(fsys fs.FS, name string, patient func(file string) string) (Data, er
 	if d.Train.Len() == 0 {
 		return Data{}, errors.New("folder " + name + " has no films to train on")
 	}
+	if !known {
+		d.forgetPatients()
+	}
 	return d, nil
 }
 
+// forgetPatients has nobody own the films: what stood for patients were files.
+func (d *Splits[Y]) forgetPatients() {
+	for _, side := range d.sides() {
+		side.Group = nil
+	}
+}
+
 // look returns the film in a file, what its header says if it is in DICOM, and
-// the file's size and digest.
-func (r Reading) look(fsys fs.FS, path string) (Film, dicom.Header, data.File, error) {
+// the file's size and, if digest says so, its digest.
+func (r Reading) look(fsys fs.FS, path string, digest bool) (Film, dicom.Header, data.File, error) {
 	film := r.File(fsys, path)
+	fail := func(err error) (Film, dicom.Header, data.File, error) { return film, dicom.Header{}, data.File{}, err }
 	f, err := fsys.Open(path)
 	if err != nil {
-		return film, dicom.Header{}, data.File{}, err
+		return fail(err)
 	}
 	defer f.Close()
+	in, start, err := peek(f)
+	if err != nil {
+		return fail(err)
+	}
 	var header dicom.Header
 	sum, size := sha256.New(), int64(0)
-	if strings.HasSuffix(strings.ToLower(path), ".dcm") {
-		content, err := io.ReadAll(f)
+	if isDICOM(path, start) {
+		content, err := io.ReadAll(in)
 		if err != nil {
-			return film, header, data.File{}, err
+			return fail(err)
 		}
 		if header, err = dicom.ReadHeader(content); err != nil {
-			return film, header, data.File{}, fmt.Errorf("film %s: %w", path, err)
+			return fail(fmt.Errorf("film %s: %w", path, err))
 		}
 		film.About = about(header)
 		size = int64(len(content))
 		sum.Write(content)
-	} else if size, err = io.Copy(sum, f); err != nil {
-		return film, header, data.File{}, err
+	} else if digest {
+		if size, err = io.Copy(sum, in); err != nil {
+			return fail(err)
+		}
 	}
 	return film, header, data.File{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// isPicture reports whether a file is one by its name.
-func isPicture(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc(pictureFiles, func(ending string) bool { return strings.HasSuffix(name, ending) })
+// isPicture reports whether a file is one by its name, or is in DICOM.
+func isPicture(fsys fs.FS, path string) (bool, error) {
+	lower := strings.ToLower(path)
+	if slices.ContainsFunc(pictureFiles, func(ending string) bool { return strings.HasSuffix(lower, ending) }) {
+		return true, nil
+	}
+	f, err := fsys.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	_, start, err := peek(f)
+	return isDICOM(path, start), err
 }
 
 var pictureFiles = []string{".png", ".jpg", ".jpeg", ".gif", ".dcm", ".nii", ".nii.gz"}

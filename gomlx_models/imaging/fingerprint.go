@@ -16,6 +16,7 @@ import (
 type fingerprint struct {
 	digest    [16]byte   // of the pixels
 	hash      uint64     // alike for pictures that look alike
+	mirrored  uint64     // hash of the picture with left and right exchanged
 	thumbnail [256]uint8 // 16×16 greys
 	greys     [greyBins]float64
 	coarse    [16]float64 // 4×4 greys
@@ -59,10 +60,14 @@ func (p Pixels) fingerprint() fingerprint {
 	// difference hash, which exposure, contrast and compression leave as it is.
 	small := grey.Resize(8, 9)
 	for y := range 8 {
+		row := small.Values[y*9:][:9]
 		for x := range 8 {
-			f.hash <<= 1
-			if small.Values[y*9+x] < small.Values[y*9+x+1] {
+			f.hash, f.mirrored = f.hash<<1, f.mirrored<<1
+			if row[x] < row[x+1] {
 				f.hash |= 1
+			}
+			if row[8-x] < row[7-x] {
+				f.mirrored |= 1
 			}
 		}
 	}
@@ -75,11 +80,16 @@ func (p Pixels) fingerprint() fingerprint {
 	return f
 }
 
-// alike returns the correlation of two thumbnails.
-func (a *fingerprint) alike(b *fingerprint) float64 {
+// alike returns the correlation of two thumbnails, the second as it is or
+// with left and right exchanged.
+func (a *fingerprint) alike(b *fingerprint, mirrored bool) float64 {
+	turn := 0
+	if mirrored {
+		turn = 15 // i^15 is the place across in its row of 16
+	}
 	var sa, sb, saa, sbb, sab float64
 	for i := range a.thumbnail {
-		x, y := float64(a.thumbnail[i]), float64(b.thumbnail[i])
+		x, y := float64(a.thumbnail[i]), float64(b.thumbnail[i^turn])
 		sa, sb, saa, sbb, sab = sa+x, sb+y, saa+x*x, sbb+y*y, sab+x*y
 	}
 	n := float64(len(a.thumbnail))

@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -16,7 +17,7 @@ var ErrLeak = errors.New("leak")
 
 // Leak is something that two sides of a split share.
 type Leak struct {
-	Kind  string    // "patient", "same picture", "near-duplicate"
+	Kind  string    // "patient", "same picture", "near-duplicate", "mirrored copy"
 	Sides [2]string // "train", "test"
 	What  [2]string // the patient, or the film on each side
 }
@@ -48,29 +49,61 @@ func sharedPatients[Y Outcome](a, b models.Dataset[Film, Y]) []string {
 
 // A near-duplicate is a film whose hash differs from another's in at most
 // nearBits of 64, and whose thumbnail correlates with the other's by more than
-// nearCorrelation. Of 4,708 × 624 chest films of children and 705 × 209 of adults, no two of
-// different people correlate by more than 0.972; a film scaled, recompressed, or brightened
-// correlates with itself by more than 0.997.
+// nearCorrelation; a mirrored copy is one of which that holds once left and
+// right are exchanged. Of 4,708 × 624 chest films of children and 705 × 209 of adults, no two of
+// different people correlate by more than 0.972, one of them mirrored 0.961; a film scaled,
+// recompressed, mirrored or brightened correlates with itself by more than 0.997.
 const (
 	nearBits        = 10
 	nearCorrelation = 0.995
 )
 
-// leaks returns what two sides, so called, share: first patients, then pictures.
-func leaks[Y Outcome](sides [2]string, a, b models.Dataset[Film, Y], inA, inB []fingerprint) []Leak {
+// kinds are those of leaks, the worst first.
+var kinds = []string{"patient", "same picture", "near-duplicate", "mirrored copy"}
+
+// leaks returns what two sides, so called, share: first patients, then the films
+// of b that are in a too, each once.
+func leaks[Y Outcome](ctx context.Context, sides [2]string, a, b models.Dataset[Film, Y], inA, inB []fingerprint) ([]Leak, error) {
 	var found []Leak
 	for _, who := range sharedPatients(a, b) {
 		found = append(found, Leak{"patient", sides, [2]string{who, who}})
 	}
+	// Hashes lie close together: all that most pairs, of which there may be
+	// billions, are asked for.
+	hashes := make([]uint64, len(inA))
+	for i := range inA {
+		hashes[i] = inA[i].hash
+	}
 	for j := range inB {
-		for i := range inA {
-			switch x, y := &inA[i], &inB[j]; {
-			case x.digest == y.digest:
-				found = append(found, Leak{"same picture", sides, [2]string{a.X[i].Name, b.X[j].Name}})
-			case bits.OnesCount64(x.hash^y.hash) <= nearBits && x.alike(y) > nearCorrelation:
-				found = append(found, Leak{"near-duplicate", sides, [2]string{a.X[i].Name, b.X[j].Name}})
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		film, worst, of := &inB[j], len(kinds), 0
+		for i, hash := range hashes {
+			near, mirrored := bits.OnesCount64(hash^film.hash) <= nearBits, bits.OnesCount64(hash^film.mirrored) <= nearBits
+			if near || mirrored {
+				if kind := inA[i].kinship(film, near, mirrored); kind < worst {
+					worst, of = kind, i
+				}
 			}
 		}
+		if worst < len(kinds) {
+			found = append(found, Leak{kinds[worst], sides, [2]string{a.X[of].Name, b.X[j].Name}})
+		}
 	}
-	return found
+	return found, nil
+}
+
+// kinship returns the index of the worst kind of leak that two films are, of those
+// that their hashes allow; len(kinds) if they are none.
+func (a *fingerprint) kinship(b *fingerprint, near, mirrored bool) int {
+	switch {
+	case a.digest == b.digest:
+		return 1
+	case near && a.alike(b, false) > nearCorrelation:
+		return 2
+	case mirrored && a.alike(b, true) > nearCorrelation:
+		return 3
+	}
+	return len(kinds)
 }

@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"archive/zip"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/assay-ml/assay/data"
+	"github.com/assay-ml/assay/gomlx_models/imaging/dicom"
 )
 
 // Columns name what a list of films says of each. The zero value is the
@@ -21,9 +23,9 @@ type Columns struct {
 	File    string   // path of the film; "" is the first column
 	Label   string   // its class; "" is the second column
 	Labels  []string // its findings, a column each of 0 and 1: for [ListFindings]
-	Patient string   // whose it is; "" is "patient", if there is such a column
+	Patient string   // whose it is; "" is "patient", if there is such a column, else the Patient ID of DICOM files
 	Split   string   // train, val (or validation) or test; "" is "split", if there is such a column
-	About   []string // what groups of films are judged by; nil is those of "sex", "age", "view" and "device" that there are
+	About   []string // what groups of films are judged by; nil is those of "sex", "age", "view" and "device" that there are, and what DICOM files say of these
 
 	Films   fs.FS // that paths are in; nil is images.zip beside the list, if there is one, else the list's folder
 	Reading Reading
@@ -36,8 +38,8 @@ type Columns struct {
 //
 // Classes are the labels in alphabetical order; labels 0 and 1 are called "no"
 // and the name of the column, and the name alone. Without a column that says the split, patients are
-// divided as [Folder] does. Ages become bands. Films are decoded only when
-// they are needed.
+// divided as [Folder] does; without one that says the patient, DICOM files' headers
+// say it. Ages become bands. Films are decoded only when they are needed.
 func List(list string, columns Columns) (Data, error) {
 	t, err := readList(list, columns)
 	if err != nil {
@@ -194,13 +196,24 @@ func splitList[Y Outcome](t *listed, d Splits[Y], outcome func(row []string) (Y,
 			return fail(err)
 		}
 	}
-	inArchive := len(t.files) > 1
+	known := patient >= 0
 	for i, row := range t.rows {
-		film, who := t.columns.Reading.File(t.films, row[file]), row[file]
+		film, header, read, err := t.look(row[file])
+		if err != nil {
+			return fail(fmt.Errorf("list %s: row %d: %w", t.name, i+1, err))
+		}
+		if read != nil {
+			d.Files = append(d.Files, *read)
+		}
+		known = known || header.Patient != ""
+		who := cmp.Or(header.Patient, row[file])
 		if patient >= 0 {
 			if who = row[patient]; who == "" {
 				return fail(fmt.Errorf("list %s: row %d has no %s", t.name, i+1, t.header[patient]))
 			}
+		}
+		if t.columns.About != nil {
+			film.About = nil
 		}
 		side := d.sides()[sideOf(who)]
 		if split >= 0 {
@@ -216,34 +229,23 @@ func splitList[Y Outcome](t *listed, d Splits[Y], outcome func(row []string) (Y,
 			}
 		}
 		for name, column := range about {
+			value := row[column]
+			if name == "age" {
+				value = ageBand(value)
+			}
 			if film.About == nil {
 				film.About = map[string]string{}
 			}
-			film.About[name] = row[column]
-			if name == "age" {
-				film.About[name] = ageBand(row[column])
-			}
+			film.About[name] = cmp.Or(value, film.About[name])
 		}
 		y, err := outcome(row)
 		if err != nil {
 			return fail(fmt.Errorf("list %s: row %d: %w", t.name, i+1, err))
 		}
-		if !inArchive {
-			_, _, read, err := t.columns.Reading.look(t.films, row[file])
-			if errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("film %s is not there", row[file])
-			}
-			if err != nil {
-				return fail(fmt.Errorf("list %s: row %d: %w", t.name, i+1, err))
-			}
-			if read.Path = row[file]; t.columns.Films == nil {
-				read.Path = filepath.Join(filepath.Dir(t.name), filepath.FromSlash(row[file]))
-			}
-			d.Files = append(d.Files, read)
-		} else if _, err := fs.Stat(t.films, row[file]); err != nil {
-			return fail(fmt.Errorf("list %s: row %d: film %s is not in %s", t.name, i+1, row[file], t.files[1].Path))
-		}
 		side.X, side.Y, side.Group = append(side.X, film), append(side.Y, y), append(side.Group, who)
+	}
+	if !known {
+		d.forgetPatients()
 	}
 	d.Files = append(t.files, d.Files...)
 	if d.Train.Len() == 0 {
@@ -252,12 +254,40 @@ func splitList[Y Outcome](t *listed, d Splits[Y], outcome func(row []string) (Y,
 	return d, nil
 }
 
-// ageBand returns the band of an age in years; what is no number stays itself.
+// look returns a film, what its header says if it is in DICOM, and its file, nil
+// if it is one of an archive.
+func (t *listed) look(path string) (Film, dicom.Header, *data.File, error) {
+	inArchive := len(t.files) > 1
+	film, header, read, err := t.columns.Reading.look(t.films, path, !inArchive)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("film %s is not there", path)
+	}
+	if err != nil || inArchive {
+		return film, header, nil, err
+	}
+	if read.Path = path; t.columns.Films == nil {
+		read.Path = filepath.Join(filepath.Dir(t.name), filepath.FromSlash(path))
+	}
+	return film, header, &read, nil
+}
+
+// ageBand returns the band of an age in years, or as DICOM writes it: "045Y",
+// "018M", "002W", "010D". What is no number stays itself; an age that nobody has,
+// such as NaN or 999, is "", unknown.
 func ageBand(age string) string {
-	years, err := strconv.ParseFloat(age, 64)
+	number, perYear := age, 1.0
+	for unit, n := range map[string]float64{"Y": 1, "M": 12, "W": 52, "D": 365} {
+		if before, ok := strings.CutSuffix(age, unit); ok {
+			number, perYear = before, n
+		}
+	}
+	years, err := strconv.ParseFloat(number, 64)
+	years /= perYear
 	switch {
 	case err != nil:
 		return age
+	case !(years >= 0 && years <= 130):
+		return ""
 	case years < 18:
 		return "0–17"
 	case years < 40:

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/assay-ml/assay/gomlx_models/modeltest"
 )
 
 // listFolder writes a list and the small pictures a.png to d.png beside it.
@@ -56,6 +58,70 @@ func TestList(t *testing.T) {
 	named, err := List(list, Columns{Label: "view", About: []string{}})
 	if err != nil || !slices.Equal(named.Classes, []string{"AP", "PA"}) || named.Train.X[0].About != nil {
 		t.Errorf("by view: %q, %v, %v", named.Classes, named.Train.X[0].About, err)
+	}
+}
+
+// Without a column of patients, DICOM files say whose they are: two of one patient
+// are on one side, whatever their names.
+func TestListOfDICOM(t *testing.T) {
+	samples := modeltest.Data(t, "image/dicom_nifti_samples")
+	dir := t.TempDir()
+	list := "file,label,age\n"
+	for i, name := range []string{"MR_small.dcm", "MR_small_implicit.dcm", "MR_small_RLE.dcm", "CT_small.dcm"} {
+		content, err := os.ReadFile(filepath.Join(samples, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		film := fmt.Sprintf("IM%06d", i) // as scanners export them
+		if err := os.WriteFile(filepath.Join(dir, film), content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		list += fmt.Sprintf("%s,%d,%s\n", film, i%2, []string{"nan", "055Y", "7", ""}[i])
+	}
+	if err := os.WriteFile(filepath.Join(dir, "labels.csv"), []byte(list), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sides := map[string]string{}
+	films := map[string]Film{}
+	for _, side := range d.sides() {
+		for i, who := range side.Group {
+			if was := sides[who]; was != "" && was != side.Name {
+				t.Errorf("patient %s is in %s and %s", who, was, side.Name)
+			}
+			sides[who] = side.Name
+			films[side.X[i].Name] = side.X[i]
+		}
+	}
+	if len(sides) != 2 || sides["4MR1"] == "" || sides["1CT1"] == "" {
+		t.Errorf("patients are %v", sides)
+	}
+	if about := films["IM000001"].About; about["sex"] != "F" || about["age"] != "40–64" || about["modality"] != "MR" {
+		t.Errorf("the second film is %v", about)
+	}
+	// Its header says 000Y, the list nothing.
+	if about := films["IM000003"].About; about["age"] != "0–17" {
+		t.Errorf("the last film is %v", about)
+	}
+
+	nobody, err := List(listFolder(t, "file,label\na.png,x\nb.png,y\nc.png,x\nd.png,y\n"), Columns{})
+	if err != nil || nobody.Train.Group != nil {
+		t.Errorf("a list that names no patient: %q, %v", nobody.Train.Group, err)
+	}
+}
+
+func TestAgeBand(t *testing.T) {
+	for age, want := range map[string]string{
+		"3": "0–17", "17.9": "0–17", "18": "18–39", "64": "40–64", "65": "65 and over", "058Y": "40–64", "000Y": "0–17",
+		"230M": "18–39", "010D": "0–17", "099W": "0–17",
+		"": "", "NaN": "", "nan": "", "-1": "", "414": "", "60 or so": "60 or so", "Y": "Y",
+	} {
+		if got := ageBand(age); got != want {
+			t.Errorf("age %q is in band %q, want %q", age, got, want)
+		}
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 
 // Overlay returns the film in grey with an explanation laid over it: orange
 // where it speaks for the answer, blue where it speaks against, stronger where
-// it weighs more. The two colours are told apart by colour-blind readers too.
+// it weighs more, the strongest of the film at full strength. The two colours are
+// told apart by colour-blind readers too. An explanation by a model with
+// Config.Crop is of the middle that it sees: lay it over that, Of(name, See(film)).
 func Overlay(film Film, e models.Explanation) (image.Image, error) {
 	p, err := film.Pixels()
 	if err != nil {

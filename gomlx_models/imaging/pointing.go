@@ -63,7 +63,8 @@ func ReadBoxes(list, finding string, height, width int) (map[string][]Box, error
 	return boxes, nil
 }
 
-// PointingGame judges explanations of whole films by boxes that people drew:
+// PointingGame judges explanations of whole films, by models without Config.Crop, by
+// boxes that people drew:
 //
 //   - pointing_game is the share of films whose largest value lies in a box;
 //   - energy is the share of positive values that do, the mean over films;

@@ -3,6 +3,7 @@ package imaging
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"image"
 	_ "image/gif" // films come as GIF too
@@ -24,7 +25,8 @@ type Reading struct {
 	// Window is which measured values are shown between black and white, such
 	// as {Center: -600, Width: 1500} for lungs in CT. Zero is what the file
 	// asks for, else from its lowest value to its highest: of the frame in
-	// DICOM, of the volume in NIfTI.
+	// DICOM, of the volume in NIfTI. A grey PNG of 16 bits is shown from 0 to
+	// 65535: one that holds 12 bits wants {Center: 2048, Width: 4096}.
 	Window dicom.Window
 	Across string // the axis of volumes that slices lie across: "x", "y" or "z"; "" is z
 }
@@ -48,8 +50,8 @@ func (r Reading) File(fsys fs.FS, path string) Film {
 func File(fsys fs.FS, path string) Film { return Reading{}.File(fsys, path) }
 
 // Films returns all films in a file of fsys: the frames of a DICOM file, the
-// slices of a volume, at all its times. DICOM films know their "view", "sex", "modality" and
-// "device". The file is read to count them, and again when films are decoded,
+// slices of a volume, at all its times. DICOM films know their "view", "sex", "age" (its
+// band), "modality" and "device". The file is read to count them, and again when films are decoded,
 // once for all that are decoded at a time.
 func (r Reading) Films(fsys fs.FS, path string) ([]Film, error) {
 	stack, err := r.open(fsys, path)
@@ -101,13 +103,12 @@ func (r Reading) open(fsys fs.FS, path string) (*stacked, error) {
 		return nil, err
 	}
 	defer f.Close()
-	in := bufio.NewReader(f)
-	start, err := in.Peek(132)
-	if err != nil && err != io.EOF {
+	in, start, err := peek(f)
+	if err != nil {
 		return nil, err
 	}
 	switch lower := strings.ToLower(path); {
-	case len(start) == 132 && string(start[128:]) == "DICM", strings.HasSuffix(lower, ".dcm"):
+	case isDICOM(path, start):
 		return r.dicom(in)
 	case strings.HasSuffix(lower, ".nii"), strings.HasSuffix(lower, ".nii.gz"), bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
 		return r.nifti(in)
@@ -116,7 +117,33 @@ func (r Reading) open(fsys fs.FS, path string) (*stacked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a PNG, JPEG, GIF, DICOM or NIfTI picture, or a damaged one (%w)", err)
 	}
-	return &stacked{depth: 1, pixels: func(int) (Pixels, error) { return pixelsOf(m), nil }}, nil
+	p := pixelsOf(m)
+	if deep, ok := m.(*image.Gray16); ok && r.Window != (dicom.Window{}) {
+		if err := r.Window.Check(); err != nil {
+			return nil, err
+		}
+		for i := range p.Values {
+			p.Values[i] = r.Window.Grey8(float64(binary.BigEndian.Uint16(deep.Pix[2*i:])))
+		}
+	}
+	return &stacked{depth: 1, pixels: func(int) (Pixels, error) { return p, nil }}, nil
+}
+
+// startSize is how many bytes tell what a file is.
+const startSize = 132
+
+// peek returns the first bytes of a file beside all of it.
+func peek(f io.Reader) (all *bufio.Reader, start []byte, err error) {
+	all = bufio.NewReader(f)
+	if start, err = all.Peek(startSize); err == io.EOF {
+		err = nil
+	}
+	return all, start, err
+}
+
+// isDICOM reports whether a file is in DICOM by its name or its first bytes.
+func isDICOM(path string, start []byte) bool {
+	return strings.HasSuffix(strings.ToLower(path), ".dcm") || len(start) == startSize && string(start[startSize-4:]) == "DICM"
 }
 
 func (r Reading) dicom(in io.Reader) (*stacked, error) {
@@ -125,7 +152,7 @@ func (r Reading) dicom(in io.Reader) (*stacked, error) {
 		return nil, err
 	}
 	return &stacked{depth: m.Frames, about: about(m.Header), pixels: func(i int) (Pixels, error) {
-		if m.Samples == 3 {
+		if m.InColour() {
 			values, err := m.Colour(i)
 			return Pixels{m.Rows, m.Columns, 3, values}, err
 		}
@@ -137,7 +164,9 @@ func (r Reading) dicom(in io.Reader) (*stacked, error) {
 // about returns what a header knows that groups of films are judged by.
 func about(h dicom.Header) map[string]string {
 	known := map[string]string{}
-	for name, value := range map[string]string{"view": h.View, "sex": h.Sex, "modality": h.Modality, "device": h.Manufacturer} {
+	for name, value := range map[string]string{
+		"view": h.View, "sex": h.Sex, "age": ageBand(h.Age), "modality": h.Modality, "device": h.Manufacturer,
+	} {
 		if value != "" {
 			known[name] = value
 		}

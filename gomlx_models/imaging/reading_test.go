@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -40,6 +42,7 @@ func TestFilmsOfScanners(t *testing.T) {
 		t.Errorf("the MR slice is %v", mr[0].About)
 	}
 	f(Reading{}, "SC_rgb_rle.dcm", 1, 100, 100, 3)
+	f(Reading{}, "SC_rgb_jpeg.dcm", 1, 256, 256, 3)
 	f(Reading{}, "rtdose.dcm", 15, 10, 10, 1)
 	f(Reading{}, "example4d.nii.gz", 48, 96, 128, 1)
 	f(Reading{Across: "x"}, "example4d.nii.gz", 256, 24, 96, 1)
@@ -54,7 +57,7 @@ func TestFilmsOfScanners(t *testing.T) {
 	}
 
 	for path, want := range map[string]string{
-		"rtdose.dcm": "15 pictures", "anatomical.nii": "25 pictures", "SC_rgb_jpeg.dcm": "JPEG Baseline", "nowhere.dcm": "nowhere.dcm",
+		"rtdose.dcm": "15 pictures", "anatomical.nii": "25 pictures", "MR_small_jpeg_ls_lossless.dcm": "JPEG-LS", "nowhere.dcm": "nowhere.dcm",
 	} {
 		if _, err := File(fsys, path).Pixels(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want %q in it", path, err, want)
@@ -74,11 +77,36 @@ func TestFolderOfDICOMKnowsItsPatients(t *testing.T) {
 			t.Fatal(err)
 		}
 		fsys[fmt.Sprintf("train/class%d/%s", i%2, name)] = &fstest.MapFile{Data: content}
+		fsys[fmt.Sprintf("test/class%d/1.2.840.%d", i%2, i)] = &fstest.MapFile{Data: content} // as scanners export them
 	}
+	fsys["test/class0/README"] = &fstest.MapFile{Data: []byte("no picture")}
 	d, err := Folder(fsys, "scans", nil)
 	if err != nil || !slices.Equal(d.Train.Group, []string{"1CT1", "4MR1", "4MR1"}) || d.Train.X[0].About["modality"] != "CT" {
 		t.Errorf("patients %q, %v", d.Train.Group, err)
 	}
+	if d.Test.Len() != 3 || d.Test.Group[2] != "4MR1" || pixels(t, d.Test.X[0]).Width != 128 {
+		t.Errorf("of files without an ending: patients %q", d.Test.Group)
+	}
+}
+
+func TestWindowOfDeepPNG(t *testing.T) {
+	m := image.NewGray16(image.Rect(0, 0, 3, 1))
+	for x, v := range []uint16{0, 2048, 4095} { // 12 bits
+		m.SetGray16(x, 0, color.Gray16{Y: v})
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{"film.png": {Data: b.Bytes()}}
+	f := func(window dicom.Window, want ...uint8) {
+		t.Helper()
+		if got := pixels(t, Reading{Window: window}.File(fsys, "film.png")).Values; !slices.Equal(got, want) {
+			t.Errorf("%+v: got %d, want %d", window, got, want)
+		}
+	}
+	f(dicom.Window{}, 0, 8, 15)
+	f(dicom.Window{Center: 2048, Width: 4096}, 0, 128, 255)
 }
 
 // Films are decoded in parallel, ahead of the training step, and few at a time

@@ -44,7 +44,7 @@ func Synthetic(config SyntheticConfig) Data {
 			return drawChest(rand.New(rand.NewPCG(uint64(config.Seed), uint64(i))), config.Size, label == 1, noise), nil
 		})
 		film.About = map[string]string{"device": device}
-		side.X, side.Y = append(side.X, film), append(side.Y, label)
+		side.X, side.Y, side.Group = append(side.X, film), append(side.Y, label), append(side.Group, film.Name)
 	}
 	return d
 }
