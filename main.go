@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/assay-ml/assay/home"
+	"github.com/assay-ml/assay/setup"
 	"github.com/assay-ml/assay/store"
 )
 
@@ -53,6 +55,9 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see `%s --help`", err, c.CommandPath())
+	})
 	c.PersistentFlags().StringVar(&storeFile, "store", "", "the store's `file` (default $ASSAY_STORE, or assay.db in the user's data folder)")
 	c.AddCommand(
 		setupCommand(), doctorCommand(), versionCommand(),
@@ -61,7 +66,38 @@ func root() *cobra.Command {
 		dataCommand(),
 		exportCommand(), importCommand(), backupCommand(), fsckCommand(), gcCommand(), sqlCommand(),
 	)
+	checkArguments(c)
 	return c
+}
+
+// checkArguments makes commands say how they are written when they are written
+// otherwise, and those that have others refuse what is none of them: cobra takes it
+// for a wish for help.
+func checkArguments(c *cobra.Command) {
+	if !c.HasSubCommands() {
+		check := c.Args
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fmt.Errorf("%w: write `%s`", err, c.UseLine())
+			}
+			return nil
+		}
+		return
+	}
+	c.Args, c.DisableFlagsInUseLine, c.SuggestionsMinimumDistance = cobra.ArbitraryArgs, true, 2
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		hint := fmt.Sprintf("`%s --help` lists them", c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return fmt.Errorf("%s has no command %q: %s", c.CommandPath(), args[0], hint)
+	}
+	for _, sub := range c.Commands() {
+		checkArguments(sub)
+	}
 }
 
 var storeFile string
@@ -129,11 +165,19 @@ func versionCommand() *cobra.Command {
 				return errors.New("this program was built without module information")
 			}
 			fmt.Println("assay", info.Main.Version, info.GoVersion)
-			for _, dep := range info.Deps {
-				switch dep.Path {
-				case "github.com/gomlx/gomlx", "github.com/gomlx/go-xla", "github.com/mattn/go-sqlite3", "github.com/go-echarts/go-echarts/v2":
-					fmt.Println(dep.Path, dep.Version)
+			root, err := setup.Root()
+			if err != nil {
+				return err
+			}
+			for _, module := range []string{
+				"github.com/gomlx/gomlx", "github.com/gomlx/go-xla", "github.com/janpfeifer/gonb",
+				"github.com/mattn/go-sqlite3", "github.com/go-echarts/go-echarts/v2",
+			} {
+				version, err := setup.Pinned(root, module)
+				if err != nil {
+					return err
 				}
+				fmt.Println(module, version)
 			}
 			return nil
 		},

@@ -142,7 +142,9 @@ func TestMistakesAreOneSentence(t *testing.T) {
 		t.Errorf("a command that changes a store has made one (%v)", err)
 	}
 	f("unknown flag", nil, []string{"runs", "ls", "--lmit", "3"}, 2, "--lmit")
-	f("unknown command", nil, []string{"rnus"}, 2, "rnus")
+	f("unknown command", nil, []string{"rnus"}, 2, `no command "rnus": did you mean runs?`)
+	f("unknown command of a command", nil, []string{"runs", "list"}, 2, `assay runs has no command "list"`)
+	f("no arguments", nil, []string{"exec"}, 2, "write `assay exec NOTEBOOK [flags]`")
 	f("no notebook", nil, []string{"exec", filepath.Join(dir, "none.ipynb")}, 2, "none.ipynb")
 	f("unknown parameter", nil, []string{"exec", notebook, "-p", "lr=1e-3"}, 2, "lr", "learningRate", "seed")
 	f("wrong type", nil, []string{"exec", notebook, "-p", "seed=many"}, 2, "seed", "int64")

@@ -1,13 +1,13 @@
 // Package home knows where assay keeps things on this machine, and nothing
 // else. One place reads the environment for it.
 //
-//	$ASSAY_HOME, or $XDG_DATA_HOME/assay, or ~/.local/share/assay
+//	$ASSAY_HOME, or $XDG_DATA_HOME/assay, or ~/.local/share/assay (on macOS
+//	~/Library/Application Support/assay)
 //	├── assay.db      the tracker           $ASSAY_STORE names another
 //	├── assets/       echarts for programs that were built without it
 //	├── cache/        what package cache keeps
 //	├── data/         downloaded data sets  $ASSAY_DATA lists folders searched first
-//	├── plugins/      XLA plugins           $PJRT_PLUGIN_LIBRARY_PATH wins
-//	└── workspace/    the module in which notebook cells are built
+//	└── plugins/      XLA plugins           $PJRT_PLUGIN_LIBRARY_PATH wins
 package home
 
 import (

@@ -179,7 +179,10 @@ func script() Check {
 }
 
 func jupyter(ctx context.Context) Check {
-	c := program(ctx, "Jupyter", "optional: `make lab` installs JupyterLab; `assay exec` needs no Jupyter", "jupyter", "--version")
+	c := program(ctx, "Jupyter", "optional: `make lab` installs JupyterLab; `assay exec` needs no Jupyter", "jupyter", "lab", "--version")
+	if c.OK() {
+		c.Found = "JupyterLab " + c.Found
+	}
 	c.Optional = true
 	if dir, ok := kernel.Installed(); ok {
 		c.Found += "; kernel in " + short(dir)

@@ -29,9 +29,18 @@ var (
 	gopls     = tool{"gopls", "golang.org/x/tools/gopls", "golang.org/x/tools/gopls", "tools.mod"}
 )
 
+// Pinned returns the version of a module that assay and cells are built with.
+func Pinned(root, module string) (string, error) {
+	return required(filepath.Join(root, "go.mod"), module)
+}
+
 // pinned returns the version that the tool's module file asks for.
 func (t tool) pinned(root string) (string, error) {
-	file := filepath.Join(root, t.modfile)
+	return required(filepath.Join(root, t.modfile), t.module)
+}
+
+// required returns the version of a module that a module file asks for.
+func required(file, module string) (string, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
@@ -41,11 +50,11 @@ func (t tool) pinned(root string) (string, error) {
 		return "", err
 	}
 	for _, r := range mod.Require {
-		if r.Mod.Path == t.module {
+		if r.Mod.Path == module {
 			return r.Mod.Version, nil
 		}
 	}
-	return "", fmt.Errorf("%s does not require %s", file, t.module)
+	return "", fmt.Errorf("%s does not require %s", file, module)
 }
 
 // built returns the version of the tool in the bin folder, or "".
