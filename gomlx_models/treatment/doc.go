@@ -12,7 +12,7 @@
 // other would have brought is not known. What this package says holds if nothing
 // but the columns given decided both who got what and how it went. In a trial that
 // is so by design; elsewhere it is a claim about the world, which no model checks
-// (EValue says how wrong it would have to be).
+// (Refute asks what can be asked, and EValue says how wrong it would have to be).
 //
 // Doses are another question with a model of its own: NewDoser learns the dose at
 // which patients were well. Genotypes as text are read by package genome, forests

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -453,6 +454,38 @@ func TestMeanEffects(t *testing.T) {
 	}
 	if effect, naive := metric(t, r, "effect").Value, metric(t, r, "naive_effect").Value; effect != 1 || naive != 2 {
 		t.Errorf("effect %v and naive %v, want 1 and 2", effect, naive)
+	}
+}
+
+// Of arms dealt anew no effect is left; noise and fewer patients change little.
+func TestRefute(t *testing.T) {
+	d, truth := cohort(1000, 12)
+	var want float64
+	for _, e := range truth {
+		want += (e[1] - e[0]) / 1000
+	}
+	table, err := treatment.Refute(t.Context(), d, arms, treatment.Nuisance{Outcome: prognosis.Config{Method: prognosis.Linear}}, 3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("true %.3f; %q", want, table.Rows)
+	f := func(row int, name string, should, apart float64) {
+		t.Helper()
+		cells := table.Rows[row]
+		if cells[0] != name || cells[1] != "drug" {
+			t.Fatalf("row %q, want of %q", cells, name)
+		}
+		for _, cell := range cells[2:] {
+			if v, err := strconv.ParseFloat(cell, 64); err != nil || math.Abs(v-should) > apart {
+				t.Errorf("%q, want about %.3g", cells, should)
+			}
+		}
+	}
+	f(0, "arms dealt anew", 0, 0.35)
+	f(1, "a column of noise", want, 0.3)
+	f(2, "four fifths of the rows", want, 0.4)
+	if _, err := treatment.Refute(t.Context(), d, arms, treatment.Nuisance{}, 0, 1); err == nil || !strings.Contains(err.Error(), "asked 0 times") {
+		t.Errorf("got %v", err)
 	}
 }
 
