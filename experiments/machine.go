@@ -21,6 +21,22 @@ import (
 // They are recorded where the system tells: Linux, and NVIDIA's driver.
 const SystemPrefix = "system."
 
+// SystemUnit returns what a series of the machine counts, "" of any other metric.
+func SystemUnit(metric string) string {
+	name, system := strings.CutPrefix(metric, SystemPrefix)
+	switch {
+	case !system:
+		return ""
+	case name == "cpu":
+		return "cores"
+	case strings.HasSuffix(name, "_gib"):
+		return "GiB"
+	case strings.HasPrefix(name, "gpu"):
+		return "share of the time"
+	}
+	return ""
+}
+
 const (
 	sampleFirst = 2 * time.Second // shorter runs leave no trace
 	sampleEvery = 5 * time.Second

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/assay-ml/assay/experiments"
 	"github.com/assay-ml/assay/experiments/charts"
 	"github.com/assay-ml/assay/store"
 )
@@ -103,12 +104,43 @@ func (set *Set) Curves(ctx context.Context, a Axes, metrics ...string) (charts.F
 	if metric, ok := a.metric(); ok {
 		xName = metric
 	}
+	if a.X == "relative" {
+		xName = inTime(lines)
+	}
 	figure := charts.Curves("curve-"+strings.Join(metrics, "-"), title, lines, charts.CurveOptions{
-		X: xName, Wall: a.X == "wall",
+		X: xName, Y: experiments.SystemUnit(metrics[0]), Wall: a.X == "wall",
 		LogX: a.LogX && a.X != "wall", LogY: a.LogY, Points: -1, Zoom: true,
 	})
 	figure.Height = 260
 	return figure, nil
+}
+
+// inTime turns x of lines from seconds into the unit that people would name so long a
+// time in, and returns the unit.
+func inTime(lines []charts.Line) (unit string) {
+	longest := 0.0
+	for _, line := range lines {
+		for _, x := range line.X {
+			longest = max(longest, x)
+		}
+	}
+	unit, size := "seconds", 1.0
+	switch {
+	case longest >= 2*3600:
+		unit, size = "hours", 3600
+	case longest >= 2*60:
+		unit, size = "minutes", 60
+	}
+	for _, line := range lines {
+		for i := range line.X {
+			line.X[i] /= size
+		}
+		for i := range line.Odd {
+			line.Odd[i].From /= size
+			line.Odd[i].To /= size
+		}
+	}
+	return unit
 }
 
 func lineName(run store.Run, metric string, runs, metrics int) string {

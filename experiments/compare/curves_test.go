@@ -206,3 +206,34 @@ func TestLogAxisSaysWhatItCannotShow(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeHasItsUnit(t *testing.T) {
+	f := func(wantUnit string, longest, wantX float64) {
+		t.Helper()
+		line := charts.Line{X: []float64{0, longest}, Odd: []charts.Odd{{From: longest, To: longest}}}
+		if unit := inTime([]charts.Line{line}); unit != wantUnit || line.X[1] != wantX || line.Odd[0].To != wantX {
+			t.Errorf("%v s are %v %s, want %v %s; a mark stands at %v", longest, line.X[1], unit, wantX, wantUnit, line.Odd[0].To)
+		}
+	}
+	f("seconds", 90, 90)
+	f("minutes", 180, 3)
+	f("hours", 36000, 10)
+}
+
+// The machine's curves say what they count.
+func TestSystemCurvesHaveUnits(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	names := []string{"system.cpu", "system.memory_gib", "system.gpu0", "loss"}
+	must(t, w.Step(0, names, []float64{1, 1, 1, 1}), w.Step(1, names, []float64{1, 1, 1, 1}), w.End(store.Finished, ""))
+	run, err := s.Run(t.Context(), w.ID())
+	must(t, err)
+	for metric, want := range map[string]string{"system.cpu": `"name":"cores"`, "system.memory_gib": `"name":"GiB"`, "system.gpu0": `"name":"share of the time"`, "loss": `"name":"step"`} {
+		figure, err := Of(s, []store.Run{run}).Curves(t.Context(), Axes{}, metric)
+		must(t, err)
+		if !strings.Contains(string(figure.Option), want) {
+			t.Errorf("the axes of %s lack %s", metric, want)
+		}
+	}
+}
