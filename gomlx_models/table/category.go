@@ -64,10 +64,14 @@ func learnCategory(c *Column, plan CategoryPlan, target []float64) (categoryStep
 		}
 		s.Levels = slices.Clone(plan.Order)
 	} else {
-		if rare {
+		level := plan.Impute == Levels && missing > 0
+		if rare || level && missing < plan.MinRows {
 			s.Other = s.add(otherLevel)
 		}
-		if plan.Impute == Levels && missing > 0 {
+		switch {
+		case level && missing < plan.MinRows:
+			s.Absent = s.Other
+		case level:
 			s.Absent = s.add(missingLevel)
 		}
 	}

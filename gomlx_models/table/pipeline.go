@@ -240,7 +240,7 @@ func learnNumber(c *Column, plan NumberPlan) (numberStep, error) {
 	}
 	s := numberStep{Name: c.Name, Plan: plan, Fill: plan.Constant, Spread: 1}
 	known := sortedKnown(c.Numbers)
-	s.Plan.Indicator = plan.Indicator && len(known) < len(c.Numbers)
+	s.Plan.Indicator = plan.Indicator && len(c.Numbers)-len(known) >= max(1, plan.MinRows)
 	if len(known) == 0 && plan.Impute != Constant && plan.Impute != Leave {
 		return s, fmt.Errorf("column %q has no values in the training rows to impute from: drop it, or impute a constant", c.Name)
 	}

@@ -47,6 +47,7 @@ type NumberPlan struct {
 	Constant   float64 `json:"constant"`   // for Constant
 	Neighbours int     `json:"neighbours"` // for Neighbour; 0 means 5
 	Indicator  bool    `json:"indicator"`  // a feature more, where training rows lack values: 1 where the value is missing
+	MinRows    int     `json:"min_rows"`   // of Indicator: where fewer training rows lack values there is none; 0 means 1
 	Scale      Scale   `json:"scale"`
 }
 
@@ -55,7 +56,7 @@ type CategoryPlan struct {
 	Impute    Impute   `json:"impute"` // "" means Levels
 	Encode    Encode   `json:"encode"`
 	Order     []string `json:"order"`      // for Ordinal; nil means alphabetical
-	MinRows   int      `json:"min_rows"`   // levels that fewer training rows have become one, "other"
+	MinRows   int      `json:"min_rows"`   // levels that fewer training rows have, that of missing values too, become one, "other"
 	DropFirst bool     `json:"drop_first"` // OneHot without its first level, for models without a penalty
 	Smooth    float64  `json:"smooth"`     // Target: rows' worth of the overall mean added to every level; 0 means 10
 }
@@ -79,9 +80,11 @@ func ForTrees() Plan {
 	return Plan{Number: NumberPlan{Impute: Leave}, Category: CategoryPlan{Encode: Codes, Impute: Leave}}
 }
 
-// ForLinear standardises, imputes medians with indicators, and codes one-hot.
+// ForLinear standardises, imputes medians with indicators, and codes one-hot. Neither
+// indicators nor levels are of fewer than 10 training rows, who might all have the
+// outcome or all not: no finite coefficient would be the best.
 func ForLinear() Plan {
-	return Plan{Number: NumberPlan{Indicator: true, Scale: Standard}, Category: CategoryPlan{MinRows: 10}}
+	return Plan{Number: NumberPlan{Indicator: true, MinRows: 10, Scale: Standard}, Category: CategoryPlan{MinRows: 10}}
 }
 
 func (p Plan) number(column string) NumberPlan {

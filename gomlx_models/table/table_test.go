@@ -238,8 +238,10 @@ func TestRareUnseenAndMissingCategories(t *testing.T) {
 		}
 	}
 	nan := math.NaN()
-	f(CategoryPlan{MinRows: 2}, []string{"site = a", "site = b", "site = other", "site = missing"},
-		[][]float64{{1, 0, 0, 0}, {0, 0, 1, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}})
+	f(CategoryPlan{MinRows: 2}, []string{"site = a", "site = b", "site = other"},
+		[][]float64{{1, 0, 0}, {0, 0, 1}, {0, 0, 1}, {0, 0, 1}})
+	f(CategoryPlan{MinRows: 1}, []string{"site = a", "site = b", "site = c", "site = missing"},
+		[][]float64{{1, 0, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 0}, {0, 0, 0, 1}})
 	f(CategoryPlan{DropFirst: true}, []string{"site = b", "site = c", "site = missing"},
 		[][]float64{{0, 0, 0}, {0, 1, 0}, {0, 0, 0}, {0, 0, 1}})
 	f(CategoryPlan{Encode: Codes, Impute: Leave}, []string{"site"}, [][]float64{{0}, {2}, {nan}, {nan}})
@@ -473,6 +475,12 @@ func TestIndicatorOfColumnsThatLackValues(t *testing.T) {
 	}
 	if got, want := pipeline.Names(), []string{"age", "bmi", "bmi is missing"}; !slices.Equal(got, want) {
 		t.Errorf("got features %q, want %q", got, want)
+	}
+	if pipeline, _, err = Fit(Plan{Number: NumberPlan{Indicator: true, MinRows: 2}}, train, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := pipeline.Names(), []string{"age", "bmi"}; !slices.Equal(got, want) {
+		t.Errorf("one row lacks bmi, and two are wanted: got features %q, want %q", got, want)
 	}
 }
 
