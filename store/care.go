@@ -381,7 +381,7 @@ func (s *Store) backup(ctx context.Context, file string) error {
 	os.Remove(part)
 	defer os.Remove(part)
 	// A connection of its own, so that this process can write meanwhile.
-	from := sql.OpenDB(connector{dsn(s.path)})
+	from := sql.OpenDB(s.reader())
 	_, err = from.ExecContext(ctx, `vacuum into ?`, part)
 	if err := errors.Join(err, from.Close()); err != nil {
 		return hint(err)

@@ -156,13 +156,39 @@ func TestBrokenStore(t *testing.T) {
 	sound(t, s)
 }
 
+// A store in a folder that may not be written is refused for writing, and read.
 func TestReadOnlyFolder(t *testing.T) {
+	ctx := context.Background()
 	dir := smallDisk(t)
+	path := filepath.Join(dir, "assay.db")
+	s, err := Open(path)
+	check(t, err)
+	w := start(t, s, NewRun{})
+	check(t, w.Step(1, []string{"loss"}, []float64{1}))
+	check(t, w.End(Finished, ""))
+	check(t, s.Close())
 	check(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	_, err := Open(filepath.Join(dir, "assay.db"))
+	_, err = Open(path)
 	if !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "ASSAY_STORE") {
 		t.Errorf("got %v, want a sentence with the way out", err)
 	}
+	s, err = OpenReadOnly(path)
+	check(t, err)
+	defer s.Close()
+	if page, err := s.Runs(ctx, Query{Where: "metric.loss = 1"}); err != nil || page.Total != 1 {
+		t.Errorf("%d runs, %v", page.Total, err)
+	}
+	points := 0
+	check(t, s.SQL(ctx, `select * from points`, func(_ []string, values []any) error {
+		points += len(values) / 6
+		return nil
+	}))
+	if points != 1 {
+		t.Errorf("%d points, want 1", points)
+	}
+	file := filepath.Join(t.TempDir(), "copy.db")
+	check(t, s.Backup(ctx, file))
+	sound(t, openAt(t, file))
 }
 
 func TestNetworkFileSystem(t *testing.T) {

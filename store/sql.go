@@ -17,7 +17,7 @@ import (
 func (s *Store) SQL(ctx context.Context, query string, row func(columns []string, values []any) error) error {
 	s.reap(ctx)
 	s.catchUpAll()
-	db := sql.OpenDB(connector{dsn(s.path, "mode=ro")})
+	db := sql.OpenDB(s.reader())
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 type Store struct {
 	path     string
 	readOnly bool
+	asIs     bool          // the file does not change
 	write    *sql.DB       // one connection; its transactions begin immediate
 	read     *sql.DB       // a pool
 	scans    chan struct{} // of rowList, running
@@ -66,7 +68,8 @@ func Open(path string) (*Store, error) {
 
 // OpenReadOnly opens a store that is there already, and never writes to it. Of
 // a run that is being written elsewhere it sees what has reached the file, which
-// lags by less than a second.
+// lags by less than a second. A file that nobody writes, in a folder that may not
+// be written, must stay as it is while it is open.
 func OpenReadOnly(path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -76,7 +79,12 @@ func OpenReadOnly(path string) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, errors.Unwrap(err))
 	}
 	path = withoutLinks(path)
-	s := &Store{path: path, readOnly: true, scans: make(chan struct{}, runtime.GOMAXPROCS(0)), read: sql.OpenDB(connector{dsn(path, "mode=ro", "_query_only=true")})}
+	s := &Store{path: path, readOnly: true, scans: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	// To read beside others SQLite makes two files beside the store. Where it
+	// cannot, it reads a file of which it is told that nobody changes it.
+	_, err = os.Stat(path + "-wal")
+	s.asIs = errors.Is(err, fs.ErrNotExist) && mayWrite(filepath.Dir(path)) != nil
+	s.read = sql.OpenDB(s.reader("_query_only=true"))
 	s.read.SetMaxIdleConns(8)
 	if err := s.checkVersion(); err != nil {
 		s.read.Close()
@@ -187,6 +195,14 @@ func dsn(path string, options ...string) string {
 		u.RawQuery += "&" + option
 	}
 	return u.String()
+}
+
+// reader opens connections that cannot write.
+func (s *Store) reader(options ...string) connector {
+	if s.asIs {
+		options = append(options, "immutable=1")
+	}
+	return connector{dsn(s.path, append(options, "mode=ro")...)}
 }
 
 // connector opens connections that know our SQL functions, without registering
