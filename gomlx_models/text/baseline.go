@@ -81,17 +81,34 @@ func (m *Baseline) fit(ctx context.Context, train Dataset, watching []models.Obs
 	}
 	words := make([][]string, train.Len())
 	inBlocks(train.Len(), func(i int) { words[i] = c.Terms.words(train.X[i]) })
-	for _, observer := range watching {
-		if planner, ok := observer.(models.Planner); ok {
-			planner.Plan(maxIterations) // mostly far fewer are needed
+	plan := func(steps int64) {
+		for _, observer := range watching {
+			if planner, ok := observer.(models.Planner); ok {
+				planner.Plan(steps)
+			}
 		}
 	}
-	return fitBaseline(ctx, c, words, train.Y, watching)
+	plan(maxIterations) // mostly far fewer are needed
+	last := int64(0)
+	f, err := fitBaseline(ctx, c, words, train.Y, func(iteration int, loss float64) error {
+		last = int64(iteration)
+		for _, observer := range watching {
+			if err := observer.Step(last, []string{"loss"}, []float64{loss}); err != nil {
+				return fmt.Errorf("observer of step %d: %w", iteration, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	plan(last)
+	return f, nil
 }
 
 // fitBaseline fits a checked configuration to texts, given as their words, and
-// their labels.
-func fitBaseline(ctx context.Context, c BaselineConfig, words [][]string, y [][]int, watching []models.Observer) (*fittedBaseline, error) {
+// their labels. step is told of the loss after each iteration.
+func fitBaseline(ctx context.Context, c BaselineConfig, words [][]string, y [][]int, step func(iteration int, loss float64) error) (*fittedBaseline, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -110,15 +127,7 @@ func fitBaseline(ctx context.Context, c BaselineConfig, words [][]string, y [][]
 			target[i] = target[i][1:]
 		}
 	}
-	f.Model, err = fitLogistic(ctx, rows, len(f.Terms.Terms), target, weight, !single && !c.Multilabel, c.C,
-		func(iteration int, loss float64) error {
-			for _, observer := range watching {
-				if err := observer.Step(int64(iteration), []string{"loss"}, []float64{loss}); err != nil {
-					return fmt.Errorf("observer of step %d: %w", iteration, err)
-				}
-			}
-			return nil
-		})
+	f.Model, err = fitLogistic(ctx, rows, len(f.Terms.Terms), target, weight, !single && !c.Multilabel, c.C, step)
 	if err != nil {
 		return nil, err
 	}

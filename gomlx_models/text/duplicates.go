@@ -189,7 +189,7 @@ func (d *Data) leaks() []string {
 				n += copies[text]
 			}
 			if n > 0 {
-				findings = append(findings, fmt.Sprintf("%d texts of %s are almost the same as one of %s", n, parts[b].Name, parts[a].Name))
+				findings = append(findings, fmt.Sprintf("%d of %d texts of %s are almost the same as one of %s", n, parts[b].Len(), parts[b].Name, parts[a].Name))
 			}
 		}
 	}

@@ -38,7 +38,8 @@ type Answers struct {
 //
 // With a Baseline the report has a table of both side by side, and one of their
 // differences with intervals and p from a paired bootstrap. Without one a note
-// says so. A last table holds the most confident mistakes with their text.
+// says so. A last table holds the most confident mistakes with their text, if
+// there are any.
 func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, error) {
 	if err := checkAnswers(probs, set, len(judging.Classes), judging.Multilabel); err != nil {
 		return models.Report{}, fmt.Errorf("text: %w", err)
@@ -59,7 +60,11 @@ func Evaluate(probs [][]float64, set Dataset, judging Judging) (models.Report, e
 	}
 	report.Notes = append(notes, report.Notes...)
 	if n := judging.mistakes(); n > 0 {
-		report.Tables = append(report.Tables, confidentMistakes(probs, set, judging, n))
+		if table := confidentMistakes(probs, set, judging, n); table.Rows != nil {
+			report.Tables = append(report.Tables, table)
+		} else {
+			report.Notes = append(report.Notes, "No call is a mistake.")
+		}
 	}
 	return report, nil
 }

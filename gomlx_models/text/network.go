@@ -257,7 +257,7 @@ func (m *Network) train(ctx context.Context, train Dataset, watching []models.Ob
 		beside := NewBaseline(BaselineConfig{
 			Classes: config.Classes, Multilabel: config.Multilabel, Terms: TFIDF{Analysis: config.Analysis}, ClassWeights: config.ClassWeights,
 		})
-		if f.Baseline, err = fitBaseline(ctx, beside.Config(), words, train.Y, nil); err != nil {
+		if f.Baseline, err = fitBaseline(ctx, beside.Config(), words, train.Y, func(int, float64) error { return nil }); err != nil {
 			return nil, fmt.Errorf("baseline: %w", err)
 		}
 	}

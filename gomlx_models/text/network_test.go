@@ -67,7 +67,7 @@ func TestSyntheticNotes(t *testing.T) {
 	for _, table := range report.Tables {
 		kinds = append(kinds, table.Kind)
 	}
-	if want := []string{"baseline", "comparison"}; !slices.Equal(kinds[:2], want) || kinds[len(kinds)-1] != "mistakes" {
+	if want := []string{"baseline", "comparison"}; !slices.Equal(kinds[:2], want) {
 		t.Errorf("tables %q", kinds)
 	}
 	if !strings.Contains(report.Notes[0], "Synthetic") {
@@ -386,6 +386,13 @@ func TestEvaluate(t *testing.T) {
 	}
 	if !strings.Contains(report.Notes[0], "No baseline") {
 		t.Errorf("notes %q", report.Notes)
+	}
+	report, err = text.Evaluate(probs[:2], text.Pick(three, "test", []int{0, 1}), text.Judging{Classes: []string{"a", "b", "c"}, Resamples: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := report.Notes[len(report.Notes)-1]; last != "No call is a mistake." || report.Tables[len(report.Tables)-1].Kind == "mistakes" {
+		t.Errorf("without mistakes: note %q, tables %+v", last, report.Tables)
 	}
 	several := text.Dataset{X: []string{"x", "y"}, Y: [][]int{{0, 1}, nil}}
 	report, err = text.Evaluate([][]float64{{.9, .2}, {.1, .1}}, several, text.Judging{Classes: []string{"a", "b"}, Multilabel: true, Resamples: -1})

@@ -278,7 +278,7 @@ func TestNearDuplicates(t *testing.T) {
 		t.Errorf("similarity %g", got[1].Similarity)
 	}
 	data := text.Data{Train: text.Dataset{Name: "train", X: texts[:1], Group: []string{"p"}}, Test: text.Dataset{Name: "test", X: texts[2:3], Group: []string{"p"}}}
-	for _, want := range []string{"1 groups are in both train and test", "1 texts of test are almost the same as one of train"} {
+	for _, want := range []string{"1 groups are in both train and test", "1 of 1 texts of test are almost the same as one of train"} {
 		if err := data.Audit(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("audit: error %v, want one with %q", err, want)
 		}
@@ -293,7 +293,7 @@ func TestNearDuplicates(t *testing.T) {
 func TestAuditOfTemplates(t *testing.T) {
 	same := slices.Repeat([]string{"No acute distress. Lungs are clear."}, 20000)
 	data := text.Data{Train: text.Dataset{Name: "train", X: same}, Test: text.Dataset{Name: "test", X: same[:3000]}}
-	if err := data.Audit(); err == nil || !strings.Contains(err.Error(), "3000 texts of test are almost the same") {
+	if err := data.Audit(); err == nil || !strings.Contains(err.Error(), "3000 of 3000 texts of test are almost the same") {
 		t.Errorf("error %v", err)
 	}
 }
