@@ -25,7 +25,8 @@ import (
 //     patient) and split ("train", "validation", "test").
 //
 // What has no split is cut by [Cut], a tenth to validate on and a fifth to test
-// on. It never downloads: see data.Get.
+// on. Files are UTF-8 and have one label a row: [ReadCSV] and its siblings read
+// others. It never downloads: see data.Get.
 func Open(name string) (Data, error) {
 	switch name {
 	case "synthetic":

@@ -220,7 +220,7 @@ func decode(r io.Reader, name string) (string, error) {
 	if name == "" || strings.EqualFold(name, "utf-8") || strings.EqualFold(name, "utf8") {
 		raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 		if at := invalidUTF8(raw); at >= 0 {
-			return "", fmt.Errorf("line %d: byte 0x%02x is not UTF-8: name the file's encoding, such as windows-1252", lineAt(raw, at), raw[at])
+			return "", fmt.Errorf("line %d: byte 0x%02x is not UTF-8: save the file as UTF-8, or read it by the name of its encoding, such as windows-1252", lineAt(raw, at), raw[at])
 		}
 		return string(raw), nil
 	}
