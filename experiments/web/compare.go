@@ -39,7 +39,9 @@ type compareView struct {
 type styledRun struct {
 	store.Run
 	charts.Style
-	Took string
+	Took    string
+	First   string // the address with this run as the one that others are held against; "" of the first
+	Without string // the address without it; "" if there would be none left; of many runs both are ""
 }
 
 // diffRow is one thing in all runs.
@@ -78,9 +80,36 @@ func (s *server) compare(r *http.Request) (page, error) {
 		u.Set("all", "1")
 	}
 	v.Toggle = "/compare?" + u.Encode()
+	v.rearrange(q)
 	p := page{Title: compareTitle(v), Body: v, template: "compare"}
 	p.Crumbs = crumbs(v.Runs[0].Run)
 	return p, nil
+}
+
+// rearrange sets the addresses that change which runs are compared, and with which.
+func (v *compareView) rearrange(q url.Values) {
+	const most = 50 // each address names all runs
+	if len(v.Runs) > most {
+		return
+	}
+	u := maps.Clone(q)
+	address := func(ids []string) string {
+		u["run"] = ids
+		return "/compare?" + u.Encode()
+	}
+	var ids []string
+	for _, run := range v.Runs {
+		ids = append(ids, string(run.ID))
+	}
+	for i := range v.Runs {
+		others := slices.Delete(slices.Clone(ids), i, i+1)
+		if i > 0 {
+			v.Runs[i].First = address(append([]string{ids[i]}, others...))
+		}
+		if len(others) > 0 {
+			v.Runs[i].Without = address(others)
+		}
+	}
 }
 
 func compareTitle(v compareView) string {
@@ -98,7 +127,7 @@ func compareOf(ctx context.Context, s *store.Store, q url.Values, static bool) (
 	}
 	v.All = q.Get("all") != ""
 	for i, style := range compare.Of(s, runs).Styles() {
-		v.Runs = append(v.Runs, styledRun{runs[i], style, took(runs[i])})
+		v.Runs = append(v.Runs, styledRun{Run: runs[i], Style: style, Took: took(runs[i])})
 	}
 	params, _ := compare.ParamNames(runs)
 	v.Params = v.rows(params, func(run store.Run, name string) cell { return cell{Text: compare.ValueText(run.Params[name])} })

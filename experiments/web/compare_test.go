@@ -38,3 +38,25 @@ func TestComparisonTestsAndTellsProgramsApart(t *testing.T) {
 		t.Error("the comparison of a run without predictions does not say how to keep them")
 	}
 }
+
+func TestComparisonIsRearranged(t *testing.T) {
+	s := openStore(t)
+	ids := fill(t, s)
+	a, b, c := string(ids[0]), string(ids[1]), string(ids[2])
+	home := serve(t, s, Options{})
+	_, body, _ := get(t, home+"/compare?bands=1&run="+a+"&run="+b+"&run="+c)
+	for _, want := range []string{
+		"run=" + b + "&amp;run=" + a + "&amp;run=" + c + `">hold others against it`,
+		`href="/compare?bands=1&amp;run=` + a + "&amp;run=" + c + `" aria-label="Leave `,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the comparison lacks %q", want)
+		}
+	}
+	if n := strings.Count(body, ">hold others against it"); n != 2 {
+		t.Errorf("%d runs can become the first, want the two that are not", n)
+	}
+	if _, body, _ := get(t, home+"/compare?run="+a); strings.Contains(body, `aria-label="Leave `) {
+		t.Error("the only run can be left out")
+	}
+}

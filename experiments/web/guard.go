@@ -12,7 +12,12 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-const tokenCookie = "assay_token"
+// tokenCookie names the cookie of the server at host. A browser gives the cookies of
+// a machine to all its ports, and others may serve pages there with other tokens.
+func tokenCookie(host string) string {
+	_, port, _ := net.SplitHostPort(host) // without a port there is nothing to add
+	return "assay_token" + port
+}
 
 // guard keeps out what other sites make a browser ask. Without a token only
 // loopback names are answered, so that a site that points its own name at
@@ -37,7 +42,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		}
 		if token := r.URL.Query().Get("token"); s.is(token) && r.Method == http.MethodGet {
 			// The token moves from the address, which is copied and logged, into a cookie.
-			http.SetCookie(w, &http.Cookie{Name: tokenCookie, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+			http.SetCookie(w, &http.Cookie{Name: tokenCookie(r.Host), Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 			u := *r.URL
 			q := u.Query()
 			q.Del("token")
@@ -45,7 +50,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 			http.Redirect(w, r, u.RequestURI(), http.StatusSeeOther)
 			return
 		}
-		cookie, err := r.Cookie(tokenCookie)
+		cookie, err := r.Cookie(tokenCookie(r.Host))
 		bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if (err != nil || !s.is(cookie.Value)) && !s.is(bearer) {
 			http.Error(w, "These pages want a token: open the address that assay ui printed, with ?token= at its end.", http.StatusUnauthorized)

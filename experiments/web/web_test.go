@@ -264,6 +264,11 @@ func TestToken(t *testing.T) {
 	if got := ask(t, h, "GET", "/", "box.local:7070", "", "Cookie", strings.Split(cookie, ";")[0]); got.Code != http.StatusOK {
 		t.Errorf("with the cookie: %d", got.Code)
 	}
+	// A server beside it leaves its cookie alone.
+	beside := ask(t, New(openStore(t), Options{Token: "other"}), "GET", "/?token=other", "box.local:7071", "").Header().Get("Set-Cookie")
+	if name, _, _ := strings.Cut(beside, "="); strings.HasPrefix(cookie, name+"=") {
+		t.Errorf("%q takes the place of %q", beside, cookie)
+	}
 	if got := ask(t, h, "GET", "/api/runs", "box.local:7070", "", "Authorization", "Bearer s3cret"); got.Code != http.StatusOK {
 		t.Errorf("with the token as bearer: %d", got.Code)
 	}
