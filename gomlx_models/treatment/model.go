@@ -166,11 +166,15 @@ func (c Config) cannotMiss() string {
 // and of TARNet hear of trees and of steps instead.
 func (f *fitting) models() int {
 	later := len(f.cfg.Arms) - 1
-	n := map[Method]int{
+	once := map[Method]int{
 		SLearner: 2, TLearner: 2 + later, XLearner: 2 + later + 2*later,
 		DRLearner: f.crossfits() + 2 + later, PolicyTree: f.crossfits() + 1,
 	}[f.cfg.Method]
-	return n * (1 + f.cfg.Resamples)
+	again := once
+	if f.cfg.Method != XLearner {
+		again-- // needs no chances
+	}
+	return once + again*f.cfg.Resamples
 }
 
 // fit fits once to the rows of f.d.
@@ -207,12 +211,16 @@ func (f *fitting) fit() (*state, error) {
 	if f.cfg.Method == TARNet { // whose steps are its own
 		f.watching = nil
 	}
+	if f.resampling && f.cfg.Method != XLearner { // only its effects depend on chances
+		return s, nil
+	}
 	s.Chooser, err = f.choose(pick.All(f.d.Len()))
 	return s, err
 }
 
 // again fits to resamples of the patients.
 func (f *fitting) again() ([]*state, error) {
+	f.resampling = true
 	out := make([]*state, f.cfg.Resamples)
 	err := f.resample(func(b int) (err error) {
 		out[b], err = f.fit()

@@ -73,7 +73,7 @@ func (c *chooser) of(ctx context.Context, xs []Row) ([][]float64, error) {
 	if c.Known != nil {
 		out := make([][]float64, len(xs))
 		for i := range out {
-			out[i] = c.Known
+			out[i] = slices.Clone(c.Known)
 		}
 		return out, nil
 	}
@@ -101,6 +101,7 @@ type fitting struct {
 	d             Dataset
 	watching      []models.Observer
 	done, planned int // models that are part of this one
+	resampling    bool
 }
 
 // one tells the observers that another model is fitted. planned is known by then.

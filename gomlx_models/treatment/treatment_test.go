@@ -326,6 +326,41 @@ func TestNetworkResamples(t *testing.T) {
 	}
 }
 
+// Observers hear of as many models as are planned, resamples included.
+func TestPlan(t *testing.T) {
+	d, _ := cohort(100, 6)
+	for _, method := range []treatment.Method{treatment.SLearner, treatment.TLearner, treatment.XLearner, treatment.DRLearner, treatment.PolicyTree} {
+		for _, resamples := range []int{0, 2} {
+			cfg := small(method, 1)
+			cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
+			if cfg.Resamples = resamples; method == treatment.PolicyTree {
+				cfg.Resamples = 0
+			}
+			var all heard
+			if err := treatment.New(cfg).Fit(t.Context(), d, &all); err != nil {
+				t.Fatal(err)
+			}
+			if all.last != all.planned || all.last == 0 {
+				t.Errorf("%s, %d resamples: heard of %d models of %d", method, resamples, all.last, all.planned)
+			}
+		}
+	}
+}
+
+// What the caller does to an answer, it does to that answer only.
+func TestAnswersAreTheCallers(t *testing.T) {
+	d, _ := cohort(100, 6)
+	cfg := small(treatment.TLearner, 1)
+	cfg.Known = []float64{0.5, 0.5}
+	cfg.Outcome = prognosis.Config{Method: prognosis.Linear}
+	m := fitted(t, cfg, d)
+	answers := predict(t, m, d.X)
+	answers[0].Propensity[1] = 0
+	if got := predict(t, m, d.X)[0].Propensity[1]; answers[1].Propensity[1] != 0.5 || got != 0.5 || cfg.Known[1] != 0.5 {
+		t.Errorf("a written answer changed another (%v), the next (%v) or Config.Known (%v)", answers[1].Propensity, got, cfg.Known)
+	}
+}
+
 // A heard observer writes down what it is told, and fails at a resample.
 type heard struct {
 	planned, last int64
