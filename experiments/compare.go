@@ -182,7 +182,7 @@ func Compare(ctx context.Context, s *store.Store, was, is store.RunID, tolerance
 		c.note("run %s is %s: what there is of it is compared", was, before.Status)
 	}
 	c.ends(before, after)
-	if err := errors.Join(c.series(ctx, was, is), c.reports(ctx, was, is), c.figures(ctx, was, is)); err != nil {
+	if err := errors.Join(c.parts(ctx, before), c.series(ctx, was, is), c.reports(ctx, was, is), c.figures(ctx, was, is)); err != nil {
 		return Comparison{}, err
 	}
 	if err := c.changes(ctx, before, after); err != nil {
@@ -254,6 +254,21 @@ func (c *comparer) ends(before, after store.Run) {
 	case after.Status == before.Status && after.Message != before.Message:
 		c.note("the error was %q, is %q", before.Message, after.Message)
 	}
+}
+
+// parts notes that the runs which a program recorded as parts of this one are not
+// compared with it. Variations are its children too, but of other programs.
+func (c *comparer) parts(ctx context.Context, run store.Run) error {
+	siblings, err := c.s.Siblings(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	own := slices.Collect(maps.Values(siblings))
+	n := len(slices.DeleteFunc(slices.Clone(run.Children), func(id store.RunID) bool { return !slices.Contains(own, id) }))
+	if n > 0 {
+		c.note("of its parts, %d in number, nothing was compared: assay rerun --where 'parent = %s' does", n, run.ID)
+	}
+	return nil
 }
 
 func (c *comparer) series(ctx context.Context, was, is store.RunID) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -153,6 +154,36 @@ func TestCompareEnds(t *testing.T) {
 		if c := compare(t, experiments.Tolerance{}, status, same); c.Verdict != experiments.Identical || len(c.Notes) != 1 {
 			t.Errorf("%s, then finished: %s, notes %q; want identical, with one note", status, c.Verdict, c.Notes)
 		}
+	}
+}
+
+// Of a run with parts the verdict is on the run alone, and says so.
+func TestCompareLeavesPartsOut(t *testing.T) {
+	inStore(t)
+	ctx := context.Background()
+	session := func() (id string) {
+		t.Helper()
+		err := experiments.Track(ctx, "search", func(run *experiments.Run) error {
+			id = run.ID()
+			return experiments.Track(ctx, "part", func(part *experiments.Run) error {
+				part.Log(0, "loss", 1)
+				return nil
+			}, experiments.ChildOf(run))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	was, is := store.RunID(session()), store.RunID(session())
+	s, err := store.Open(os.Getenv("ASSAY_STORE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c, err := experiments.Compare(ctx, s, was, is, experiments.Tolerance{})
+	if err != nil || c.Verdict != experiments.NothingToCompare || !strings.Contains(strings.Join(c.Notes, "\n"), "of its parts, 1 in number, nothing was compared") {
+		t.Errorf("verdict %s, notes %q, %v; want nothing to compare, and what was left out", c.Verdict, c.Notes, err)
 	}
 }
 
