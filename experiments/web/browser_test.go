@@ -540,6 +540,8 @@ func TestBrowserKeyboardOnALivePage(t *testing.T) {
 	if !eval[bool](b, `window.same === true`) {
 		t.Error("the link to the content loads the page again")
 	}
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".menu summary").focus()`), chromedp.KeyEvent(kb.Enter), until(`document.querySelector(".menu").open`),
+		chromedp.KeyEvent(kb.Tab), until(`document.activeElement.name === "col"`), chromedp.KeyEvent(kb.Escape), until(`!document.querySelector(".menu").open && document.activeElement.matches("summary")`))
 	// The list of fields tells what is chosen in it.
 	b.do(chromedp.SendKeys(chromedp.CSS("#query"), "stat"), until(`document.activeElement.ariaExpanded === "true"`))
 	if got := eval[string](b, `document.getElementById(document.activeElement.getAttribute("aria-activedescendant")).textContent`); got != "status" {

@@ -319,6 +319,17 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Menus close as menus do: by Escape, and by a click beside them.
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest?.(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
 // ---- completing the query: the word before the caret
 
 function complete(box) {
