@@ -457,6 +457,32 @@ func TestMeanEffects(t *testing.T) {
 	}
 }
 
+// Of events the ratio of risks is what an E-value is taken of: ½ to ¼ by hand, and
+// E = 2 + √2.
+func TestMeanEffectsOfEvents(t *testing.T) {
+	by := &treatment.Scores{Arms: arms}
+	for i, value := range [][]float64{{0, 1}, {1, 0}, {0, 1}, {0, 0}} {
+		by.Y = append(by.Y, treatment.Outcome{Arm: i % 2, Value: float64(i % 2)})
+		by.Propensity, by.Value = append(by.Propensity, []float64{0.5, 0.5}), append(by.Value, value)
+	}
+	r, err := treatment.MeanEffects(by, treatment.Judging{Options: score.Options{Resamples: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ratio, e := metric(t, r, "risk_ratio").Value, float64(metric(t, r, "e_value").Value); ratio != 2 || math.Abs(e-2-math.Sqrt2) > 1e-12 {
+		t.Errorf("risk ratio %v with E-value %v, want 2 and %v", ratio, e, 2+math.Sqrt2)
+	}
+	for i := range by.Value { // no one has the event under the first arm
+		by.Value[i][0] = 0
+	}
+	if r, err = treatment.MeanEffects(by, treatment.Judging{Options: score.Options{Resamples: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	if ratio, e := metric(t, r, "risk_ratio").Value, metric(t, r, "e_value").Value; !math.IsNaN(float64(ratio + e)) {
+		t.Errorf("risk ratio %v with E-value %v of a risk of none", ratio, e)
+	}
+}
+
 // Of arms dealt anew no effect is left; noise and fewer patients change little.
 func TestRefute(t *testing.T) {
 	d, truth := cohort(1000, 12)
