@@ -71,6 +71,9 @@ func openPath(path string, isFolder bool) (Data, error) {
 
 // divided cuts rows as their Split says, or by Cut if none has one.
 func (rows Rows) divided() (Data, error) {
+	if len(rows) == 0 {
+		return Data{}, errors.New("there are no rows in it")
+	}
 	for _, row := range rows {
 		if row.Split != "" {
 			return rows.Data(nil)

@@ -128,6 +128,8 @@ func TestOpenFilesAndFolders(t *testing.T) {
 	f("nosuch", "name synthetic, ade or medical-abstracts")
 	write(t, filepath.Join(dir, "a.xlsx"), "x")
 	f(filepath.Join(dir, "a.xlsx"), "must end in .csv, .tsv or .jsonl")
+	write(t, filepath.Join(dir, "empty.csv"), "text,label\n")
+	f(filepath.Join(dir, "empty.csv"), "there are no rows in it")
 	write(t, filepath.Join(dir, "b.csv"), "note,label\nx,y\n")
 	f(filepath.Join(dir, "b.csv"), `no column "text": the columns are ["note" "label"]`)
 }
