@@ -101,6 +101,12 @@ func (e *execution) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if language := nb.Language(); language != "" && language != "go" {
+		return fmt.Errorf("%s is a notebook in %s, and assay runs those in Go", e.file, language)
+	}
+	if err := nb.CheckSpan(e.from, e.to); err != nil {
+		return err
+	}
 	if e.source, err = nb.Bytes(); err != nil {
 		return err
 	}
@@ -196,15 +202,33 @@ func (e *execution) prepare() error {
 		default:
 			return fmt.Errorf("-o %s: a notebook is written as .ipynb, .html or .md", out)
 		}
-		if info, err := os.Stat(filepath.Dir(out)); err != nil || !info.IsDir() {
-			return fmt.Errorf("-o %s: there is no folder %s", out, filepath.Dir(out))
+		if err := writable(out); err != nil {
+			return fmt.Errorf("-o %s: %w", out, err)
 		}
 	}
 	return e.workspace.Check()
 }
 
-// execute runs the notebook with values. label, if it is one of several
-// executions, is set before what it says and into the names of files.
+// writable returns an error if a file could not be written: better now than after
+// an hour.
+func writable(file string) error {
+	folder := filepath.Dir(file)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s", folder)
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return errors.New("it is a folder")
+	}
+	f, err := os.CreateTemp(folder, ".assay-*")
+	if err != nil {
+		return fmt.Errorf("the folder %s cannot be written: %w", folder, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// execute runs the notebook with values, and returns it, unless nothing was
+// executed. label, if it is one of several executions, is set before what it says
+// and into the names of files.
 func (e *execution) execute(ctx context.Context, values map[string]string, label string, env []string) (*kernel.Notebook, error) {
 	nb, err := e.notebook(values)
 	if err != nil {
@@ -227,9 +251,9 @@ func (e *execution) execute(ctx context.Context, values map[string]string, label
 			return nil
 		},
 	})
-	var wrong kernel.SpanError
-	if errors.As(err, &wrong) {
-		return nb, err // nothing was run
+	var not kernel.NotStarted
+	if errors.As(err, &not) {
+		return nil, fmt.Errorf("%s: %w", e.file, err)
 	}
 	if err != nil {
 		return nb, failure{fmt.Errorf("%s: %w", e.file, err)}
@@ -337,9 +361,10 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 	outcomes, err := e.executeAll(ctx, s, parent, combinations, varied)
 	err = errors.Join(err, e.recordMatrix(parent, combinations, varied, outcomes))
 	failed := 0
-	results := make([]error, len(outcomes))
-	for i, o := range outcomes {
-		if results[i] = o.err; o.err != nil {
+	var results []error
+	for _, o := range outcomes {
+		if o.err != nil && !o.skipped {
+			results = append(results, o.err)
 			failed++
 		}
 	}
@@ -348,6 +373,9 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 	switch {
 	case ctx.Err() != nil:
 		status = store.Interrupted
+		if len(results) == 0 { // between two of them
+			results = append(results, failure{context.Cause(ctx)})
+		}
 	case failed > 0:
 		status, message = store.Failed, fmt.Sprintf("%d of %d executions failed", failed, len(combinations))
 	}
@@ -367,8 +395,9 @@ func (e *execution) runMatrix(ctx context.Context, combinations []map[string]str
 
 // outcome is what came of one of several executions.
 type outcome struct {
-	err  error
-	took time.Duration
+	err     error
+	took    time.Duration
+	skipped bool // it was not begun, because of an interrupt
 }
 
 // executeAll runs the notebook with each combination of values, so many at once as
@@ -383,12 +412,16 @@ func (e *execution) executeAll(ctx context.Context, s *store.Store, parent *stor
 	for range min(e.jobs, len(combinations)) {
 		wg.Go(func() {
 			for i := range turns {
+				if ctx.Err() != nil {
+					outcomes[i] = outcome{err: context.Cause(ctx), skipped: true}
+					continue
+				}
 				started := time.Now()
 				label := describe(combinations[i], varied)
 				executed, problem := e.execute(ctx, combinations[i], label, []string{
 					"ASSAY_PARENT=" + string(parent.ID()), "ASSAY_STORE=" + s.Path(),
 				})
-				outcomes[i] = outcome{errors.Join(problem, e.export(executed, label)), time.Since(started)}
+				outcomes[i] = outcome{err: errors.Join(problem, e.export(executed, label)), took: time.Since(started)}
 				mu.Lock()
 				done++
 				err = errors.Join(err, parent.Progress(done, int64(len(combinations))))

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -49,6 +51,15 @@ func TestExecExitCodes(t *testing.T) {
 	f(2, "p.json", "--inject", filepath.Join(dir, "p.json"))
 	f(2, ".ipynb, .html or .md", "-o", filepath.Join(dir, "out.pdf"))
 	f(2, "there is no folder", "-o", filepath.Join(dir, "none", "out.html"))
+	f(2, "it is a folder", "-o", func() string {
+		folder := filepath.Join(dir, "folder.html")
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}())
+	f(2, "cannot be written", "-o", "/proc/self/out.html")
+	f(2, "there is no code cell 9", "--from", "9", "-p", "lr=1,2") // of several executions too
 	f(2, "stores no outputs", "--check")
 	f(2, "--jobs 0", "--jobs", "0")
 
@@ -65,6 +76,19 @@ func TestExecExitCodes(t *testing.T) {
 	if err != nil || !bytes.Contains(text, []byte("```text\na, b 0.1 <nil>\n```\n")) {
 		t.Errorf("the Markdown should have the output: %v\n%s", err, text)
 	}
+
+	// Nothing is recorded or written if nothing can be run.
+	t.Setenv("TMPDIR", filepath.Join(dir, "none"))
+	runsBefore := len(listedRuns(t, store))
+	untouched := filepath.Join(dir, "untouched.ipynb")
+	f(2, "workspace: ", "-o", untouched)
+	if _, err := os.Stat(untouched); !os.IsNotExist(err) {
+		t.Errorf("a notebook of which nothing was run was written (%v)", err)
+	}
+	if now := len(listedRuns(t, store)); now != runsBefore {
+		t.Errorf("%d runs were recorded by what did not run", now-runsBefore)
+	}
+	t.Setenv("TMPDIR", dir)
 
 	// The notebook that was written is a test of itself.
 	runs := len(listedRuns(t, store))
@@ -131,6 +155,47 @@ fmt.Println(err)`)
 	store = moved(t, store)
 	if got := run(t, store, "rerun", string(listedRuns(t, store)[0].ID)); got.code != 0 || !strings.HasPrefix(got.stdout, "identical: 1 metric with 3 points") {
 		t.Errorf("assay rerun: exit code %d, %s\n%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// An interrupt ends the execution that is under way, and those after it are not
+// begun.
+func TestExecMatrixIsInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(assay, "exec", writeNotebook(t, "var (\n\tn = 1\n)", "fmt.Println(\"go\", n)\ntime.Sleep(time.Hour)"), "-p", "n=1,2,3")
+	cmd.Env = append(os.Environ(), "ASSAY_STORE="+filepath.Join(dir, "assay.db"))
+	var stderr bytes.Buffer
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		fmt.Fprintln(&stderr, lines.Text())
+		if lines.Text() == "go 1" {
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || strings.Count(stderr.String(), "interrupt") != 1 || strings.Contains(stderr.String(), "go 2") {
+		t.Errorf("exit code %d, want 1 and one sentence:\n%s", code, stderr.String())
+	}
+	runs := listedRuns(t, filepath.Join(dir, "assay.db"))
+	if len(runs) != 1 || runs[0].Status != "interrupted" {
+		t.Errorf("recorded: %+v", runs)
+	}
+}
+
+func TestExecOfAnotherLanguage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "py.ipynb")
+	python := `{"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"language": "python", "name": "python3"}}, "cells": []}`
+	if err := os.WriteFile(file, []byte(python), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, "", "exec", file); got.code != 2 || !strings.Contains(got.stderr, "is a notebook in python") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
 	}
 }
 

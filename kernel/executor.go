@@ -58,11 +58,11 @@ const raisesException = "raises-exception"
 // up.
 func Execute(ctx context.Context, nb *Notebook, opts Options) error {
 	if err := nb.SetParameters(opts.Parameters); err != nil {
-		return err
+		return NotStarted{err}
 	}
 	before, cells, err := nb.span(opts.From, opts.To)
 	if err != nil {
-		return err
+		return NotStarted{err}
 	}
 	if opts.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -77,7 +77,7 @@ func Execute(ctx context.Context, nb *Notebook, opts Options) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		return err
+		return NotStarted{err}
 	}
 	defer session.Close()
 
@@ -122,11 +122,19 @@ func Execute(ctx context.Context, nb *Notebook, opts Options) error {
 	return nil
 }
 
-// SpanError says why the cells that Options name are not there. Nothing was
-// executed.
-type SpanError string
+// NotStarted is the error of a notebook of which nothing was executed: a parameter,
+// a cell that Options name, or a part of the workspace is not there.
+type NotStarted struct{ error }
 
-func (e SpanError) Error() string { return string(e) }
+// Unwrap returns what is not there.
+func (e NotStarted) Unwrap() error { return e.error }
+
+// CheckSpan returns an error if the notebook does not have the cells that Options
+// name From and To.
+func (nb *Notebook) CheckSpan(from, to string) error {
+	_, _, err := nb.span(from, to)
+	return err
+}
 
 // span returns the code cells from one cell to another, and those before them.
 func (nb *Notebook) span(from, to string) (before, cells []*Cell, err error) {
@@ -147,7 +155,7 @@ func (nb *Notebook) span(from, to string) (before, cells []*Cell, err error) {
 		}
 	}
 	if from != "" && to != "" && last < first {
-		return nil, nil, SpanError(fmt.Sprintf("cell %s comes after cell %s: nothing is between them", from, to))
+		return nil, nil, fmt.Errorf("cell %s comes after cell %s: nothing is between them", from, to)
 	}
 	return cells[:first], cells[first : last+1], nil
 }
@@ -164,7 +172,7 @@ func findCell(cells []*Cell, name string) (int, error) {
 	if n, err := strconv.Atoi(name); err == nil && 1 <= n && n <= len(cells) {
 		return n - 1, nil
 	}
-	return 0, SpanError(fmt.Sprintf("there is no code cell %s: name one by its number, 1 to %d, or by its id: %s", name, len(cells), strings.Join(ids, ", ")))
+	return 0, fmt.Errorf("there is no code cell %s: name one by its number, 1 to %d, or by its id: %s", name, len(cells), strings.Join(ids, ", "))
 }
 
 // shellLine is a line of a cell that the shell executes.

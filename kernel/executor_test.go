@@ -107,7 +107,7 @@ func TestExecuteSpan(t *testing.T) {
 	f := func(from, to, want string) {
 		t.Helper()
 		err := Execute(context.Background(), cells(), Options{Workspace: w, From: from, To: to})
-		var wrong SpanError
+		var wrong NotStarted
 		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
 			t.Errorf("from %q to %q: %v, want %q", from, to, err, want)
 		}
@@ -137,7 +137,8 @@ func TestExecuteStops(t *testing.T) {
 		t.Error("a parameter that is not there was taken")
 	}
 	w.BinDir = t.TempDir()
-	if err := Execute(context.Background(), nb, Options{Workspace: w}); err == nil || !strings.Contains(err.Error(), "run assay setup") {
+	var not NotStarted
+	if err := Execute(context.Background(), nb, Options{Workspace: w}); !errors.As(err, &not) || !strings.Contains(err.Error(), "run assay setup") {
 		t.Errorf("without gonb: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -130,6 +131,20 @@ func parseCell(raw json.RawMessage) (*Cell, error) {
 	}
 	c.rest = f.object
 	return c, nil
+}
+
+// Language returns the language of the notebook's cells as its metadata has it,
+// "go" or "python", and "" if they do not say.
+func (nb *Notebook) Language() string {
+	var spec struct {
+		Language string `json:"language"`
+	}
+	var info struct {
+		Name string `json:"name"`
+	}
+	json.Unmarshal(nb.Metadata["kernelspec"], &spec) // what is not there, or not so, does not say
+	json.Unmarshal(nb.Metadata["language_info"], &info)
+	return cmp.Or(spec.Language, info.Name)
 }
 
 // NewCell returns a code cell with source.
