@@ -393,10 +393,18 @@ func LoadBaseline(r io.Reader) (*Baseline, error) {
 	return &Baseline{config: f.Config, fitted: f}, nil
 }
 
-// restore makes what is not saved.
+// restore makes what is not saved. It is an error if what is does not fit together.
 func (f *fittedBaseline) restore() error {
 	if f.Terms == nil || f.Model == nil {
 		return fmt.Errorf("%w: it has no terms", fit.ErrCorrupt)
+	}
+	outputs, terms := len(f.Config.Classes), len(f.Terms.Terms)
+	if outputs == 2 && !f.Config.Multilabel {
+		outputs = 1
+	}
+	short := func(weights []float64) bool { return len(weights) != terms }
+	if len(f.Model.Weights) != outputs || len(f.Model.Constants) != outputs || slices.ContainsFunc(f.Model.Weights, short) || short(f.Terms.IDF) {
+		return fmt.Errorf("%w: it has not a weight for each of %d terms and %d outputs", fit.ErrCorrupt, terms, outputs)
 	}
 	f.Terms.makeIndex()
 	return nil

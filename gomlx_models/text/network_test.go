@@ -1,7 +1,11 @@
 package text_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -366,6 +370,37 @@ func TestBaselineExplanationAddsUp(t *testing.T) {
 	top, err := m.Weights(1, 5)
 	if err != nil || len(top) != 5 || top[0].Weight < top[4].Weight {
 		t.Errorf("weights %+v, %v", top, err)
+	}
+}
+
+// TestDamagedBaseline: a file in which something is missing is corrupt.
+func TestDamagedBaseline(t *testing.T) {
+	m := text.NewBaseline(text.BaselineConfig{Classes: []string{"a", "b"}})
+	if err := m.Fit(context.Background(), notes(false)); err != nil {
+		t.Fatal(err)
+	}
+	var saved bytes.Buffer
+	if err := m.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range [][2]string{{"vectorizer", "idf"}, {"vectorizer", "terms"}, {"model", "weights"}, {"model", "constants"}} {
+		zip, err := gzip.NewReader(bytes.NewReader(saved.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var content map[string]any
+		if err := json.NewDecoder(zip).Decode(&content); err != nil {
+			t.Fatal(err)
+		}
+		part := content[path[0]].(map[string]any)
+		part[path[1]] = part[path[1]].([]any)[1:]
+		damaged, err := json.Marshal(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := text.LoadBaseline(bytes.NewReader(damaged)); !errors.Is(err, fit.ErrCorrupt) {
+			t.Errorf("without the first of %s: error %v", path, err)
+		}
 	}
 }
 
