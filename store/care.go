@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -130,6 +131,49 @@ func (s *Store) checkOne(ctx context.Context, id, count int64, label string, rep
 	}
 	if next != count {
 		report("%s: %d points are there, it should have %d", label, next, count)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	return checkGroups(tx, id, label, report)
+}
+
+// checkGroups sums up the levels of a pyramid again, each from the one below.
+func checkGroups(tx *sql.Tx, series int64, label string, report func(string, ...any)) error {
+	rows, err := tx.Query(`select level, idx, data from pyramid where series = ? order by level, idx`, series)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var levels [][]byte
+	for rows.Next() {
+		var level, idx int
+		var data []byte
+		if err := rows.Scan(&level, &idx, &data); err != nil {
+			return err
+		}
+		for len(levels) <= level {
+			levels = append(levels, nil)
+		}
+		if len(levels[level]) != idx*fanout*aggregateSize {
+			report("%s: level %d of the pyramid lacks a row before row %d", label, level, idx)
+			return rows.Err()
+		}
+		levels[level] = append(levels[level], data...)
+	}
+	for level, data := range levels {
+		var groups []byte
+		for ; len(data) >= fanout*aggregateSize; data = data[fanout*aggregateSize:] {
+			sum := groupOf(data[:fanout*aggregateSize])
+			groups = sum.append(groups)
+		}
+		var above []byte
+		if level+1 < len(levels) {
+			above = levels[level+1]
+		}
+		if !bytes.Equal(groups, above) {
+			report("%s: level %d of the pyramid does not fit the one below", label, level+1)
+		}
 	}
 	return rows.Err()
 }

@@ -193,11 +193,12 @@ func TestFsck(t *testing.T) {
 	ctx := context.Background()
 	s := open(t)
 	w := start(t, s, NewRun{})
-	points := make([]Point, 3*chunkSize)
+	points := make([]Point, 3*fanout*blockSize)
 	for i := range points {
 		points[i] = Point{int64(i), time.UnixMicro(int64(i)), loss(i)}
 	}
-	check(t, w.Append("loss", points))
+	check(t, w.Append("tall", points)) // of a pyramid with two levels
+	check(t, w.Append("loss", points[:3*chunkSize]))
 	_, err := w.Artifact(ctx, "a", "", noise(1, 3*partSize))
 	check(t, err)
 	check(t, w.End(Finished, ""))
@@ -219,6 +220,7 @@ func TestFsck(t *testing.T) {
 	f(`insert into blob (size, begun) values (0, 0)`, "never finished")
 	f(`update blob_part set data = zeroblob(length(data)) where seq = 1`, "has other content")
 	f(`delete from blob_part where seq = 1`, "is not whole")
+	f(`update pyramid set data = zeroblob(length(data)) where level = 1`, "metric tall: level 1 of the pyramid does not fit the one below")
 	f(`update pyramid set data = zeroblob(length(data))`, "pyramid does not fit points 0 to 1024")
 	f(`update chunk set data = zeroblob(length(data)) where start = 4096`, "points 4096 to 8192: damaged chunk: wrong checksum")
 	f(`delete from chunk where start = 4096`, "points 4096 to 8192 are missing")

@@ -267,11 +267,7 @@ func addAggregate(tx *sql.Tx, series int64, level int, n int64, a aggregate) err
 	if len(row) < fanout*aggregateSize {
 		return nil
 	}
-	var group aggregate
-	for ; len(row) > 0; row = row[aggregateSize:] {
-		group.merge(readAggregate(row))
-	}
-	return addAggregate(tx, series, level+1, n/fanout, group)
+	return addAggregate(tx, series, level+1, n/fanout, groupOf(row))
 }
 
 // sealRun joins the small chunks of each series of a run.

@@ -117,6 +117,14 @@ func (a *aggregate) merge(b aggregate) {
 	a.lowStep, a.highStep = min(a.lowStep, b.lowStep), max(a.highStep, b.highStep)
 }
 
+// groupOf returns the sum of aggregates that follow one another.
+func groupOf(row []byte) (group aggregate) {
+	for ; len(row) > 0; row = row[aggregateSize:] {
+		group.merge(readAggregate(row))
+	}
+	return group
+}
+
 func (a *aggregate) append(dst []byte) []byte {
 	for _, x := range [...]int64{
 		a.count, a.nans, a.posInfs, a.negInfs,
