@@ -181,6 +181,8 @@ func (c Config) check() error {
 		return fmt.Errorf("Config.Arms names %d arms: name two or more", len(c.Arms))
 	case !(c.Overlap > 0 && c.Overlap*float64(len(c.Arms)) < 1):
 		return fmt.Errorf("overlap is %v: it is a chance above 0 that all %d arms can have together", c.Overlap, len(c.Arms))
+	case c.Pipeline != nil && len(c.Pipeline.Names()) != len(c.Features):
+		return fmt.Errorf("Config.Pipeline makes %d columns, and %d are named in Features: leave Features out", len(c.Pipeline.Names()), len(c.Features))
 	case c.Method == PolicyTree && (c.Sure || c.Resamples > 0):
 		return fmt.Errorf("the %s has no standard errors, because the patients in its leaves chose them: judge the rule on others, or use the causal forest", c.Method)
 	case c.Resamples > 0 && c.Method == CausalForest:

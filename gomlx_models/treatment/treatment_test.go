@@ -475,6 +475,24 @@ func TestArms(t *testing.T) {
 	}
 }
 
+// Features that are not those of the pipeline are said to be so.
+func TestFeaturesOfAnotherPipeline(t *testing.T) {
+	frame := &table.Frame{}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		frame.Columns = append(frame.Columns, table.CategoryColumn(name, []string{"x", "y", "z", "x"}))
+	}
+	pipeline, _, err := table.Fit(table.Plan{}, frame, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := cohort(60, 1)
+	cfg := small(treatment.TLearner, 1)
+	cfg.Pipeline = pipeline
+	if err := treatment.New(cfg).Fit(t.Context(), d); err == nil || !strings.Contains(err.Error(), "Config.Pipeline makes 12 columns, and 3 are named in Features") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // The names of metrics are made of the names of arms, which so must differ in more
 // than signs.
 func TestBadArms(t *testing.T) {
