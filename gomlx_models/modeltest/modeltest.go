@@ -48,7 +48,8 @@ type Case[X, Y, A any] struct {
 //   - the same seed gives the same answers, bit for bit, and fitting again
 //     forgets the first fit;
 //   - a row alone gets the answer that it gets in a batch, no rows no answers;
-//   - observers see steps 1, 2, 3 … and the plan, keepers the saved model;
+//   - observers see steps from 1 that never go back, and the plan, keepers the
+//     saved model;
 //   - a cancelled Fit stops within a step with the context's error, an
 //     observer's error stops it and comes back, and neither leaves it fitted;
 //   - what was saved predicts the same after loading, and damaged is an error;
@@ -144,6 +145,11 @@ func Check[X, Y, A any](t *testing.T, c Case[X, Y, A]) {
 		for _, n := range explanation.Shape {
 			size *= n
 		}
+		for i, v := range explanation.Values {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Fatalf("value %d of the explanation is %v", i, v)
+			}
+		}
 		if explanation.Method == "" || len(explanation.Values) != size || explanation.Names != nil && len(explanation.Names) != size {
 			t.Errorf("method %q, %d values of shape %d, %d names", explanation.Method, len(explanation.Values), explanation.Shape, len(explanation.Names))
 		}
@@ -166,6 +172,9 @@ func Check[X, Y, A any](t *testing.T, c Case[X, Y, A]) {
 		}
 		if w.last > 2 {
 			t.Errorf("observer failed at step 2, saw step %d", w.last)
+		}
+		if _, err := m.Predict(ctx, c.Train.X); !errors.Is(err, models.ErrNotFitted) {
+			t.Errorf("Predict after an observer failed: got error %v", err)
 		}
 	})
 
