@@ -164,7 +164,7 @@ func (c BoostConfig) boost(ctx context.Context, x [][]float64, e *Ensemble, loss
 			}
 			e.Trees = append(e.Trees, t)
 			if len(rows) == n { // every row is in one of the leaves
-				for _, leaf := range growths[k].leaves(rows) {
+				for _, leaf := range growths[k].leaves(t, rows) {
 					for _, i := range leaf.Rows {
 						raw[i][k] += t.Values[leaf.Node]
 					}

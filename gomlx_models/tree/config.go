@@ -185,7 +185,8 @@ func (c Config) grow(ctx context.Context, d *Data, drawn bool, criterion func(we
 			if h, ok := rule.(*Hazard); ok {
 				h.Order(rows)
 			}
-			g := grown{tree: growth.grow(rows, random), leaves: func() []Leaf { return growth.leaves(rows) }, weight: weight}
+			t := growth.grow(rows, random)
+			g := grown{tree: t, leaves: func() []Leaf { return growth.leaves(t, rows) }, weight: weight}
 			if c.Prune > 0 {
 				g.tree.Prune(c.Prune)
 			}

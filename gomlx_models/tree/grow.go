@@ -32,7 +32,8 @@ type Leaf struct {
 // drawn or thresholds are random.
 func Grow(d *Data, rows []int32, c Criterion, limit Limits, random *rand.Rand) (*Tree, []Leaf) {
 	g, rows := newGrowth(d, c, limit), slices.Clone(rows)
-	return g.grow(rows, random), g.leaves(rows)
+	t := g.grow(rows, random)
+	return t, g.leaves(t, rows)
 }
 
 // growth grows trees, one after another in the same memory.
@@ -95,16 +96,20 @@ func (g *growth) grow(rows []int32, random *rand.Rand) *Tree {
 		s = g.tally(rows)
 	}
 	g.node(rows, 0, s)
-	// A copy is without the room that the tree grew in, which would be as large again.
 	t := g.tree
+	if len(t.Nodes) > cap(t.Nodes)-cap(t.Nodes)/16 {
+		g.tree = &Tree{Width: t.Width}
+		return t
+	}
+	// A copy is without the room that the tree did not need.
 	return &Tree{Width: t.Width, Nodes: slices.Clone(t.Nodes), Values: slices.Clone(t.Values), Sets: append([]Set(nil), t.Sets...)}
 }
 
-// leaves returns the leaves of the tree last grown, on these rows.
-func (g *growth) leaves(rows []int32) []Leaf {
+// leaves returns the leaves of t, the tree last grown, on these rows.
+func (g *growth) leaves(t *Tree, rows []int32) []Leaf {
 	leaves := make([]Leaf, 0, len(g.held))
-	for i := range g.tree.Nodes {
-		if g.tree.Nodes[i].Leaf() {
+	for i := range t.Nodes {
+		if t.Nodes[i].Leaf() {
 			n := g.held[len(leaves)]
 			leaves = append(leaves, Leaf{Node: i, Rows: rows[:n]})
 			rows = rows[n:]
@@ -117,7 +122,17 @@ func (g *growth) leaves(rows []int32) []Leaf {
 func (g *growth) begin(rows int) {
 	g.held = g.held[:0]
 	g.swap = slices.Grow(g.swap[:0], rows)[:rows]
-	g.tree.Nodes, g.tree.Values, g.tree.Sets = g.tree.Nodes[:0], g.tree.Values[:0], g.tree.Sets[:0]
+	t := g.tree
+	t.Nodes, t.Values, t.Sets = t.Nodes[:0], t.Values[:0], t.Sets[:0]
+	if t.Width == 1 {
+		// A tree of numbers is often as large as it may be: a leaf for each row. To
+		// outgrow its room again and again would leave as much behind.
+		nodes := 2 * rows / g.limit.MinLeaf
+		if d := g.limit.MaxDepth; 0 < d && d < 30 {
+			nodes = min(nodes, 2<<d)
+		}
+		g.held, t.Nodes, t.Values = slices.Grow(g.held, nodes/2), slices.Grow(t.Nodes, nodes), slices.Grow(t.Values, nodes)
+	}
 }
 
 // looker is one goroutine's part of a growth.
@@ -223,6 +238,7 @@ func (g *growth) children(left, right []int32, depth int, s sums) (r int32) {
 	<-done
 	r = int32(len(g.tree.Nodes))
 	sets := int32(len(g.tree.Sets))
+	g.tree.Nodes, g.tree.Values = roomy(g.tree.Nodes, len(other.tree.Nodes)), roomy(g.tree.Values, len(other.tree.Values))
 	for _, n := range other.tree.Nodes {
 		if !n.Leaf() {
 			n.Right += r
