@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Fsck looks for damage and returns what it finds, a sentence each: in the
@@ -27,22 +29,31 @@ func (s *Store) Fsck(ctx context.Context) ([]string, error) {
 	for _, check := range []func(context.Context, func(string, ...any)) error{
 		s.checkFile, s.checkSeries, s.checkBlobs, s.checkJournals,
 	} {
-		if err := check(ctx, report); err != nil {
+		if err := readable(check(ctx, report), "a part of it", report); err != nil {
 			return problems, fmt.Errorf("fsck: %w", err)
 		}
 	}
 	return problems, nil
 }
 
+// readable reports an error that comes of a damaged page, and returns any other.
+func readable(err error, what string, report func(string, ...any)) error {
+	if damage := (sqlite3.Error{}); errors.As(err, &damage) && damage.Code == sqlite3.ErrCorrupt {
+		report("%s cannot be read: %v", what, damage)
+		return nil
+	}
+	return err
+}
+
 func (s *Store) checkFile(ctx context.Context, report func(string, ...any)) error {
 	lines, err := collect(ctx, s, func(rows *sql.Rows) (line string, err error) { return line, rows.Scan(&line) }, `pragma integrity_check`)
-	if err != nil {
-		return err
-	}
 	for _, line := range lines {
 		if line != "ok" {
 			report("the SQLite file is damaged: %s", line)
 		}
+	}
+	if err := readable(err, "the SQLite file", report); err != nil {
+		return err
 	}
 	_, err = collect(ctx, s, func(rows *sql.Rows) (none struct{}, err error) {
 		var table, parent string
@@ -71,7 +82,7 @@ func (s *Store) checkSeries(ctx context.Context, report func(string, ...any)) er
 		return err
 	}
 	for _, r := range all {
-		if err := s.checkOne(ctx, r.id, r.count, r.label, report); err != nil {
+		if err := readable(s.checkOne(ctx, r.id, r.count, r.label, report), r.label, report); err != nil {
 			return fmt.Errorf("%s: %w", r.label, err)
 		}
 	}
@@ -209,7 +220,9 @@ func (s *Store) checkBlobs(ctx context.Context, report func(string, ...any)) err
 		if errors.Is(err, errNotWhole) {
 			report("blob %s is not whole", b.digest.String)
 		} else if err != nil {
-			return err
+			if err := readable(err, "blob "+b.digest.String, report); err != nil {
+				return err
+			}
 		} else if sum := hex.EncodeToString(hash.Sum(nil)); sum != b.digest.String {
 			report("blob %s has other content, of digest %s", b.digest.String, sum)
 		}

@@ -233,6 +233,40 @@ func TestFsck(t *testing.T) {
 	}
 }
 
+// Of a file with a damaged page fsck tells what cannot be read, and goes on.
+func TestFsckOfDamagedPages(t *testing.T) {
+	content, err := os.ReadFile("testdata/v1.db")
+	check(t, err)
+	const page = 4096
+	told := 0
+	for at := page; at < len(content); at += page {
+		damaged := bytes.Clone(content)
+		for i := range 300 {
+			damaged[at+i] = 0xff
+		}
+		path := filepath.Join(t.TempDir(), "assay.db")
+		check(t, os.WriteFile(path, damaged, 0o644))
+		s, err := Open(path)
+		if err != nil { // the list of tables is on that page
+			if !strings.Contains(err.Error(), "the store is damaged") {
+				t.Errorf("page %d: %v", at/page+1, err)
+			}
+			continue
+		}
+		problems, err := s.Fsck(context.Background())
+		if err != nil || len(problems) == 0 {
+			t.Errorf("page %d: %q, %v", at/page+1, problems, err)
+		}
+		if strings.Contains(strings.Join(problems, "\n"), "metric loss cannot be read") {
+			told++
+		}
+		s.Close()
+	}
+	if told == 0 {
+		t.Error("no damage was told to be in a metric")
+	}
+}
+
 func TestBackup(t *testing.T) {
 	ctx := context.Background()
 	s := open(t)

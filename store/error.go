@@ -32,7 +32,7 @@ func hint(err error) error {
 	case sqlite3.ErrNotADB:
 		return fmt.Errorf("the file is not an assay store, name another with ASSAY_STORE: %w", err)
 	case sqlite3.ErrCorrupt:
-		return fmt.Errorf("the store is damaged, run assay fsck: %w", err)
+		return fmt.Errorf("the store is damaged, see assay fsck, or take a copy of assay backup: %w", err)
 	case sqlite3.ErrReadonly:
 		return fmt.Errorf("the store cannot be written, check the rights of its folder: %w", err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
