@@ -3,6 +3,7 @@ package tree
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/gonum/floats"
@@ -44,7 +45,7 @@ func (t *Tree) Rules(l Labels) string {
 	var write func(d *models.Branch, indent string)
 	write = func(d *models.Branch, indent string) {
 		if d.Ask == "" {
-			fmt.Fprintf(&b, "%s%s (%.4g rows)\n", indent, d.Answer, d.Cover)
+			fmt.Fprintf(&b, "%s%s (%s rows)\n", indent, d.Answer, short(d.Cover))
 			return
 		}
 		fmt.Fprintf(&b, "%sif %s:\n", indent, d.Ask)
@@ -67,7 +68,7 @@ func (t *Tree) ask(n *Node, l Labels) string {
 		if n.Threshold == math.MaxFloat64 {
 			return name + " is known"
 		}
-		return fmt.Sprintf("%s ≤ %.4g%s", name, n.Threshold, orMissing)
+		return name + " ≤ " + short(n.Threshold) + orMissing
 	}
 	set := &t.Sets[n.Set-1]
 	// A set that unseen categories belong to has most codes: the others are said.
@@ -86,10 +87,19 @@ func (t *Tree) ask(n *Node, l Labels) string {
 
 func (l Labels) answer(value []float64) string {
 	if len(value) == 1 {
-		return fmt.Sprintf("%.4g", value[0])
+		return short(value[0])
 	}
 	k := floats.MaxIdx(value)
 	return fmt.Sprintf("%s %.2f", named(l.Outputs, k, "class "), value[k])
+}
+
+// short writes four significant digits, or more of a large number: who reads "≤ 1988"
+// of a threshold of 1987.5 sends a patient the wrong way.
+func short(v float64) string {
+	if size := math.Abs(v); size < 1000 || size > 1e15 {
+		return fmt.Sprintf("%.4g", v)
+	}
+	return strconv.FormatFloat(math.Round(10*v)/10, 'f', -1, 64)
 }
 
 func named(names []string, k int, otherwise string) string {

@@ -2,16 +2,15 @@ package tree
 
 import (
 	"context"
-	"encoding/csv"
 	"math"
-	"os"
 	"path"
-	"slices"
-	"strconv"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/assay-ml/assay/gomlx_models/modeltest"
 	"github.com/assay-ml/assay/gomlx_models/score"
+	"github.com/assay-ml/assay/gomlx_models/table/tabletest"
 )
 
 // reference is testdata/reference.json, made by reference.py beside it.
@@ -32,39 +31,17 @@ type reference struct {
 // columns nil means all.
 func readSet(t *testing.T, name, file, outcome string, columns []string) (x [][]float64, y []float64) {
 	t.Helper()
-	f, err := os.Open(modeltest.Data(t, path.Join("predict", name, file)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows[1:] {
-		var values []float64
-		for j, cell := range row {
-			v, err := strconv.ParseFloat(cell, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if rows[0][j] == outcome {
-				y = append(y, v)
-			} else if columns == nil || slices.Contains(columns, rows[0][j]) {
-				values = append(values, v)
-			}
-		}
-		x = append(x, values)
-	}
-	return x, y
+	m, y, _ := tabletest.XY(t, path.Join("predict", name, file), outcome, columns...)
+	return rowsOf(m), y
 }
 
-func whole(y []float64) []int {
-	classes := make([]int, len(y))
-	for i, v := range y {
-		classes[i] = int(v)
+func rowsOf(m *mat.Dense) [][]float64 {
+	n, _ := m.Dims()
+	x := make([][]float64, n)
+	for i := range x {
+		x[i] = m.RawRowView(i)
 	}
-	return classes
+	return x
 }
 
 func predict(t *testing.T, e *Ensemble, x [][]float64, output int) []float64 {
@@ -103,16 +80,16 @@ func TestShallowTreesAreScikitLearns(t *testing.T) {
 	e, err := Regress(ctx, x, y, Config{Method: Single, MaxDepth: 3, MinLeaf: 5})
 	f(e, err, x, 0, ref.Regression.Leaves, ref.Regression.Predictions)
 	x, y = readSet(t, "pima_diabetes", "pima_diabetes.csv", "Outcome", ref.Gini.Columns)
-	e, err = Classify(ctx, x, whole(y), 2, Config{Method: Single, MaxDepth: 4, MinLeaf: 10})
+	e, err = Classify(ctx, x, tabletest.Classes(y), 2, Config{Method: Single, MaxDepth: 4, MinLeaf: 10})
 	f(e, err, x, 1, ref.Gini.Leaves, ref.Gini.Predictions)
-	e, err = Classify(ctx, x, whole(y), 2, Config{Method: Single, MaxDepth: 4, MinLeaf: 10, Entropy: true})
+	e, err = Classify(ctx, x, tabletest.Classes(y), 2, Config{Method: Single, MaxDepth: 4, MinLeaf: 10, Entropy: true})
 	f(e, err, x, 1, ref.Entropy.Leaves, ref.Entropy.Predictions)
 }
 
 func TestPruningIsScikitLearns(t *testing.T) {
 	ref := modeltest.Reference[reference](t)
 	x, y := readSet(t, "pima_diabetes", "pima_diabetes.csv", "Outcome", ref.Gini.Columns)
-	e, err := Classify(context.Background(), x, whole(y), 2, Config{Method: Single, MaxDepth: 5, MinLeaf: 10})
+	e, err := Classify(context.Background(), x, tabletest.Classes(y), 2, Config{Method: Single, MaxDepth: 5, MinLeaf: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +101,7 @@ func TestPruningIsScikitLearns(t *testing.T) {
 		if math.Abs(alpha[k]-want) > 1e-12 || leaves[k] != ref.Pruning.Leaves[k] {
 			t.Errorf("step %d: got α %v with %d leaves, want %v with %d", k, alpha[k], leaves[k], want, ref.Pruning.Leaves[k])
 		}
-		pruned, err := Classify(context.Background(), x, whole(y), 2, Config{Method: Single, MaxDepth: 5, MinLeaf: 10, Prune: want + 1e-12})
+		pruned, err := Classify(context.Background(), x, tabletest.Classes(y), 2, Config{Method: Single, MaxDepth: 5, MinLeaf: 10, Prune: want + 1e-12})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +151,9 @@ func TestForestsScoreAsScikitLearns(t *testing.T) {
 		return score.AUC(positive, p)
 	}
 	classify := func(c Config) func(x [][]float64, y []float64) (*Ensemble, error) {
-		return func(x [][]float64, y []float64) (*Ensemble, error) { return Classify(ctx, x, whole(y), 2, c) }
+		return func(x [][]float64, y []float64) (*Ensemble, error) {
+			return Classify(ctx, x, tabletest.Classes(y), 2, c)
+		}
 	}
 	f := func(name string, got, tolerance float64) {
 		t.Helper()
@@ -187,7 +166,7 @@ func TestForestsScoreAsScikitLearns(t *testing.T) {
 	f("wdbc_forest_auc", folds(x, y, classify(Config{}), auc), 0.004)
 	f("wdbc_extra_auc", folds(x, y, classify(Config{Method: Extra}), auc), 0.004)
 	f("wdbc_boost_auc", folds(x, y, func(x [][]float64, y []float64) (*Ensemble, error) {
-		return BoostClasses(ctx, x, whole(y), 2, BoostConfig{})
+		return BoostClasses(ctx, x, tabletest.Classes(y), 2, BoostConfig{})
 	}, auc), 0.004)
 	x, y = readSet(t, "pima_diabetes", "pima_diabetes.csv", "Outcome", nil)
 	f("pima_forest_auc", folds(x, y, classify(Config{MinLeaf: 5}), auc), 0.008)
@@ -203,30 +182,27 @@ func TestForestsScoreAsScikitLearns(t *testing.T) {
 // On the split of the DeepSurv paper, scikit-survival 0.28.0's forest of 100 trees
 // with 15 rows a leaf has a concordance of 0.640 to 0.642 (seeds 0 to 2).
 func TestSurvivalForestOnMETABRIC(t *testing.T) {
-	f, err := os.Open(modeltest.Data(t, "predict/surv_metabric/metabric.csv"))
+	frame := tabletest.Open(t, "predict/surv_metabric/metabric.csv")
+	split, err := frame.Texts("split")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
+	time, event := tabletest.Numbers(t, frame, "time"), tabletest.Numbers(t, frame, "event")
+	var names []string
+	for _, name := range frame.Names() {
+		if name != "split" && name != "time" && name != "event" {
+			names = append(names, name)
+		}
 	}
 	var x [2][][]float64
 	var y [2]score.Followup
-	for _, row := range rows[1:] {
+	for i, row := range rowsOf(tabletest.Matrix(t, frame, names)) {
 		side := 0
-		if row[0] == "test" {
+		if split[i] == "test" {
 			side = 1
 		}
-		values := make([]float64, len(row)-1)
-		for j := range values {
-			if values[j], err = strconv.ParseFloat(row[j+1], 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		y[side].Time, y[side].Event = append(y[side].Time, values[0]), append(y[side].Event, values[1] == 1)
-		x[side] = append(x[side], values[2:])
+		x[side] = append(x[side], row)
+		y[side].Time, y[side].Event = append(y[side].Time, time[i]), append(y[side].Event, event[i] == 1)
 	}
 	forest, err := Survive(context.Background(), x[0], y[0], Config{OOB: true})
 	if err != nil {

@@ -893,6 +893,26 @@ func TestBinsKeepOrder(t *testing.T) {
 	})
 }
 
+func TestRulesKeepTheDigitsOfLargeNumbers(t *testing.T) {
+	x := [][]float64{{1986, 90_000}, {1987, 120_000}, {1988, 150_001}, {1989, 180_000}}
+	f := func(feature int, want string) {
+		t.Helper()
+		var column [][]float64
+		for _, row := range x {
+			column = append(column, row[feature:feature+1])
+		}
+		e, err := Regress(context.Background(), column, []float64{20_000, 20_000, 12_345.5, 12_345.5}, Config{Method: Single, Weight: []float64{1e4, 2345, 1, 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Trees[0].Rules(Labels{Features: []string{"value"}, Complete: true}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f(0, "if value ≤ 1987.5:\n    20000 (12345 rows)\nelse:\n    12345.5 (2 rows)\n")
+	f(1, "if value ≤ 135000.5:\n    20000 (12345 rows)\nelse:\n    12345.5 (2 rows)\n")
+}
+
 func ExampleClassify() {
 	x := [][]float64{{25, 0}, {31, 1}, {48, 0}, {52, 1}, {61, 1}, {70, 1}, {66, 0}, {38, 1}}
 	y := []int{0, 0, 0, 1, 1, 1, 0, 0}
