@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	models "github.com/assay-ml/assay/gomlx_models"
+	"github.com/assay-ml/assay/store"
 )
 
 // A run sums its parts up: by the metrics of their reports, the best in bold; what
@@ -60,5 +61,44 @@ func TestParts(t *testing.T) {
 	}
 	if len(got.Runs) != len(want) || got.More != 0 {
 		t.Errorf("got %d parts and %d more, want %d and none", len(got.Runs), got.More, len(want))
+	}
+}
+
+// A run that is resumed is a part of what it was a part of in its program; not of a
+// run around the whole program, as of a matrix of executions.
+func TestResumedPart(t *testing.T) {
+	ctx := context.Background()
+	t.Setenv("ASSAY_STORE", filepath.Join(t.TempDir(), "assay.db"))
+	cut := errors.New("the power failed")
+	resumed := func(id string) bool {
+		t.Helper()
+		t.Setenv(envParent, "")
+		t.Setenv(EnvResume, id)
+		defer t.Setenv(EnvResume, "")
+		run, err := Start(ctx, "cut off")
+		if err != nil || run.ID() != id {
+			t.Fatalf("resumed run %v, %v, want %s", run, err, id)
+		}
+		defer run.End(nil)
+		return run.part
+	}
+	var child, whole string
+	err := Track(ctx, "folds", func(parent *Run) error {
+		err := Track(ctx, "fold", func(run *Run) error { child = run.ID(); return cut }, ChildOf(parent))
+		matrix, startErr := parent.store.Start(ctx, store.NewRun{Experiment: "matrix"}) // as another program does
+		if startErr != nil {
+			return startErr
+		}
+		t.Setenv(envParent, string(matrix.ID()))
+		return errors.Join(err, Track(ctx, "execution", func(run *Run) error { whole = run.ID(); return cut }), matrix.End(store.Failed, ""))
+	})
+	if !errors.Is(err, cut) {
+		t.Fatal(err)
+	}
+	if !resumed(child) {
+		t.Error("a fold is no part of its search any more")
+	}
+	if resumed(whole) {
+		t.Error("an execution of a matrix is a part, and was none before")
 	}
 }

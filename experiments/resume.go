@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -140,6 +141,11 @@ func resume(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) {
 	if id == "" {
 		return nil, nil
 	}
+	// Those of the program that was cut off: what it was a part of there, it is now.
+	siblings, err := s.Siblings(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	w, err := s.Resume(ctx, id)
 	if err != nil {
 		return nil, err
@@ -148,7 +154,7 @@ func resume(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.End(store.Interrupted, err.Error()))
 	}
-	run := &Run{writer: w, store: s, part: before.Parent != outer(), replay: &replay{s: s, before: before, left: map[string][]store.Point{}}}
+	run := &Run{writer: w, store: s, part: slices.Contains(slices.Collect(maps.Values(siblings)), before.Parent), replay: &replay{s: s, before: before, left: map[string][]store.Point{}}}
 	run.keep(w.Tag(ResumedTag, run.replay.summary(false)))
 	return run, nil
 }
