@@ -89,6 +89,9 @@ func chooseParameters(params []Parameter, values map[string]string) ([]Parameter
 		}
 		chosen[i].Default = expression
 	}
+	if wrong != nil && len(params) == 0 {
+		return nil, fmt.Errorf("%w: no const, var or := there declares a value that is written out", errors.Join(wrong...))
+	}
 	if wrong != nil {
 		return nil, fmt.Errorf("%w\nThe parameters are:\n%s", errors.Join(wrong...), listParameters(params))
 	}
@@ -142,7 +145,8 @@ func (p Parameter) expression(value string) (string, error) {
 		}
 		return value, nil
 	case "float32", "float64":
-		f, err := strconv.ParseFloat(value, 64)
+		bits, _ := strconv.Atoi(strings.TrimPrefix(p.Type, "float"))
+		f, err := strconv.ParseFloat(value, bits)
 		if err != nil {
 			return wrong(err)
 		}

@@ -88,6 +88,12 @@ seed := uint8(1)`
 	if err := nb.SetParameters(map[string]string{"lr": "2", "epochs": "3", "name": "ü"}); err != nil || !strings.Contains(nb.Cells[1].Source, "lr, epochs := 2.0, 3 // ü\nname := \"ü\"") {
 		t.Errorf("three at once: %v\n%s", err, nb.Cells[1].Source)
 	}
+	if err := parametersNotebook("var big float32 = 1").SetParameters(map[string]string{"big": "1e300"}); err == nil || !strings.Contains(err.Error(), "out of the range of float32") {
+		t.Errorf("a value beyond a float32: %v", err)
+	}
+	if err := parametersNotebook("import \"fmt\"").SetParameters(map[string]string{"x": "1"}); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "there is no parameter x: no const, var or :=") {
+		t.Errorf("a cell without parameters took one, or did not say so in a sentence: %v", err)
+	}
 	if err := testNotebook("x := 1").SetParameters(map[string]string{"x": "1"}); err == nil {
 		t.Error("a notebook without parameters took one")
 	}
