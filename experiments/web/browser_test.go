@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/heapprofiler"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -204,6 +205,37 @@ func TestBrowserZoomCutsFiner(t *testing.T) {
 	if end := eval[float64](b, chart+`.getOption().dataZoom[0].endValue`); end < 54_390 || end > 54_410 {
 		t.Errorf("after the finer cut the window ends at %v, want 54400", end)
 	}
+}
+
+// What one looks closer at is the same steps in all charts, also where a metric was
+// logged from later on.
+func TestBrowserZoomIsOfTheSameSteps(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err)
+	for i := range 1000 {
+		must(t, w.Step(int64(i), []string{"loss"}, []float64{float64(i % 7)}))
+		if i >= 600 {
+			must(t, w.Step(int64(i), []string{"accuracy"}, []float64{float64(i % 5)}))
+		}
+	}
+	must(t, w.End(store.Finished, ""))
+	b := open(t)
+	b.do(chromedp.Navigate(serve(t, s, Options{})+"/run/"+string(w.ID())), until(allDrawn), until(`!document.querySelector(".live").hidden`),
+		chromedp.Evaluate[chromedp.Void](`document.querySelector('[data-figure="curve-loss"]').scrollIntoView({ block: "center" })`))
+	const window = `(() => { const z = window.__assay.chart(document.querySelector('[data-figure="curve-%s"]')).getOption().dataZoom[0]; return [z.startValue, z.endValue]; })()`
+	at := eval[[]float64](b, `(() => { const r = document.querySelector('[data-figure="curve-loss"] canvas').getBoundingClientRect(); return [r.x + 0.75 * r.width, r.y + r.height / 2]; })()`)
+	mouse := func(kind input.DispatchMouseEventType) step {
+		// The browser wants both ways of the wheel, and a 0 is not sent.
+		return call(input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: at[0], Y: at[1], DeltaX: 1e-6, DeltaY: -240})
+	}
+	b.do(mouse(input.DispatchMouseEventTypeMouseMoved), mouse(input.DispatchMouseEventTypeMouseWheel), mouse(input.DispatchMouseEventTypeMouseWheel),
+		until(fmt.Sprintf(window, "loss")+`[0] > 0`), chromedp.Sleep(time.Second))
+	loss, accuracy := eval[[]float64](b, fmt.Sprintf(window, "loss")), eval[[]float64](b, fmt.Sprintf(window, "accuracy"))
+	if accuracy[0] > max(loss[0], 600)+10 || accuracy[0] < max(loss[0], 600)-10 || math.Abs(accuracy[1]-loss[1]) > 10 {
+		t.Errorf("the loss is shown from step %v, the accuracy from %v", loss, accuracy)
+	}
+	t.Logf("loss %v, accuracy %v", loss, accuracy)
 }
 
 func TestBrowserFollowsARun(t *testing.T) {

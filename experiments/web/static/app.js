@@ -207,10 +207,30 @@ function watchZoom(figure) {
   let wait;
   chart.on("datazoom", () => {
     clearTimeout(wait);
-    // Windows are cut by step; over time the curve stays as it was drawn.
-    if (!new URL(source, location.href).searchParams.has("x")) wait = setTimeout(() => recut(figure), 120);
+    wait = setTimeout(() => {
+      if (figure.matches(":hover") && zoomed(figure)) align(chart);
+      // Windows are cut by step; over time the curve stays as it was drawn.
+      if (!new URL(source, location.href).searchParams.has("x")) recut(figure);
+    }, 120);
   });
   chart.getZr().on("dblclick", () => chart.dispatchAction({ type: "dataZoom", start: 0, end: 100 }));
+}
+
+// align shows in the other charts over the same x what chart shows. A zoom that is
+// shared is so by share of the axis, and the others may begin or end elsewhere.
+function align(chart) {
+  const x = (c) => c.getOption().xAxis[0].name;
+  const { startValue, endValue } = chart.getOption().dataZoom[0];
+  for (const figure of document.querySelectorAll(".curve .assay-figure")) {
+    const other = assay().chart(figure);
+    if (!other || other === chart || x(other) !== x(chart)) continue;
+    let [first, last] = [Infinity, -Infinity]; // beyond them ECharts would move the window
+    for (const series of other.getOption().series) {
+      for (const [at] of series.data) if (at !== null) [first, last] = [Math.min(first, at), Math.max(last, at)];
+    }
+    const [from, to] = [Math.max(startValue, first), Math.min(endValue, last)];
+    if (from < to) other.dispatchAction({ type: "dataZoom", startValue: from, endValue: to, escapeConnect: true });
+  }
 }
 
 document.addEventListener("assay:drawn", (event) => watchZoom(event.target));
