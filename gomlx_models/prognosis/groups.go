@@ -100,9 +100,10 @@ func RiskGroups(trainRisk, risk []float64, ys []Outcome, names []string) (models
 	}, nil
 }
 
+// reached writes a time to the seven digits that times are known to.
 func reached(t float64) string {
 	if math.IsInf(t, 1) {
 		return "not reached"
 	}
-	return strconv.FormatFloat(t, 'f', -1, 64)
+	return strconv.FormatFloat(t, 'f', -1, 32)
 }

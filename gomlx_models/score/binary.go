@@ -15,9 +15,9 @@ import (
 // The report holds auc, average_precision, accuracy, balanced_accuracy,
 // sensitivity, specificity, ppv, npv, f1, mcc, brier, log_loss, ece and
 // prevalence; the curves "roc", "pr", "calibration" and "decision"; the confusion
-// matrix at o.Operating; and a table for each subgroup. The interval of ece is without
-// the bias of its resamples, and yet high for a model that is calibrated. What divides by zero, if
-// only one class is present or called, is NaN and a note says so.
+// matrix at o.Operating; and a table for each subgroup. What divides by zero, if only
+// one class is present or called, is NaN and a note says so. The interval of ece is
+// without the bias of its resamples, and yet high for a model that is calibrated.
 func Binary(positive []bool, prob []float64, o Options) (models.Report, error) {
 	if err := sameLength(len(positive), len(prob), "outcomes", "probabilities"); err != nil {
 		return models.Report{}, err

@@ -75,8 +75,8 @@ func (c *Column) commonest(counts []int, show int) string {
 
 // TableOne compares the rows of each level of the column by: the first table of
 // a medical paper. Numbers are shown as median [quartiles], categories and numbers
-// that are 0 or 1 as n (%), of the rows that have a value. If by has two levels, the last column is the
-// standardised difference between them,
+// that are 0 or 1 as n (%), of the rows that have a value. If by has two levels, the
+// last column is the standardised difference between them,
 //
 //	|x̄₁ − x̄₂| / √((s₁² + s₂²) / 2)
 //

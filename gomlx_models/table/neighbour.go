@@ -47,7 +47,7 @@ func learnNeighbours(f *Frame) *neighbours {
 		known := sortedKnown(c.Numbers)
 		mean, variance := moments(known)
 		spread := math.Sqrt(variance)
-		if len(known) == 0 || known[0] == known[len(known)-1] {
+		if !(spread > 0) || known[0] == known[len(known)-1] {
 			spread = 1
 		}
 		n.Names, n.Centre, n.Spread = append(n.Names, c.Name), append(n.Centre, mean), append(n.Spread, spread)
