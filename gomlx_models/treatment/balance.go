@@ -137,10 +137,12 @@ func Balance(xs []Row, ys []Outcome, propensity [][]float64, arms []string, k in
 }
 
 // difference returns how far two means are apart in deviations. Where there is no
-// deviation it is infinite unless they are the same: nobody can be compared.
+// deviation it is infinite unless they are the same but for rounding: nobody can be
+// compared.
 func difference(mean [2]float64, variance float64) float64 {
-	if mean[0] == mean[1] {
+	apart := mean[1] - mean[0]
+	if math.Abs(apart) <= 1e-12*math.Abs(mean[0]) {
 		return 0
 	}
-	return (mean[1] - mean[0]) / math.Sqrt(variance)
+	return apart / math.Sqrt(variance)
 }

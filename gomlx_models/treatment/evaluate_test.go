@@ -553,4 +553,14 @@ func TestBalanceByHand(t *testing.T) {
 	if _, before, after = treatment.Balance([]treatment.Row{{0}, {0}, {1}, {1}}, ys, chance, arms, 1, nil, 0.05); !math.IsInf(before, 1) || !math.IsInf(after, 1) {
 		t.Errorf("of arms apart: before %v, after %v", before, after)
 	}
+	// Columns of one value differ by nothing, though their weighted means do by rounding.
+	one, who := slices.Repeat([]treatment.Row{{0.1, 0.3, 0.7, 1.1, 12.7}}, 999), slices.Repeat(ys[1:], 333)
+	chance = nil
+	for i := range one {
+		p := 0.2 + 0.6*float64(i)/999
+		chance = append(chance, []float64{1 - p, p})
+	}
+	if _, before, after = treatment.Balance(one, who, chance, arms, 1, nil, 0.05); before != 0 || after != 0 {
+		t.Errorf("of one value each: before %v, after %v", before, after)
+	}
 }
