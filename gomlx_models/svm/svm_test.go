@@ -147,6 +147,19 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 	}
 }
 
+// scikit-learn 1.9.1's sklearn.calibration._sigmoid_calibration, whose a and b are
+// the slope and the offset with the other sign.
+func TestSigmoidAgreesWithScikitLearn(t *testing.T) {
+	f := func(values []float64, positive []bool, slope, offset float64) {
+		t.Helper()
+		if s := svm.FitSigmoid(values, positive); math.Abs(s.Slope-slope) > 1e-4 || math.Abs(s.Offset-offset) > 1e-4 {
+			t.Errorf("got %+v, want slope %v and offset %v", s, slope, offset)
+		}
+	}
+	f([]float64{-2.1, -1.4, -0.3, 0.2, 0.4, 0.9, 1.3, 2.6}, []bool{false, false, true, false, true, false, true, true}, 0.62147747, -0.12730838)
+	f([]float64{-2, -1, 1, 2, 3}, []bool{false, false, true, true, true}, 0.63418762, 0.03287016) // separated
+}
+
 // Rows of one patient tell of each other: a machine that has seen some of them is
 // too sure of the rest. With folds of patients, classes that chance deals to
 // patients get probabilities near a half.

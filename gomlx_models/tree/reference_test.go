@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"path"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -15,7 +16,7 @@ import (
 
 // reference is testdata/reference.json, made by reference.py beside it.
 type reference struct {
-	Regression, Gini, Entropy struct {
+	Regression, Gini, Entropy, Incomplete struct {
 		Columns     []string
 		Leaves      int
 		Predictions []float64
@@ -84,6 +85,21 @@ func TestShallowTreesAreScikitLearns(t *testing.T) {
 	f(e, err, x, 1, ref.Gini.Leaves, ref.Gini.Predictions)
 	e, err = Classify(ctx, x, tabletest.Classes(y), 2, Config{Method: Single, MaxDepth: 4, MinLeaf: 10, Entropy: true})
 	f(e, err, x, 1, ref.Entropy.Leaves, ref.Entropy.Predictions)
+
+	// Zeros that mean missing, and rows of different weight.
+	x, y = readSet(t, "pima_diabetes", "pima_diabetes.csv", "Outcome", ref.Incomplete.Columns)
+	measured := []string{"Glucose", "BloodPressure", "SkinThickness", "Insulin", "BMI"}
+	weight := make([]float64, len(x))
+	for i, row := range x {
+		weight[i] = float64(1 + i%3)
+		for j, name := range ref.Incomplete.Columns {
+			if row[j] == 0 && slices.Contains(measured, name) {
+				row[j] = math.NaN()
+			}
+		}
+	}
+	e, err = Classify(ctx, x, tabletest.Classes(y), 2, Config{Method: Single, MaxDepth: 4, MinLeaf: 10, Weight: weight})
+	f(e, err, x, 1, ref.Incomplete.Leaves, ref.Incomplete.Predictions)
 }
 
 func TestPruningIsScikitLearns(t *testing.T) {

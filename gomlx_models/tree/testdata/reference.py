@@ -25,6 +25,11 @@ def shallow(name, m):
     X, y = sets[name]; X = few(X); m.fit(X, y)
     p = m.predict_proba(X)[:, 1] if hasattr(m, 'predict_proba') else m.predict(X)
     return dict(columns=list(X), leaves=int(m.get_n_leaves()), predictions=p.round(12).tolist())
+def incomplete(m):  # zeros that mean missing, rows of weight 1, 2, 3, 1, …
+    X, y = few(pima.drop(columns='Outcome')), pima.Outcome
+    X = X.astype(float).where((X != 0) | ~X.columns.isin(['Glucose', 'BloodPressure', 'SkinThickness', 'Insulin', 'BMI']))
+    m.fit(X, y, sample_weight=1 + np.arange(len(y)) % 3)
+    return dict(columns=list(X), leaves=int(m.get_n_leaves()), predictions=m.predict_proba(X)[:, 1].round(12).tolist())
 def path(name, m):
     X, y = sets[name]; r = m.cost_complexity_pruning_path(few(X), y)
     return dict(alphas=r.ccp_alphas.tolist(), leaves=[int(type(m)(**{**m.get_params(), 'ccp_alpha': a + 1e-12}).fit(few(X), y).get_n_leaves()) for a in r.ccp_alphas])
@@ -32,6 +37,7 @@ print(json.dumps(dict(versions=dict(sklearn=sklearn.__version__, numpy=np.__vers
     regression=shallow('diabetes', DecisionTreeRegressor(max_depth=3, min_samples_leaf=5)),
     gini=shallow('pima', DecisionTreeClassifier(max_depth=4, min_samples_leaf=10)),
     entropy=shallow('pima', DecisionTreeClassifier(criterion='entropy', max_depth=4, min_samples_leaf=10)),
+    incomplete=incomplete(DecisionTreeClassifier(max_depth=4, min_samples_leaf=10, random_state=0)),
     pruning=path('pima', DecisionTreeClassifier(max_depth=5, min_samples_leaf=10)),
     scores=dict(wdbc_forest_auc=folds('wdbc', lambda s: RandomForestClassifier(100, random_state=s), roc_auc_score, 3),
         wdbc_extra_auc=folds('wdbc', lambda s: ExtraTreesClassifier(100, random_state=s), roc_auc_score, 3),
