@@ -371,7 +371,7 @@ func runsTagCommand() *cobra.Command {
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, tag := range args[1:] {
-				if !strings.Contains(tag, "=") {
+				if strings.IndexByte(tag, '=') <= 0 {
 					return fmt.Errorf("tag %s: write it as key=value", tag)
 				}
 			}

@@ -92,6 +92,7 @@ func TestFilter(t *testing.T) {
 	}
 	bad(`metric.acu > 0.9`, 0, "metric called acu", "do you mean auc?")
 	bad(`statsu = failed`, 0, "do you mean status?")
+	bad(`a = 1`, 0, "there is no field a: fields are")
 	bad(`status = failed und name = x`, 16, `expected "and", "or" or the end`, "und")
 	bad(`metric.auc > `, 13, "expected a value for metric.auc", "the end")
 	bad(`metric.auc > high`, 13, "number", "high")
