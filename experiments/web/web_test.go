@@ -403,6 +403,17 @@ func TestExperimentFileHasTheBestFirst(t *testing.T) {
 	}
 }
 
+// A long run shows how far it is before it has done a hundredth.
+func TestProgressIsShownFromTheStart(t *testing.T) {
+	s := openStore(t)
+	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
+	must(t, err, w.Progress(1, 1000), w.Sync())
+	if _, body, _ := get(t, serve(t, s, Options{})+"/run/"+string(w.ID())); !strings.Contains(body, `<progress value="1" max="1000"`) || !strings.Contains(body, "0 %") {
+		t.Error("a run that has begun shows no progress")
+	}
+	must(t, w.End(store.Finished, ""))
+}
+
 func TestEventsTellOfAPointWithinASecond(t *testing.T) {
 	s := openStore(t)
 	w, err := s.Start(t.Context(), store.NewRun{Experiment: "e"})
