@@ -501,7 +501,10 @@ func TestRefute(t *testing.T) {
 		if cells[0] != name || cells[1] != "drug" {
 			t.Fatalf("row %q, want of %q", cells, name)
 		}
-		for _, cell := range cells[2:] {
+		if v, err := strconv.ParseFloat(cells[3], 64); err != nil || v < 0.05 || v > 0.15 {
+			t.Errorf("%q, want a standard error of about 0.1", cells)
+		}
+		for _, cell := range slices.Concat(cells[2:3], cells[4:]) {
 			if v, err := strconv.ParseFloat(cell, 64); err != nil || math.Abs(v-should) > apart {
 				t.Errorf("%q, want about %.3g", cells, should)
 			}

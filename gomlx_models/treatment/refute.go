@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	models "github.com/assay-ml/assay/gomlx_models"
-	"github.com/assay-ml/assay/gomlx_models/internal/pick"
+	"github.com/assay-ml/assay/gomlx_models/score"
 )
 
 // Refute asks of the mean effects of a set what they would have to answer if they
@@ -20,9 +20,10 @@ import (
 //   - four fifths of the rows, at random: nothing should change but by chance
 //
 // Each is asked so many times, which takes three times as many Scores. The table, of
-// kind "refutation", has for every arm but the first what the answers should be, and
-// their mean, least and greatest. Effects that fail are not to be believed; those
-// that pass may still be confounded by what no column holds: see EValue.
+// kind "refutation", has for every arm but the first what the answers should be, the
+// standard error of the effect, and the mean, the least and the greatest answer.
+// Effects whose answers are off by more than about two standard errors are not to be
+// believed; others may still be confounded by what no column holds: see EValue.
 //
 // Sharma and Kiciman, DoWhy, arXiv:2011.04216.
 func Refute(ctx context.Context, d Dataset, arms []string, n Nuisance, times int, seed int64) (models.Table, error) {
@@ -34,7 +35,7 @@ func Refute(ctx context.Context, d Dataset, arms []string, n Nuisance, times int
 }
 
 func refute(ctx context.Context, d Dataset, arms []string, n Nuisance, times int, seed int64) (models.Table, error) {
-	t := models.Table{Kind: "refutation", Title: "Do the mean effects hold?", Columns: []string{"question", "arm", "should be", "is", "least", "greatest"}}
+	t := models.Table{Kind: "refutation", Title: "Do the mean effects hold?", Columns: []string{"question", "arm", "should be", "standard error", "is", "least", "greatest"}}
 	if times < 1 {
 		return t, fmt.Errorf("each question is to be asked %d times: ask once or more", times)
 	}
@@ -76,12 +77,12 @@ func refute(ctx context.Context, d Dataset, arms []string, n Nuisance, times int
 				return t, fmt.Errorf("%s: %w", question.name, err)
 			}
 			for k, gain := range gains {
-				answers[k] = append(answers[k], gain)
+				answers[k] = append(answers[k], gain.value)
 			}
 		}
 		for k := 1; k < len(arms); k++ {
 			row := []string{question.name, arms[k]}
-			for _, v := range []float64{question.leaves * whole[k], stat.Mean(answers[k], nil), slices.Min(answers[k]), slices.Max(answers[k])} {
+			for _, v := range []float64{question.leaves * whole[k].value, whole[k].stdErr, stat.Mean(answers[k], nil), slices.Min(answers[k]), slices.Max(answers[k])} {
 				row = append(row, significant(v, 3))
 			}
 			t.Rows = append(t.Rows, row)
@@ -92,20 +93,22 @@ func refute(ctx context.Context, d Dataset, arms []string, n Nuisance, times int
 
 // meanGains returns the mean doubly robust effect of each arm against the first,
 // over the rows with a chance of all.
-func meanGains(ctx context.Context, d Dataset, arms []string, n Nuisance, seed int64) ([]float64, error) {
+func meanGains(ctx context.Context, d Dataset, arms []string, n Nuisance, seed int64) ([]mean, error) {
 	s, err := Score(ctx, d, arms, n, seed)
 	if err != nil {
 		return nil, err
 	}
-	j, err := s.judge(Judging{})
+	j, err := s.judge(Judging{Options: score.Options{Group: d.Group}})
 	if err != nil {
 		return nil, err
 	}
-	means := make([]float64, len(arms))
-	for _, value := range pick.Rows(s.Value, j.rows) {
-		for k, v := range value {
-			means[k] += (v - value[0]) / float64(len(j.rows))
+	means := make([]mean, len(arms))
+	for k := range arms {
+		gains := make([]float64, len(j.rows))
+		for i, r := range j.rows {
+			gains[i] = s.Value[r][k] - s.Value[r][0]
 		}
+		means[k] = meanOf(gains, j.o.Group)
 	}
 	return means, nil
 }
