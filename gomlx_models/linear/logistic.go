@@ -323,7 +323,9 @@ func (m *Logistic) Predict(x Rows) [][]float64 {
 
 // Estimates returns the coefficients of the log odds of class against class 0,
 // with standard errors, Wald tests and 95 % intervals; the intercept, named
-// "intercept", is first. Exponents of values and interval are odds ratios. There
+// "intercept", is first. Exponents of values and interval are odds ratios. With a
+// quadratic penalty they are for the shrunken coefficients, A⁻¹HA⁻¹ of the Hessian H
+// and A = H + penalty: how the estimate varies, not how far it is from the truth. There
 // are no standard errors (NaN) with an absolute penalty, whose selection they
 // would ignore, nor for columns that repeat others and the intercept beside them.
 // It panics if class is not one of 1 … Classes−1.

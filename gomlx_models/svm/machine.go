@@ -41,6 +41,9 @@ func (m *Machine) Decide(x *mat.Dense) []float64 {
 		}
 		return out
 	}
+	if _, p := x.Dims(); p != len(m.Support[0]) { // here, as nobody can recover from a panic of a goroutine
+		panic(fmt.Sprintf("svm: rows have %d columns, and the machine was fitted on %d", p, len(m.Support[0])))
+	}
 	support := mat.NewDense(len(m.Support), len(m.Support[0]), nil)
 	for s, row := range m.Support {
 		support.SetRow(s, row)

@@ -277,6 +277,22 @@ func TestBadInput(t *testing.T) {
 	f("a value is infinite", two, svm.Config{})
 }
 
+// In whatever goroutine it is found, a mistake must be one that a caller can recover
+// from.
+func TestDecidePanicsWhereItIsCalled(t *testing.T) {
+	x, class := rings(100)
+	c, err := svm.FitClassifier(context.Background(), x, class, 2, svm.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if reason := recover(); reason == nil || !strings.Contains(fmt.Sprint(reason), "fitted on 2") {
+			t.Errorf("recovered %v", reason)
+		}
+	}()
+	c.Predict(mat.NewDense(100, 3, nil))
+}
+
 func ExampleFitRegressor() {
 	x := mat.NewDense(5, 1, []float64{1, 2, 3, 4, 5})
 	cfg := svm.Config{Kernel: svm.Kernel{Kind: "linear"}, C: 10, Epsilon: 0.01}
