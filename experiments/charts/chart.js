@@ -10,7 +10,7 @@
   const byID = new Map(); // figure id → the entry that a later figure of this id takes over
   const drawn = new Set(); // {host, chart, figure, dark} of every chart
 
-  // format writes a number for people; charts.Format is its twin in Go.
+  // format writes a number for people, as charts.Format does in Go, where it groups no digits.
   function format(x) {
     if (x === null || x === undefined || Number.isNaN(x)) return "–";
     if (typeof x !== "number") return String(x);

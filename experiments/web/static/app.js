@@ -39,10 +39,14 @@ export function takeOver(next) {
   const parts = document.querySelectorAll("[data-live]");
   if (parts.length !== next.querySelectorAll("[data-live]").length) {
     const main = document.querySelector("main");
-    if (!main.contains(document.activeElement) || document.activeElement === document.body) {
-      main.replaceWith(next.querySelector("main"));
-      settle();
+    if (held(main)) {
+      heldBack = true;
+      return;
     }
+    const focus = focusIn(main);
+    main.replaceWith(next.querySelector("main"));
+    settle();
+    refocus(document.querySelector("main"), focus);
     return;
   }
   for (const part of parts) {
@@ -52,7 +56,7 @@ export function takeOver(next) {
     if (fresh.querySelector(".assay-figure")) {
       takeOverFigures(part, fresh);
     } else if (held(part)) {
-      // until the next change
+      heldBack ||= said.get(part) !== fresh.innerHTML;
     } else if (part.querySelector("tr[data-more]") && sameHeads(part, fresh)) {
       // The reader has scrolled to more rows than fresh has.
       for (const row of fresh.querySelectorAll("tr[data-run]")) {
@@ -69,24 +73,29 @@ export function takeOver(next) {
 const sameHeads = (a, b) => heads(a) === heads(b);
 const heads = (part) => [...part.querySelectorAll("th[data-key]")].map((th) => th.dataset.key).join("\n");
 
-const was = new WeakMap(); // elements → what the server last said is in them; scripts have added to it since
+const said = new WeakMap(); // elements → what the server last said is in them; scripts have added to it since
 
 // replace gives an element the content of fresh, if that has changed. Boxes stay
 // checked, the focus stays where it is, what was scrolled to its end stays there.
 function replace(part, fresh) {
-  if (was.get(part) === fresh.innerHTML) return;
-  was.set(part, fresh.innerHTML);
+  if (said.get(part) === fresh.innerHTML) return;
+  said.set(part, fresh.innerHTML);
   const chosen = new Set([...part.querySelectorAll("input:checked")].map((box) => box.value));
-  const focus = part.contains(document.activeElement) && likeness(document.activeElement);
+  const focus = focusIn(part);
   const atEnd = part.scrollTop > 0 && part.scrollTop + part.clientHeight > part.scrollHeight - 2;
   part.innerHTML = fresh.innerHTML; // our own server's, escaped there
   for (const box of part.querySelectorAll("input[name=run]")) box.checked = chosen.has(box.value);
-  if (focus) [...part.querySelectorAll("a, button, input")].find((e) => likeness(e) === focus)?.focus({ preventScroll: true });
+  refocus(part, focus);
   if (atEnd) part.scrollTop = part.scrollHeight;
 }
 
 // likeness is what a link, button or box has in common with a new copy of it alone.
 const likeness = (e) => [e.tagName, e.getAttribute("href"), e.name, e.value, e.className].join("\n");
+
+// focusIn returns the likeness of what has the focus, if that is in part; refocus
+// gives the focus to its new copy.
+const focusIn = (part) => part.contains(document.activeElement) && likeness(document.activeElement);
+const refocus = (part, focus) => focus && [...part.querySelectorAll("a, button, input")].find((e) => likeness(e) === focus)?.focus({ preventScroll: true });
 
 // held tells whether the reader is at something in part that a replacement would
 // take away: a field, an open menu, a selection.
@@ -95,6 +104,15 @@ function held(part) {
   if (part.contains(at) && at.matches(".grip, .more, summary, textarea, input:not([type=checkbox])")) return true;
   const selection = getSelection();
   return !selection.isCollapsed && selection.containsNode(part, true);
+}
+
+let heldBack = false; // something is new that is not shown, because the reader is at it
+for (const left of ["focusout", "selectionchange"]) {
+  document.addEventListener(left, () => {
+    if (!heldBack || !getSelection().isCollapsed) return;
+    heldBack = false;
+    refresh();
+  });
 }
 
 // address is that of this page without the place in it.
