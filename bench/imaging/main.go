@@ -1,10 +1,10 @@
-// Command imaging compares a training step of the tutorial network, batches of
-// 32 films, with Keras on TensorFlow, on this machine and in one run, and
-// prints one Markdown table a size. Run it in the root of the repository, on
-// a quiet machine:
+// Command imaging compares a training step of the tutorial network and of
+// ResNet-18, batches of 32 films, with Keras on TensorFlow, on this machine and in
+// one run, and prints one Markdown table a network and size. Run it in the root of
+// the repository, on a quiet machine:
 //
-//	go run ./bench/imaging                 28, 112 and 224 pixels, about ten minutes
-//	go run ./bench/imaging -sizes 28 -quick
+//	go run ./bench/imaging                 28, 112 and 224 pixels, about twenty minutes
+//	go run ./bench/imaging -networks cnn -sizes 28 -quick
 //
 // Keras gets an environment of its own in .venv, on first use. Films are
 // noise, bytes in memory on both sides; weights and data do not change what a
@@ -30,20 +30,21 @@ import (
 )
 
 func main() {
+	networks := flag.String("networks", "cnn,resnet18", "`networks` to train, by commas")
 	quick := flag.Bool("quick", false, "few steps, to see whether it works")
 	sizes := flag.String("sizes", "28,112,224", "`pixels` a side, by commas; films of 100 and more are in colour")
 	flag.Parse()
 	run := compare
 	if flag.Arg(0) == "assay" { // as a child of its own
-		run = func(context.Context, string, bool) error { return own(flag.Args()[1:]) }
+		run = func(context.Context, []string, []string, bool) error { return own(flag.Args()[1:]) }
 	}
-	if err := run(context.Background(), *sizes, *quick); err != nil {
+	if err := run(context.Background(), strings.Split(*networks, ","), strings.Split(*sizes, ","), *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func compare(ctx context.Context, sizes string, quick bool) error {
+func compare(ctx context.Context, networks, sizes []string, quick bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func compare(ctx context.Context, sizes string, quick bool) error {
 	python, err := peer.Python("imaging", "bench/imaging/requirements.txt")
 	if err == nil {
 		var script string
-		if script, err = filepath.Abs("bench/imaging/keras_cnn.py"); err == nil {
+		if script, err = filepath.Abs("bench/imaging/keras_step.py"); err == nil {
 			programs = append(programs, peer.Program{Name: "Keras", Command: []string{python, script}})
 		}
 	}
@@ -64,45 +65,60 @@ func compare(ctx context.Context, sizes string, quick bool) error {
 		fmt.Fprintf(os.Stderr, "bench: Keras is left out: %v\n", err)
 	}
 	fmt.Println(peer.Machine())
-	for size := range strings.SplitSeq(sizes, ",") {
-		side, err := strconv.Atoi(size)
-		if err != nil {
-			return fmt.Errorf("size %q is not a number of pixels", size)
-		}
-		channels, steps := 1, 300
-		if side >= 100 {
-			channels, steps = 3, 30
-		}
-		if quick {
-			steps = 8
-		}
-		var rows []peer.Row
-		for _, p := range programs {
-			fmt.Fprintf(os.Stderr, "bench: %s at %d pixels …\n", p.Name, side)
-			row, err := p.Figures(ctx, ".", strconv.Itoa(side), strconv.Itoa(channels), strconv.Itoa(steps))
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "bench: %s is left out: %v\n", p.Name, err)
-				continue
+	for _, network := range networks {
+		for _, size := range sizes {
+			if err := compareOne(ctx, programs, network, size, quick); err != nil {
+				return err
 			}
-			rows = append(rows, row)
 		}
-		fmt.Printf("\n%d×%d×%d:\n\n", side, side, channels)
-		peer.Write(os.Stdout, []peer.Column{
-			{Name: "step", Title: "step", Format: func(v float64) string { return fmt.Sprintf("%.1f ms", v) }},
-			{Name: "cpu", Title: "processor time", Format: func(v float64) string { return fmt.Sprintf("%.1f ms", v) }},
-			{Name: "peak", Title: "peak memory", Format: func(v float64) string { return fmt.Sprintf("%.0f MB", v) }},
-			{Name: "first", Title: "first step", Format: func(v float64) string { return fmt.Sprintf("%.1f s", v/1000) }},
-		}, rows)
 	}
 	return nil
 }
 
-// own trains for some steps and prints what a step took.
+func compareOne(ctx context.Context, programs []peer.Program, network, size string, quick bool) error {
+	side, err := strconv.Atoi(size)
+	if err != nil {
+		return fmt.Errorf("size %q is not a number of pixels", size)
+	}
+	channels, steps := 1, 300
+	if side >= 100 {
+		channels, steps = 3, 30
+	}
+	if network == "resnet18" { // whose steps are longer
+		steps = max(10, steps/10)
+	}
+	if quick {
+		steps = min(steps, 8)
+	}
+	var rows []peer.Row
+	for _, p := range programs {
+		fmt.Fprintf(os.Stderr, "bench: %s, %s at %d pixels …\n", p.Name, network, side)
+		row, err := p.Figures(ctx, ".", network, strconv.Itoa(side), strconv.Itoa(channels), strconv.Itoa(steps))
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %s is left out: %v\n", p.Name, err)
+			continue
+		}
+		rows = append(rows, row)
+	}
+	fmt.Printf("\n%s, %d×%d×%d:\n\n", network, side, side, channels)
+	peer.Write(os.Stdout, []peer.Column{
+		{Name: "step", Title: "step", Format: func(v float64) string { return fmt.Sprintf("%.1f ms", v) }},
+		{Name: "cpu", Title: "processor time", Format: func(v float64) string { return fmt.Sprintf("%.1f ms", v) }},
+		{Name: "peak", Title: "peak memory", Format: func(v float64) string { return fmt.Sprintf("%.0f MB", v) }},
+		{Name: "first", Title: "first step", Format: func(v float64) string { return fmt.Sprintf("%.1f s", v/1000) }},
+	}, rows)
+	return nil
+}
+
+// own trains a network for some steps and prints what a step took.
 func own(args []string) error {
+	if len(args) != 4 {
+		return fmt.Errorf("assay wants a network, pixels a side, channels and steps, and got %q", args)
+	}
 	var numbers [3]int
 	for i := range numbers {
 		var err error
-		if numbers[i], err = strconv.Atoi(args[i]); err != nil {
+		if numbers[i], err = strconv.Atoi(args[1+i]); err != nil {
 			return err
 		}
 	}
@@ -118,7 +134,7 @@ func own(args []string) error {
 		train.X, train.Y = append(train.X, imaging.Of(strconv.Itoa(i), p)), append(train.Y, i%2)
 	}
 	model := imaging.New(imaging.Config{
-		Classes: []string{"no", "yes"}, HoldOut: -1,
+		Classes: []string{"no", "yes"}, HoldOut: -1, Network: args[0],
 		Options: fit.Options{Epochs: 1 + (steps+peer.WarmUp)*batch/films, Batch: batch, Seed: 1},
 	})
 	watch := peer.StartStopwatch(steps)
