@@ -82,23 +82,37 @@ func (a Audit) leak() error {
 
 // Table returns the leaks by kind and sides, and how well the shortcuts do.
 func (a Audit) Table() models.Table {
-	t := models.Table{Kind: "audit", Title: "Audit", Columns: []string{"looked for", "between", "found"}}
-	for _, kind := range kinds {
-		for i, one := range sideNames {
-			for j := i + 1; j < len(sideNames); j++ {
-				if a.Films[i] == 0 || a.Films[j] == 0 {
-					continue
-				}
-				found := "not known"
-				if kind != "patient" || !a.Nameless {
-					found = fmt.Sprint(a.count(func(l Leak) bool { return l.Kind == kind && l.Sides == [2]string{one, sideNames[j]} }))
-				}
-				t.Rows = append(t.Rows, []string{kind + " on two sides", one + " and " + sideNames[j], found})
+	t := models.Table{Kind: "audit", Title: "Audit", Columns: []string{"found on two sides"}}
+	var pairs [][2]string
+	for i, one := range sideNames {
+		for j := i + 1; j < len(sideNames); j++ {
+			if a.Films[i] > 0 && a.Films[j] > 0 {
+				pairs = append(pairs, [2]string{one, sideNames[j]})
+				t.Columns = append(t.Columns, one+" and "+sideNames[j])
 			}
 		}
 	}
+	for _, kind := range kinds {
+		row := []string{kind}
+		for _, sides := range pairs {
+			found := "not known"
+			if kind != "patient" || !a.Nameless {
+				found = fmt.Sprint(a.count(func(l Leak) bool { return l.Kind == kind && l.Sides == sides }))
+			}
+			row = append(row, found)
+		}
+		t.Rows = append(t.Rows, row)
+	}
 	for _, s := range a.Shortcuts {
-		t.Rows = append(t.Rows, []string{"shortcut by " + s.Sees, "train and test", "AUC " + s.auc()})
+		row := []string{"shortcut by " + s.Sees}
+		for _, sides := range pairs {
+			found := ""
+			if sides == [2]string{"train", "test"} {
+				found = "AUC " + s.auc()
+			}
+			row = append(row, found)
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

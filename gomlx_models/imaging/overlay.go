@@ -5,14 +5,16 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	models "github.com/assay-ml/assay/gomlx_models"
 )
 
 // Overlay returns the film in grey with an explanation laid over it: orange
 // where it speaks for the answer, blue where it speaks against, stronger where
-// it weighs more, the strongest of the film at full strength. The two colours are
-// told apart by colour-blind readers too. An explanation by a model with
+// it weighs more, and the strongest hundredth of the film at full strength: single
+// pixels that stand out would hide the rest. The two colours are told apart by
+// colour-blind readers too. An explanation by a model with
 // Config.Crop is of the middle that it sees: lay it over that, Of(name, See(film)).
 func Overlay(film Film, e models.Explanation) (image.Image, error) {
 	p, err := film.Pixels()
@@ -22,12 +24,7 @@ func Overlay(film Film, e models.Explanation) (image.Image, error) {
 	if len(e.Shape) != 2 || e.Shape[0] < 1 || e.Shape[1] < 1 || len(e.Values) != e.Shape[0]*e.Shape[1] {
 		return nil, fmt.Errorf("imaging: an explanation of shape %d with %d values is not one of a picture", e.Shape, len(e.Values))
 	}
-	most := 0.0
-	for _, v := range e.Values {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			most = max(most, math.Abs(v))
-		}
-	}
+	most := strong(e.Values)
 	grey := p.withChannels(1)
 	out := image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))
 	for y := range p.Height {
@@ -49,4 +46,23 @@ func Overlay(film Film, e models.Explanation) (image.Image, error) {
 		}
 	}
 	return out, nil
+}
+
+// strong returns the size of value that a hundredth of the finite values exceed; the
+// largest if that is 0.
+func strong(values []float64) float64 {
+	var sizes []float64
+	for _, v := range values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			sizes = append(sizes, math.Abs(v))
+		}
+	}
+	if len(sizes) == 0 {
+		return 0
+	}
+	slices.Sort(sizes)
+	if s := sizes[len(sizes)-1-len(sizes)/100]; s > 0 {
+		return s
+	}
+	return sizes[len(sizes)-1]
 }
