@@ -30,8 +30,9 @@
 // of a record with a checksum, some microseconds, whatever others do. Three times
 // a second the writer folds its journal into the store; reading in the same
 // process folds first, so that it sees what it wrote. The journal of a process
-// that was killed is folded by whoever reads next. When a run has ended nothing
-// of it is left beside the file.
+// that was killed is folded by whoever reads next and may write. When a run has
+// ended nothing of it is left beside the file, unless it was killed at that moment:
+// that GC removes.
 //
 // In the file, the points of a series are chunks of 4096, differenced or
 // predicted, and coded by frequency (chunk.go): a loss with wall times takes about

@@ -517,7 +517,7 @@ func (p *parser) known(t token, kind, name string) (int64, error) {
 // nearest returns words that offer the known name most like name, if there is
 // one that it may be a slip of.
 func nearest(name string, known []string) string {
-	const longest = 100 // what takes longer to compare is no slip of a hand
+	const longest = 100                                      // what takes longer to compare is no slip of a hand
 	best, least := "", min(max(2, len(name)/3)+1, len(name)) // not one with no letter in common
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if max(len(name), len(k)) > longest {

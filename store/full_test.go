@@ -59,6 +59,9 @@ func TestFullDisk(t *testing.T) {
 		_, err = f.Write(make([]byte, 4096))
 	}
 	f.Close()
+	if _, err := Open(filepath.Join(dir, "other.db")); err == nil || !strings.Contains(err.Error(), "free some space") {
+		t.Errorf("opening a store on a full disk: %v", err)
+	}
 	log(30_000)
 	time.Sleep(3 * tick)
 	log(30_000)

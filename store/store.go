@@ -68,8 +68,10 @@ func Open(path string) (*Store, error) {
 
 // OpenReadOnly opens a store that is there already, and never writes to it. Of
 // a run that is being written elsewhere it sees what has reached the file, which
-// lags by less than a second. A file that nobody writes, in a folder that may not
-// be written, must stay as it is while it is open.
+// lags by less than a second; of one that was killed, what it logged in its last
+// second stays in its journal until somebody looks who may write. A file that
+// nobody writes, in a folder that may not be written, must stay as it is while it
+// is open.
 func OpenReadOnly(path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
