@@ -413,6 +413,10 @@ func TestBrowserTableScrollsOn(t *testing.T) {
 	if names := eval[int](b, `new Set([...document.querySelectorAll("#table tr[data-run]")].map((r) => r.dataset.run)).size`); names != runs {
 		t.Errorf("%d runs in %d rows", names, runs)
 	}
+	b.do(chromedp.Evaluate[chromedp.Void](`scrollTo(0, document.body.scrollHeight)`), chromedp.Sleep(100*time.Millisecond))
+	if !eval[bool](b, `document.querySelector("#table thead th[data-key]").getBoundingClientRect().top >= document.querySelector(".bar").getBoundingClientRect().bottom - 1`) {
+		t.Error("at the end of the page the table's head is under the bar")
+	}
 	// A change reaches a table that has been scrolled through, and leaves its rows.
 	must(t, w.End(store.Failed, "x"))
 	b.do(until(`document.querySelector("#table tr[data-run] .status")?.textContent === "failed"`))
