@@ -13,7 +13,7 @@ import (
 type Options struct {
 	Name      string     // of the data set: "test"
 	Classes   []string   // names in output order; nil means "0", "1" …
-	Group     []string   // patient of each row; nil means that every row is another patient, as an empty one does of its row
+	Group     []string   // patient of each row, "" if unknown: such a row, and with nil every row, is another patient
 	Subgroups []Subgroup // groupings that the report breaks the scores down by
 	Operating Operating  // the threshold of a binary model; zero means 0.5
 	Resamples int        // of the bootstrap; 0 means 2000, negative means no intervals
