@@ -222,9 +222,6 @@ func (s Search[X, Y, A, C]) validate(ctx context.Context, config C, d models.Dat
 		if err != nil {
 			return nil, fmt.Errorf("fold %d: %w", i+1, err)
 		}
-		if math.IsNaN(value) {
-			return nil, fmt.Errorf("fold %d: the score is not a number: are there too few rows, or none of a class?", i+1)
-		}
 		scores = append(scores, value)
 		for _, w := range watching {
 			if err := w.Step(int64(i+1), []string{"fold_" + s.metric()}, []float64{value}); err != nil {
@@ -246,6 +243,9 @@ func (s Search[X, Y, A, C]) judge(ctx context.Context, config C, train, test mod
 		return nil, 0, err
 	}
 	value, err := s.Score(answers, test.Y)
+	if err == nil && math.IsNaN(value) {
+		err = errors.New("the score is not a number: are there too few rows, or none of a class?")
+	}
 	return answers, value, err
 }
 

@@ -232,6 +232,26 @@ func TestRecordsThatFail(t *testing.T) {
 	}
 }
 
+// A fold that cannot be judged has no score; a mean with it would be none either.
+func TestScoresAreNumbers(t *testing.T) {
+	s, d := diabetes(t)
+	s.Candidates = s.Candidates[:2]
+	calls := 0
+	s.Threads, s.Folds = 1, 2
+	s.Score = func([]float64, []float64) (float64, error) {
+		if calls++; calls > 4 { // after two candidates on two folds: the outer fold
+			return math.NaN(), nil
+		}
+		return 1, nil
+	}
+	if outer, err := s.Nested(t.Context(), d, 2); err == nil || !strings.Contains(err.Error(), "outer fold 1: lambda 0, ridge: the score is not a number") {
+		t.Errorf("nested: got %+v, %v", outer, err)
+	}
+	if _, _, err := s.Best(t.Context(), d); err == nil || !strings.Contains(err.Error(), "fold 1: the score is not a number") {
+		t.Errorf("best: got %v", err)
+	}
+}
+
 func TestIntervalNeedsTwoScores(t *testing.T) {
 	for _, scores := range [][]float64{nil, {1}} {
 		if low, high := (tune.Result[config]{Scores: scores, Mean: 1}).Interval(); !math.IsNaN(low) || !math.IsNaN(high) {
