@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Kind is what a column holds.
@@ -154,6 +155,38 @@ func (f *Frame) Numbers(name string) ([]float64, error) {
 		return nil, fmt.Errorf("column %q holds categories such as %q, not numbers", name, first(c.Levels))
 	}
 	return c.Numbers, nil
+}
+
+// Days returns a column of dates (2006-01-02), or of dates with a time of day, as days
+// since 1970 in UTC, NaN where missing: what ByTime splits by. Numbers are as they are.
+func (f *Frame) Days(name string) ([]float64, error) {
+	c, err := f.Column(name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Kind == Number {
+		return c.Numbers, nil
+	}
+	days := make([]float64, c.Len())
+	for i := range days {
+		days[i] = math.NaN()
+		if c.Missing(i) {
+			continue
+		}
+		if days[i], err = dayOf(c.Text(i)); err != nil {
+			return nil, fmt.Errorf("column %q, row %d: %w", name, i, err)
+		}
+	}
+	return days, nil
+}
+
+func dayOf(text string) (float64, error) {
+	for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05", time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return float64(t.Unix()) / (24 * 60 * 60), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no date such as 2006-01-02", text)
 }
 
 // Texts returns a column as text, "" where it is missing: patients, subgroups.

@@ -199,7 +199,7 @@ func Nested(n, outer, inner int, o SplitOptions) ([]NestedSplit, error) {
 
 // ByTime tests on the latest rows: about the given share of them, never cutting a
 // moment in two. With groups, a patient seen before the cut is left out of the
-// test, for the model has met them.
+// test, for the model has met them. Frame.Days makes times of dates.
 func ByTime(time []float64, share float64, group []string) (Split, error) {
 	if group != nil && len(group) != len(time) {
 		return Split{}, fmt.Errorf("there are %d times but %d patients", len(time), len(group))

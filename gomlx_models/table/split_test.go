@@ -162,3 +162,25 @@ func TestSplittingMistakesAreNamed(t *testing.T) {
 	_, err = ByTime([]float64{1, math.NaN()}, 0.5, nil)
 	f(err, "1 rows have no time")
 }
+
+// Dates of a file split as the times that they are.
+func TestByDate(t *testing.T) {
+	f := read(t, "seen,day\n2024-03-01,3\n2023-12-31 18:00:00,2\n,1\n2024-02-29T12:00:00Z,\n", Options{})
+	days, err := f.Days("seen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float64{19783, 19722.75, math.NaN(), 19782.5}; fmt.Sprint(days) != fmt.Sprint(want) {
+		t.Errorf("got days %v, want %v", days, want)
+	}
+	if days, err = f.Days("day"); err != nil || days[0] != 3 {
+		t.Errorf("numbers: got %v, %v", days, err)
+	}
+	s, err := ByTime([]float64{19783, 19722.75, 19782.5}, 0.3, nil)
+	if err != nil || !slices.Equal(s.Test, []int{0}) {
+		t.Errorf("got %v, %v, want the latest row to test on", s, err)
+	}
+	if _, err := read(t, "seen\n2024-03-01\n1/2/24\n", Options{}).Days("seen"); err == nil || !strings.Contains(err.Error(), `column "seen", row 1: "1/2/24" is no date`) {
+		t.Errorf("got %v, want an error that names the row", err)
+	}
+}
