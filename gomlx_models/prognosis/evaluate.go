@@ -39,7 +39,7 @@ func EvaluateClasses(prob [][]float64, observed []int, o score.Options) (models.
 // with intervals. train is the outcomes that the model learnt from: they tell how
 // patients are censored. The scores over time are taken at up to 30 times between
 // the 10th and 80th percentiles of the judged events, and at o.Horizon; where no
-// such time lies within the follow-up of both, they are left out.
+// such time lies within the follow-up of both, they are left out and a note says so.
 //
 // Concordance and AUC order rows by Curve.Risk, which of a Cox model with strata
 // orders those of one stratum only: judge its strata one by one.
@@ -63,7 +63,11 @@ func EvaluateSurvival(train, observed []Outcome, curves []Curve, o score.Options
 		}
 		f.Survival = append(f.Survival, at)
 	}
-	return score.Survival(Followup(train), Followup(observed), f, o)
+	r, err := score.Survival(Followup(train), Followup(observed), f, o)
+	if err == nil && len(f.At) == 0 {
+		r.Notes = append(r.Notes, "No event lies within the follow-up of both the training and the judged rows: scores over time are left out.")
+	}
+	return r, err
 }
 
 // times returns up to 30 distinct times from the 10th to the 80th percentile of

@@ -42,6 +42,9 @@ func TestEvaluateSurvivalOfFew(t *testing.T) {
 		if strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("judged by %q, want %q; notes %q", got, want, r.Notes)
 		}
+		if said := strings.Contains(strings.Join(r.Notes, " "), "scores over time are left out"); said != (len(want) == 1) {
+			t.Errorf("judged by %q, and the notes are %q", got, r.Notes)
+		}
 	}
 	f([]string{"concordance"}, prognosis.Outcome{Time: 1}, prognosis.Outcome{Time: 2}, prognosis.Outcome{Time: 5, Event: true}) // the event is the last time
 	f([]string{"concordance"}, prognosis.Outcome{Time: 1}, prognosis.Outcome{Time: 2})
