@@ -318,6 +318,9 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 	if err := j.check(policy); err != nil {
 		return models.Report{}, err
 	}
+	if j.contradicted(answers) {
+		return models.Report{}, fmt.Errorf("Judging.LowerIsBetter is %v, and the answers recommend the opposite to all: the model's Config says what is better", o.LowerIsBetter)
+	}
 	value := func(r int) float64 { return j.Value[r][j.gives(policy, r)] }
 	numbers := []number{
 		{"policy_value", value},
@@ -380,6 +383,24 @@ func evaluate(answers []Answer, s *Scores, o Judging) (models.Report, error) {
 	}
 	r.Notes = append(r.Notes, j.verdict(r))
 	return r, nil
+}
+
+// contradicted reports whether some answers recommend a later arm, and each of these
+// although its effect is a harm: then Judging and the model mean opposite things by
+// better, and the best policy would be said to lose.
+func (j *judged) contradicted(answers []Answer) bool {
+	harms := 0
+	for _, r := range j.rows {
+		a := answers[r]
+		if a.Arm <= 0 || a.Propensity != nil && a.Propensity[0] < cmp.Or(j.o.Overlap, 0.05) {
+			continue // or the first arm, though better, was not to be had
+		}
+		if j.sign*a.Effect[a.Arm] >= 0 {
+			return false
+		}
+		harms++
+	}
+	return harms > 0
 }
 
 // recommendations shows what is recommended to whom.

@@ -147,6 +147,13 @@ func TestHarmsAreOppositesOfBenefits(t *testing.T) {
 		}
 		return r
 	}
+	scores, err := treatment.Score(t.Context(), harm, arms, n, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := treatment.Evaluate(harms, scores, treatment.Judging{}); err == nil || !strings.Contains(err.Error(), "Judging.LowerIsBetter is false, and the answers recommend the opposite") {
+		t.Errorf("harms judged as benefits: got %v", err)
+	}
 	good, bad := f(d, answers, false), f(harm, harms, true)
 	for _, name := range []string{"gain_over_best_single", "gain_over_usual_care", "qini", "calibration_slope", "recommended"} {
 		if a, b := metric(t, good, name), metric(t, bad, name); math.Abs(float64(a.Value-b.Value)) > 1e-9 {
