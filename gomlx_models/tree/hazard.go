@@ -29,6 +29,7 @@ type Hazard struct {
 
 	rows   []int32
 	weight []float64
+	later  []float64 // weight of a row and those after it
 	excess []float64 // e − H(t), times the weight
 	linear []float64 // Σ c Y up to t, times the weight
 	common []float64 // Σ c up to t
@@ -54,10 +55,11 @@ func (h *Hazard) enter(rows []int32, _ bool) {
 		h.weight = append(h.weight, w)
 		h.sum += w
 	}
-	atRisk := h.sum
+	h.later = h.since(h.later, rows)
 	var hazard, linear, common float64
 	for k := 0; k < n; {
-		end, died, left := h.tied(rows, k)
+		end, died := h.tied(rows, k)
+		atRisk := h.later[k]
 		if died > 0 {
 			hazard += died / atRisk
 			later := len(h.Times) - searchTimes(h.Times, h.Time[rows[k]])
@@ -77,22 +79,31 @@ func (h *Hazard) enter(rows []int32, _ bool) {
 			h.excess, h.linear, h.common = append(h.excess, w*(e-hazard)), append(h.linear, w*linear), append(h.common, common)
 		}
 		h.events += died
-		atRisk -= left
 	}
 }
 
+// since returns the weight of each row and those after it, in dst. What is left of a
+// sum when rows are taken away again may be nothing but rounding.
+func (h *Hazard) since(dst []float64, rows []int32) []float64 {
+	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
+	sum := 0.0
+	for k, r := range slices.Backward(rows) {
+		sum += h.weigh(r)
+		dst[k] = sum
+	}
+	return dst
+}
+
 // tied returns the end of the rows that share the time of row k, and the weight
-// of those with the event and of all.
-func (h *Hazard) tied(rows []int32, k int) (end int, died, left float64) {
+// of those with the event.
+func (h *Hazard) tied(rows []int32, k int) (end int, died float64) {
 	t := h.Time[rows[k]]
 	for end = k; end < len(rows) && h.Time[rows[end]] == t; end++ {
-		w := h.weigh(rows[end])
-		left += w
 		if h.Event[rows[end]] {
-			died += w
+			died += h.weigh(rows[end])
 		}
 	}
-	return end, died, left
+	return end, died
 }
 
 func (h *Hazard) weigh(row int32) float64 {
@@ -226,17 +237,13 @@ type Curve struct {
 
 // curve returns the hazard of rows in order of time.
 func (h *Hazard) curve(rows []int32) (c Curve) {
-	var atRisk float64
-	for _, r := range rows {
-		atRisk += h.weigh(r)
-	}
+	atRisk := h.since(nil, rows)
 	for k := 0; k < len(rows); {
-		end, died, left := h.tied(rows, k)
+		end, died := h.tied(rows, k)
 		if died > 0 {
 			c.At = append(c.At, int32(searchTimes(h.Times, h.Time[rows[k]])))
-			c.Rise = append(c.Rise, math.Min(1, died/atRisk))
+			c.Rise = append(c.Rise, math.Min(1, died/atRisk[k]))
 		}
-		atRisk -= left
 		k = end
 	}
 	return c

@@ -496,6 +496,34 @@ func TestSurvivalCurves(t *testing.T) {
 	}
 }
 
+// Whatever rows weigh, hazards are finite and a forest can be saved.
+func TestHazardsOfUnevenWeights(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	x, _, number := moons(300, 1)
+	y, weight := followup(number), make([]float64, len(x))
+	for i := range weight {
+		weight[i] = math.Exp(10 * r.NormFloat64())
+	}
+	for _, m := range []Method{Forest, Extra, Single} {
+		f, err := Survive(context.Background(), x, y, Config{Method: m, Trees: 10, Weight: weight, MinLeaf: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := json.Marshal(f); err != nil {
+			t.Errorf("%s: %v", m, err)
+		}
+		hazard, err := f.Hazard(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, risk := range predict(t, &f.Ensemble, x, 0) {
+			if sum := floats.Sum(hazard[i]); math.Abs(sum-risk) > 1e-9*risk {
+				t.Fatalf("%s, row %d: the risk is %v, the hazards sum to %v", m, i, risk, sum)
+			}
+		}
+	}
+}
+
 // treatment is a causal tree's use of the hooks: pseudo-outcomes of each node, both
 // arms on both sides.
 func TestHooksFindWhereTheEffectChanges(t *testing.T) {
