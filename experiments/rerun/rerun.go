@@ -98,7 +98,12 @@ func Run(ctx context.Context, s *store.Store, id store.RunID, o Options) (Result
 // together runs runs of one program again, by running it once.
 func together(ctx context.Context, s *store.Store, ids []store.RunID, o Options) []Outcome {
 	ids = slices.Sorted(slices.Values(ids)) // as they started; the last needs what all before it read
-	again := &again{s: s, o: o, out: o.Out}
+	again := &again{s: s, o: o, out: o.Out, known: map[store.RunID]bool{}}
+	for _, id := range ids {
+		if run, err := s.Run(ctx, id); err == nil { // else what follows says so
+			again.remember(run)
+		}
+	}
 	switch o.Out.(type) {
 	case nil:
 		again.out = io.Discard
@@ -150,6 +155,8 @@ type again struct {
 	s   *store.Store
 	o   Options
 	out io.Writer
+
+	known map[store.RunID]bool // the reruns and children that the runs had before
 
 	run     store.Run // the original
 	dir     string    // of the rerun
@@ -380,6 +387,13 @@ func (a *again) conclude(ctx context.Context, result *Result) (err error) {
 	return a.judge(ctx, result)
 }
 
+// remember keeps what the run's program is not to be taken to have recorded.
+func (a *again) remember(run store.Run) {
+	for _, id := range slices.Concat(run.Reruns, run.Children) {
+		a.known[id] = true
+	}
+}
+
 // recorded returns the run that the process pid recorded in the place of the
 // original, "" if none.
 func (a *again) recorded(ctx context.Context, pid int) (store.RunID, error) {
@@ -394,14 +408,14 @@ func (a *again) recorded(ctx context.Context, pid int) (store.RunID, error) {
 		return "", nil
 	}
 	for _, id := range slices.Backward(slices.Concat(run.Reruns, run.Children)) {
-		if id == a.run.ID {
+		if id == a.run.ID || a.known[id] { // of an earlier process, which may have had the pid
 			continue
 		}
 		candidate, err := a.s.Run(ctx, id)
 		if err != nil {
 			return "", err
 		}
-		if candidate.PID == pid && candidate.Origin.Run == max(1, a.run.Origin.Run) && !candidate.Started.Before(a.run.Started) {
+		if candidate.PID == pid && candidate.Origin.Run == max(1, a.run.Origin.Run) {
 			return id, nil
 		}
 	}
