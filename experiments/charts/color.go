@@ -5,7 +5,7 @@ import "hash/fnv"
 // palette tells its members apart also for those who lack one kind of cones, and
 // each can be seen on white and on near-black: six colours of Okabe and Ito (2008),
 // the blue a little lighter for dark pages, then those that are farthest from them
-// and from each other among colours that are not glaring. The test says how far.
+// and from each other among colours that are neither grey nor glaring. The test says how far.
 var palette = []string{
 	"#2080c4", // blue
 	"#d55e00", // vermilion
@@ -13,16 +13,16 @@ var palette = []string{
 	"#cc79a7", // pink
 	"#e69f00", // orange
 	"#56b4e9", // sky
-	"#904824", // brown
+	"#904830", // brown
 	"#a8b460", // light olive
-	"#486060", // slate
-	"#784884", // purple
+	"#3c54cc", // indigo
+	"#785484", // plum
 	"#9090fc", // periwinkle
 	"#fc7890", // rose
-	"#606048", // khaki
-	"#3c54b4", // indigo
-	"#789048", // moss
-	"#a84800", // rust
+	"#006c60", // teal
+	"#785400", // umber
+	"#9c249c", // magenta
+	"#a82454", // crimson
 }
 
 // Color returns the colour of a run, which is the same in every chart, table
@@ -39,7 +39,7 @@ func Color(run string) string {
 // second line of the same run.
 func Contrast(color string) string {
 	switch color {
-	case palette[0], palette[5], palette[10], palette[13]: // the blues
+	case palette[0], palette[5], palette[8], palette[10]: // the blues
 		return palette[1]
 	}
 	return palette[0]
