@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/assay-ml/assay/experiments/compare"
 	"github.com/assay-ml/assay/store"
@@ -34,8 +35,8 @@ func (s *server) explore(r *http.Request) (page, error) {
 		return page{}, err
 	}
 	metric := q.Get("metric")
-	if metric == "" && len(v.Metrics) > 0 {
-		metric = v.Metrics[0]
+	if !slices.Contains(v.Metrics, metric) && len(v.Metrics) > 0 {
+		metric = v.Metrics[0] // none was asked for, or one that no run has
 	}
 	p := page{Title: "Params and results", template: "explore"}
 	if v.Experiment != "" {

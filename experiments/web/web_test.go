@@ -66,6 +66,7 @@ func TestPagesSayWhatIsRecorded(t *testing.T) {
 	f(fmt.Sprintf("/compare?run=%s&run=%s", ids[0], ids[1]), "learning_rate", "removed", "added", "ROC, test")
 	f("/leaderboard?experiment=pneumonia&metric=test.auc", "higher is better")
 	f("/leaderboard?metric=loss", "lower is better")
+	f("/explore?experiment=pneumonia&metric=none", "<option selected>test.auc", "7 runs have it")
 	f("/explore?experiment=pneumonia&metric=test.auc", "7 runs have it", "rank correlation", `data-figure="parallel"`)
 	f(fmt.Sprintf("/compare?bands=1&run=%s&run=%s&run=%s&run=%s", ids[4], ids[5], ids[6], ids[1]), "lr 0.0003, 3 runs")
 	f("/run/"+string(ids[2])+"/card", "triage only", "By site")
