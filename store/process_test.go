@@ -197,7 +197,15 @@ func TestLives(t *testing.T) {
 	f("another machine, a heartbeat", away, true)
 	check(t, os.Chtimes(lockedFile.Name(), time.Time{}, time.Now().Add(-2*silence)))
 	f("another machine, silent", away, false)
+	check(t, os.Chtimes(lockedFile.Name(), time.Time{}, time.Now().Add(time.Hour)))
+	f("another machine, its last heartbeat to come", away, false)
 	check(t, lockedFile.Close())
+	again, err := openLock(dir, lockFile(dir, run), 0)
+	check(t, err)
+	if info, err := again.Stat(); err != nil || !info.ModTime().After(time.Now()) {
+		t.Errorf("taking the lock has touched the heartbeat: %v, %v", info.ModTime(), err)
+	}
+	check(t, again.Close())
 	f("lock file, not locked", me, false)
 }
 
