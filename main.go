@@ -125,12 +125,10 @@ func openStore(a access) (*store.Store, error) {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store at %s yet: record a run first, or name another with --store or ASSAY_STORE", file)
 	}
-	// Who may write also brings in what runs left that were killed.
-	s, err := store.Open(file)
-	if err != nil && a == toRead {
-		return store.OpenReadOnly(file)
+	if a == toRead {
+		return store.OpenToRead(file)
 	}
-	return s, err
+	return store.Open(file)
 }
 
 // reading and changing make a command of what is to be done with a store that is

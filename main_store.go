@@ -323,10 +323,12 @@ func importCommand() *cobra.Command {
 				for _, note := range result.Notes {
 					fmt.Fprintln(os.Stderr, "note:", note)
 				}
+				if err == nil || result.New+result.Updated > 0 {
+					fmt.Fprintln(os.Stderr, result)
+				}
 				if err != nil {
 					return failure{err}
 				}
-				fmt.Fprintln(os.Stderr, result)
 				return nil
 			},
 		})

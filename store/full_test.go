@@ -175,7 +175,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "ASSAY_STORE") {
 		t.Errorf("got %v, want a sentence with the way out", err)
 	}
-	s, err = OpenReadOnly(path)
+	s, err = OpenToRead(path)
 	check(t, err)
 	defer s.Close()
 	if page, err := s.Runs(ctx, Query{Where: "metric.loss = 1"}); err != nil || page.Total != 1 {

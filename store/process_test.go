@@ -161,7 +161,9 @@ func TestKilledSeenByReaders(t *testing.T) {
 	cmd.Wait()
 	status(Killed)
 	// The filter agrees once somebody who may write has looked.
-	s := openAt(t, path)
+	s, err := OpenToRead(path)
+	check(t, err)
+	defer s.Close()
 	page, err := s.Runs(ctx, Query{Where: "status = killed"})
 	if check(t, err); page.Total != 1 {
 		t.Errorf("status = killed finds %d runs", page.Total)

@@ -95,6 +95,17 @@ func OpenReadOnly(path string) (*Store, error) {
 	return s, nil
 }
 
+// OpenToRead opens a store that is there already: as Open does where it may be
+// written, so that what killed runs left is brought in, else as OpenReadOnly.
+func OpenToRead(path string) (*Store, error) {
+	if _, err := os.Stat(path); err == nil {
+		if s, err := Open(path); err == nil {
+			return s, nil
+		}
+	}
+	return OpenReadOnly(path)
+}
+
 // Path returns the absolute path of the store file.
 func (s *Store) Path() string { return s.path }
 

@@ -41,7 +41,7 @@ func Where(ctx context.Context, experiment, condition string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.OpenReadOnly(file)
+	s, err := store.OpenToRead(file)
 	if err != nil {
 		return nil, err
 	}
