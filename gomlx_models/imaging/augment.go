@@ -19,11 +19,15 @@ type Augment struct {
 }
 
 func (a Augment) check() error {
-	for name, v := range map[string]float64{
-		"rotate": a.Rotate, "shift": a.Shift, "brightness": a.Brightness, "contrast": a.Contrast, "noise": a.Noise, "scale": a.Scale,
+	for _, field := range []struct {
+		name  string
+		value float64
+	}{
+		{"rotate", a.Rotate}, {"shift", a.Shift}, {"scale", a.Scale},
+		{"brightness", a.Brightness}, {"contrast", a.Contrast}, {"noise", a.Noise},
 	} {
-		if !(v >= 0) || math.IsInf(v, 0) || name != "rotate" && v >= 1 {
-			return fmt.Errorf("augment: %s is %g: it must be at least 0, and below 1 unless in degrees", name, v)
+		if v := field.value; !(v >= 0) || math.IsInf(v, 0) || field.name != "rotate" && v >= 1 {
+			return fmt.Errorf("augment: %s is %g: it must be at least 0, and below 1 unless in degrees", field.name, v)
 		}
 	}
 	return nil

@@ -97,6 +97,8 @@ func TestMedMNISTErrorsAreSentences(t *testing.T) {
 	f(func(a map[string][]byte) { a["test_labels"] = npy("|u1", "2, 14", make([]byte, 28)) }, "14 labels a row")
 	f(func(a map[string][]byte) { a["test_labels"] = npy("|u1", "3, 1", make([]byte, 3)) }, "2 films but 3 labels")
 	f(func(a map[string][]byte) { a["train_images"] = npy("|u1", "99999999999, 99999999999", nil) }, "too large")
+	f(func(a map[string][]byte) { a["train_images"] = npy("|u1", "9000000000000000000, 0, 0", nil) }, "too large")
+	f(func(a map[string][]byte) { a["train_images"] = npy("|u1", "9000000000, 0, 0", nil) }, "rows are empty")
 
 	file := filepath.Join(t.TempDir(), "x.npz")
 	if err := os.WriteFile(file, []byte("PK nonsense"), 0o666); err != nil {

@@ -29,6 +29,10 @@ func (m *network) Explain(ctx context.Context, film Film) (models.Explanation, e
 //
 //	map = max(0, Σ_k a_k A_k), a_k = mean over pixels of ∂logit/∂A_k
 //
+// It tells most of a resnet18, whose last layer sees means over pixels: there the
+// logit is linear in them. The cnn's hidden layer weighs each pixel by itself, which
+// a mean gradient passes over; its integrated gradients and occlusion point better.
+//
 // Selvaraju et al., ICCV 2017.
 func (m *network) GradCAM(ctx context.Context, film Film, class int) (models.Explanation, error) {
 	explanation, p, err := m.explain(ctx, "grad-cam", film, class)

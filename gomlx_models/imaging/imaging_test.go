@@ -213,30 +213,28 @@ func TestPatientsOnTwoSidesAreAnError(t *testing.T) {
 
 func TestEveryNetworkLearnsStripes(t *testing.T) {
 	needBackend(t)
-	f := func(name string, change func(*imaging.Config)) {
+	f := func(name string, change func(*imaging.Config)) *imaging.CNN {
 		t.Helper()
 		cfg := small(1)
 		cfg.Epochs, cfg.BatchNorm, cfg.Dropout, cfg.Augment = 12, false, 0, imaging.Augment{}
 		change(&cfg)
 		m := imaging.New(cfg)
 		if err := m.Fit(context.Background(), stripes(64)); err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
+			t.Fatalf("%s: %v", name, err)
 		}
 		test := stripes(30)
 		probs, err := m.Predict(context.Background(), test.X)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
+			t.Fatalf("%s: %v", name, err)
 		}
 		report, err := imaging.Evaluate(probs, test, imaging.Judging{Classes: cfg.Classes, Resamples: -1})
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
+			t.Fatalf("%s: %v", name, err)
 		}
 		if auc, _ := report.Metric("auc"); !(auc.Value > 0.95) {
 			t.Errorf("%s: AUC %.3f", name, float64(auc.Value))
 		}
+		return m
 	}
 	f("cnn", func(*imaging.Config) {})
 	f("balanced focal loss, normalised by film", func(c *imaging.Config) {
@@ -245,7 +243,8 @@ func TestEveryNetworkLearnsStripes(t *testing.T) {
 	f("schedule, average, in colour, resized", func(c *imaging.Config) {
 		c.Normalize, c.Schedule, c.Warmup, c.Average, c.Channels, c.Size = "data", "cosine", 5, 0.9, 3, 14
 	})
-	f("resnet18", func(c *imaging.Config) { c.Network, c.Filters = "resnet18", []int{4, 8} })
+	residual := f("resnet18", func(c *imaging.Config) { c.Network, c.Filters = "resnet18", []int{4, 8} })
+	pointsAtTheBar(t, residual.GradCAM)
 }
 
 func TestIntegratedGradientsAreComplete(t *testing.T) {
@@ -286,6 +285,26 @@ func completeGradients(t *testing.T, normalize string) {
 	}
 }
 
+// pointsAtTheBar explains the class of a film with a bar.
+func pointsAtTheBar(t *testing.T, method func(context.Context, imaging.Film, int) (models.Explanation, error)) {
+	t.Helper()
+	e, err := method(context.Background(), stripes(2).X[1], 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bar, rest float64
+	for i, v := range e.Values {
+		if i%12 >= 8 {
+			bar += v / 40
+		} else {
+			rest += v / 80
+		}
+	}
+	if bar <= rest {
+		t.Errorf("%s: %.4f a pixel in the bar, %.4f elsewhere", e.Method, bar, rest)
+	}
+}
+
 func TestExplanationsPointAtTheBar(t *testing.T) {
 	needBackend(t)
 	cfg := small(1)
@@ -299,21 +318,7 @@ func TestExplanationsPointAtTheBar(t *testing.T) {
 	for _, method := range []func(context.Context, imaging.Film, int) (models.Explanation, error){
 		m.IntegratedGradients, m.Occlusion,
 	} {
-		e, err := method(context.Background(), film, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var bar, rest float64
-		for i, v := range e.Values {
-			if i%12 >= 8 {
-				bar += v / 40
-			} else {
-				rest += v / 80
-			}
-		}
-		if bar <= rest {
-			t.Errorf("%s: %.4f a pixel in the bar, %.4f elsewhere", e.Method, bar, rest)
-		}
+		pointsAtTheBar(t, method)
 	}
 	if _, err := m.GradCAM(context.Background(), film, 2); err == nil || !strings.Contains(err.Error(), "class 2") {
 		t.Errorf("class 2 of 2: got error %v", err)

@@ -126,8 +126,11 @@ func readNPY(r io.Reader) (array, error) {
 			continue
 		}
 		n, err := strconv.Atoi(text)
-		if err != nil || n != 0 && count > npzLimit/n {
+		if err != nil || n > npzLimit || n != 0 && count > npzLimit/n {
 			return array{}, fmt.Errorf("its shape (%s) is too large", shape[1])
+		}
+		if n == 0 && len(a.shape) > 0 {
+			return array{}, fmt.Errorf("its rows are empty: its shape is (%s)", shape[1])
 		}
 		count *= n
 		a.shape = append(a.shape, n)
