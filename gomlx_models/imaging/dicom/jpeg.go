@@ -2,6 +2,7 @@ package dicom
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -32,7 +33,7 @@ func (m *Image) unpackJPEG(encoded []byte) ([]byte, error) {
 	}
 	// A bit makes at most a block of 64: a false size must not ask for memory.
 	if m.Rows*m.Columns > 8*64*len(encoded) {
-		return nil, fmt.Errorf("its JPEG data is cut short")
+		return nil, errors.New("its JPEG data is cut short")
 	}
 	decoded, err := jpeg.Decode(bytes.NewReader(encoded))
 	if err != nil {

@@ -2,6 +2,7 @@ package dicom
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -94,7 +95,7 @@ func (s dataset) bytes(t tag.Tag) []byte {
 // palette are the three tables of an image in PALETTE COLOR.
 func (s dataset) palette(signed bool) (palette [3]*table, err error) {
 	if _, err := s.FindElementByTag(tag.SegmentedRedPaletteColorLookupTableData); err == nil {
-		return palette, fmt.Errorf("its palette is segmented, which is not read")
+		return palette, errors.New("its palette is segmented, which is not read")
 	}
 	for i, elements := range [3][2]tag.Tag{
 		{tag.RedPaletteColorLookupTableDescriptor, tag.RedPaletteColorLookupTableData},
