@@ -104,6 +104,12 @@ func TestExecuteSpan(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "undefined: x (a cell before, which was not executed, makes a value of this name: start there)") {
 		t.Errorf("without the cell that makes a value: %v", err)
 	}
+	nb = testNotebook("import (\n\t_ \"no/such/package\"\n)", "fmt.Println(1)")
+	nb.Cells[0].ID = "imports"
+	err = Execute(context.Background(), nb, Options{Workspace: w, From: "2"})
+	if err == nil || !strings.Contains(err.Error(), "the declarations of cell imports, which comes before: the cell (id imports), line 2: CompileError: ") {
+		t.Errorf("a mistake in the cells before: %v", err)
+	}
 	f := func(from, to, want string) {
 		t.Helper()
 		err := Execute(context.Background(), cells(), Options{Workspace: w, From: from, To: to})

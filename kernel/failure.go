@@ -34,14 +34,22 @@ type CellError struct {
 	Traceback []string
 }
 
-// Place is a line, from 1, of the cell with an execution count.
+// Place is a line, from 1, of the cell with an execution count, 0 if it is not counted.
 type Place struct{ Cell, Line int }
 
-func (p Place) String() string { return fmt.Sprintf("cell [%d], line %d", p.Cell, p.Line) }
+func (p Place) String() string {
+	if p.Cell == 0 {
+		return fmt.Sprintf("line %d", p.Line)
+	}
+	return fmt.Sprintf("cell [%d], line %d", p.Cell, p.Line)
+}
 
 // Error names the cell and the line.
 func (e *CellError) Error() string {
-	cell := fmt.Sprintf("cell [%d]", e.Cell)
+	cell := "the cell"
+	if e.Cell > 0 { // else it is not counted
+		cell = fmt.Sprintf("cell [%d]", e.Cell)
+	}
 	if e.CellID != "" {
 		cell += " (id " + e.CellID + ")"
 	}
