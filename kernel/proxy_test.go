@@ -265,6 +265,25 @@ func TestShutdownIsTold(t *testing.T) {
 	}
 }
 
+// A cell that runs when the kernel is shut down has a moment to leave things in
+// order, as one needs that records a run.
+func TestShutdownInterrupts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tidy")
+	t.Run("kernel", func(t *testing.T) { // which has ended after it
+		c := startKernel(t)
+		c.send(t, c.shell, "execute_request", map[string]any{"code": fmt.Sprintf(`ch := make(chan os.Signal, 1)
+signal.Notify(ch, os.Interrupt)
+fmt.Println("go")
+<-ch
+os.WriteFile(%q, nil, 0o600)`, file)})
+		c.await(t, func(m *message) bool { return m.header.Type == "stream" })
+		c.ask(t, c.control, "shutdown_request", map[string]bool{"restart": true})
+	})
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("the cell was killed: %v", err)
+	}
+}
+
 func TestInput(t *testing.T) {
 	c := startKernel(t)
 	id := c.send(t, c.shell, "execute_request", map[string]any{"code": "%with_inputs\n!read x; echo got $x", "allow_stdin": true})

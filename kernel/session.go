@@ -74,13 +74,15 @@ func start(ctx context.Context, w Workspace, aside func(kind string, content jso
 }
 
 // Close stops what the session started and removes its folder. A cell that is
-// running fails.
+// running is interrupted, so that one that records a run can end it.
 func (s *Session) Close() error {
 	s.closed.Store(true)
-	s.gonb.Load().stop()
+	s.Interrupt()
+	late := time.AfterFunc(longGrace, func() { s.gonb.Load().stop() })
+	defer late.Stop()
 	s.executing.Lock()
 	defer s.executing.Unlock()
-	s.gonb.Load().stop() // one that was being started again meanwhile
+	s.gonb.Load().stop()
 	return os.RemoveAll(s.dir)
 }
 
