@@ -278,6 +278,34 @@ func TestSeparatedReferenceCategoryHasNoFit(t *testing.T) {
 	})
 }
 
+// A penalty next to nothing, on a column of large numbers, leaves next to the fit
+// without a penalty.
+func TestSmallPenalties(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var x linear.Table
+	var y []int
+	for range 100 {
+		x, y = append(x, []float64{math.Exp(3 * r.NormFloat64()), r.NormFloat64()}), append(y, r.IntN(3))
+	}
+	want, err := linear.FitLogistic(x, y, 3, nil, linear.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lambda := range []float64{1e-5, 1e-7, 1e-9} {
+		got, err := linear.FitLogistic(x, y, 3, nil, linear.Config{Lambda: lambda})
+		if err != nil {
+			t.Errorf("lambda %v: %v", lambda, err)
+			continue
+		}
+		for k, e := range got.Estimates(2, nil) {
+			w := want.Estimates(2, nil)[k]
+			if math.Abs(e.Value-w.Value) > 1e-3*w.StdErr || math.Abs(e.StdErr-w.StdErr) > 1e-3*w.StdErr {
+				t.Errorf("lambda %v: got %+v, want %+v", lambda, e, w)
+			}
+		}
+	}
+}
+
 // Rows of weight 0 count as nothing in the degrees of freedom, as in R's lm.
 func TestRowsOfNoWeightAreLeftOut(t *testing.T) {
 	x, y := linear.Table{{1}, {2}, {3}, {4}, {5}, {9}, {11}}, []float64{1, 3, 2, 5, 4, 100, 7}

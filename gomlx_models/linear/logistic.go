@@ -103,14 +103,15 @@ func newLogits(x Rows, class []int, classes int, weights []float64, cfg Config) 
 	}
 	// Adding one number to all logits changes no probability, so that what the
 	// penalty leaves free has no unique optimum. A cost on the sum over the
-	// logits, zero at the answer, picks the one that sums to zero.
+	// logits, zero at the answer, picks the one that sums to zero. So would a
+	// quadratic penalty, but one that is small leaves the Hessian next to singular.
 	f.anchor = make([]float64, f.q)
 	if f.logits > 1 {
 		row := make([]float64, f.q)
 		for i := range n {
 			f.z.row(row, i)
 			for j, v := range row {
-				if j == p || cfg.Lambda == 0 {
+				if j == p || cfg.Lambda*cfg.L1 == 0 {
 					f.anchor[j] += v * v / float64(n) / float64(classes)
 				}
 			}

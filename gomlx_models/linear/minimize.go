@@ -63,7 +63,8 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (*Mini
 	grad, next := make([]float64, p), make([]float64, p)
 	hess := mat.NewSymDense(p, nil)
 	var units []float64
-	rank := 0 // of the first Hessian
+	rank := 0                    // of the first Hessian
+	free := penalty == Penalty{} // nothing keeps coefficients from infinity
 	derive := func() float64 {
 		hess.Zero()
 		clear(grad)
@@ -89,7 +90,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (*Mini
 			// rank on the way is flat in a direction in which the outcomes are
 			// separated, be it of no single column: the coefficients of all
 			// categories of which only the reference has no event.
-			if rank = max(rank, system.rank); system.rank < rank {
+			if rank = max(rank, system.rank); free && system.rank < rank {
 				return nil, ErrNotConverged
 			}
 			step = system.solve(grad)
@@ -105,7 +106,7 @@ func Minimize(loss Loss, start []float64, penalised int, penalty Penalty) (*Mini
 		}
 		var size, scale float64
 		for j, s := range step {
-			if hess.At(j, j) < 1e-13*units[j] {
+			if free && hess.At(j, j) < 1e-13*units[j] {
 				return nil, ErrNotConverged // flat out there: on its way to infinity
 			}
 			size = max(size, s*s*units[j])
