@@ -18,8 +18,8 @@
 // AUC of 0.903 and an F1 of 0.682. No network alone is better: the LSTM of
 // tutorials has an AUC of 0.889 (five seeds), 0.896 if it is trained once more on
 // the rows of validation too; a bidirectional one that reads [Config].Affixes has
-// 0.902 to 0.904 (three seeds). Together with the baseline ([Config].WithBaseline)
+// 0.901 to 0.904 (three seeds). Together with the baseline ([Config].WithBaseline)
 // that one has 0.911 to 0.913, 0.008 to 0.010 more than the baseline alone and more
-// than chance with each of three seeds; the gain in F1, to 0.689 and 0.693 with
-// two of them, may be chance.
+// than chance with each of three seeds; the gain in F1, to between 0.692 and 0.698,
+// may be chance.
 package text
